@@ -1,0 +1,88 @@
+/** The typed, validated configuration. Sizes in bytes, times in milliseconds, paths absolute. */
+export interface Config {
+  /** Name of this host in queue names, logs and `hosts:` overrides; letters, digits, `.`, `_`, `-`. */
+  readonly host: string;
+  readonly topdirs: readonly TopdirConfig[];
+  readonly staging: { readonly dir: string; readonly budgetBytes: number };
+  readonly catalog: { readonly dir: string };
+  /** Host-local state: embedded Redis, sockets. */
+  readonly state: { readonly dir: string };
+  readonly lts: readonly LtsConfig[];
+  /** `url` null: embedded private redis-server on a unix socket below `state.dir`. */
+  readonly redis: { readonly url: string | null };
+  readonly dar: DarConfig;
+  readonly shards: ShardLimits;
+  readonly worker: { readonly slots: number; readonly transferSlots: number };
+  readonly limits: { readonly maxExceptions: number };
+  readonly restore: { readonly allowedTargets: readonly string[] };
+  readonly schedule: ScheduleConfig;
+  readonly http: HttpConfig;
+  readonly logging: { readonly level: LogLevel; readonly format: 'auto' | 'json' | 'pretty' };
+  /** SHA-256 of the site policy (everything but host settings), in jobs and manifests. */
+  readonly policyHash: string;
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+export interface TopdirConfig {
+  readonly path: string;
+  /** Where to read from instead of `path`, such as a snapshot's root; null = `path`. */
+  readonly readFrom: string | null;
+  /** Basepaths are the directories this many levels below (1 = direct sub-directories). */
+  readonly depth: number;
+  /** Glob patterns: without `/` against any name, with `/` against the path below the basepath. */
+  readonly exclude: readonly string[];
+  /** File (relative to the topdir) whose absence means "not mounted"; null = not checked. */
+  readonly sentinel: string | null;
+  /** Programs with arguments run before the scan and after the last backup that read from it. */
+  readonly hooks: { readonly before: readonly string[] | null; readonly after: readonly string[] | null };
+  /** Settings that differ for this topdir, already merged over the site's. */
+  readonly dar: DarConfig;
+  readonly shards: ShardLimits;
+  readonly limits: { readonly maxExceptions: number };
+  readonly schedule: ScheduleConfig;
+}
+
+export interface ScheduleConfig {
+  /** A basepath whose last sealed full is older than this gets a new one. */
+  readonly fullEveryMs: number;
+  /** Time between two scans of the topdirs. */
+  readonly scanEveryMs: number;
+}
+
+export interface DarConfig {
+  readonly sliceBytes: number;
+  /** `none`, or dar's algorithm with optional level: `zstd:1`, `gzip`, `lz4:3`. */
+  readonly compression: string;
+  /** keyFile: passphrase in a file of mode 0600 or less; keyId is what manifests name. */
+  readonly encryption: { readonly keyFile: string; readonly cipher: string; readonly keyId: string } | null;
+  /** Extended attributes not to save (dar -u masks), e.g. `trusted.lov`. */
+  readonly excludeXattrs: readonly string[];
+  /** File name masks not worth compressing (dar -Z). */
+  readonly storeOnly: readonly string[];
+  /** How often a file that changed while read is tried again. */
+  readonly retryOnChange: number;
+}
+
+export interface ShardLimits {
+  readonly maxFiles: number;
+  readonly maxBytes: number;
+}
+
+export interface LtsConfig {
+  readonly name: string;
+  readonly backend: 'posix';
+  readonly dir: string;
+  /** Bytes per second and host, null = unlimited. */
+  readonly bandwidthBytesPerSecond: number | null;
+}
+
+export interface HttpConfig {
+  readonly bind: string;
+  /** One port per process; 0 = any free one, null = no HTTP. */
+  readonly producerPort: number | null;
+  readonly workerPort: number | null;
+  /** File with the bull-board token; null = a token made at start and written to state.dir/http.token. */
+  readonly tokenFile: string | null;
+  readonly boardReadOnly: boolean;
+}

@@ -1,0 +1,92 @@
+/** One object to bring to, or fetch from, long-term storage. */
+export interface TransferItem {
+  /** Path below the LTS root: `[A-Za-z0-9._-]` components joined by `/`; never reused for other content. */
+  readonly object: string;
+  /** Local file, absolute (our own names: plain text). */
+  readonly file: string;
+  readonly bytes: number;
+  /** Lower-case hex, as dar computed it while writing. */
+  readonly sha512: string;
+}
+
+export type Verdict = 'match' | 'mismatch' | 'missing' | 'unknown';
+
+export interface BackendCapabilities {
+  /** submit returns before the bytes are there; poll tells when. */
+  readonly async: boolean;
+  readonly thirdParty: boolean;
+  /** Hashes the far end computes itself; empty = verify reads back. */
+  readonly remoteHash: readonly string[];
+  readonly rangeResume: boolean;
+  readonly bandwidthLimit: boolean;
+  readonly cancel: boolean;
+  /** Objects may have to be recalled (tape) before they can be fetched. */
+  readonly staging: boolean;
+  /** localPath() answers: objects can be read in place. */
+  readonly directRead: boolean;
+}
+
+export interface TransferProgress {
+  /** Bytes moved since the last call. */
+  readonly bytes: number;
+  readonly object: string;
+}
+
+export interface TransferOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: TransferProgress) => void;
+}
+
+export type TransferState = 'queued' | 'running' | 'stalled' | 'paused' | 'needs-operator' | 'sent' | 'failed' | 'cancelled';
+
+export interface TransferStatus {
+  readonly state: TransferState;
+  readonly bytes: number;
+  readonly files: number;
+  /** Set when failed, or when the newest attempt inside the backend failed. */
+  readonly error?: import('../errors/bw-error.js').BwError;
+}
+
+/** Opaque to callers, JSON-serialisable: kept beside the items so that a crash can be reconciled. */
+export type TransferHandle = Readonly<Record<string, string | number | boolean | null>>;
+
+export interface StoredObject {
+  readonly object: string;
+  readonly bytes: number;
+}
+
+/**
+ * What every way to long-term storage can do (conformance suite: test/conformance/).
+ *
+ * Contract: an object appears under its name only when complete. `submit` of the same key and items twice
+ * has one effect. `put` never replaces an object of other content: same content is success, other content
+ * is TRANSFER_OBJECT_EXISTS. A cancelled or failed transfer leaves no object under a final name that
+ * verify would not call a match. After an abort nothing is written any more.
+ */
+export interface TransferBackend {
+  readonly name: string;
+  readonly kind: string;
+  capabilities(): BackendCapabilities;
+  /** Credentials, reachability, write permission, free bytes (null = unknown). Throws BwError. */
+  probe(): Promise<{ readonly freeBytes: number | null }>;
+  /** Idempotency key, to be put on record before submit. */
+  prepare(items: readonly TransferItem[]): Promise<string>;
+  /** Starts (or adopts) the transfer of items under key. */
+  submit(key: string, items: readonly TransferItem[], options?: TransferOptions): Promise<TransferHandle>;
+  poll(handle: TransferHandle): Promise<TransferStatus>;
+  cancel(handle: TransferHandle): Promise<void>;
+  /** What a crash left behind for this key: adopt it, or null to submit anew. */
+  reconcile(key: string, items: readonly TransferItem[]): Promise<TransferHandle | null>;
+  /** Strongest check the backend has, never its own record of success. */
+  verify(item: TransferItem, options?: TransferOptions): Promise<Verdict>;
+  /** Brings an object to item.file (must not exist) and checks size and hash on the way. */
+  fetch(item: TransferItem, options?: TransferOptions): Promise<void>;
+  /** Where directRead: absolute path of the object; null otherwise. */
+  localPath(object: string): string | null;
+  stat(object: string): Promise<StoredObject | null>;
+  /** All objects below prefix, streaming, complete objects only. */
+  list(prefix: string): AsyncIterable<StoredObject>;
+  /** Recalls objects from slow media; a no-op where staging is false. */
+  stage(objects: readonly string[]): Promise<void>;
+  remove(objects: readonly string[]): Promise<void>;
+}
