@@ -5,7 +5,8 @@ export const MANIFEST_FORMAT = 'bw-bkup-manifest';
 export const MANIFEST_VERSION = 1;
 
 const sha512 = z.string().regex(/^[0-9a-f]{128}$/);
-const objectName = z.string().regex(/^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/);
+/** Components of plain letters, never `.` or `..`: a name that leads out of its directory is no object name. */
+const objectName = z.string().regex(/^(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)*$/);
 const count = z.number().int().nonnegative();
 /** Byte counts as decimal text: totals of a big basepath can exceed 2^53. */
 const bigCount = z.string().regex(/^\d+$/);

@@ -30,9 +30,11 @@ export function utf8OrNull(path: BytePath): string | null {
 
 /** One printable line for people: control characters and invalid bytes as \xNN, never a raw newline. */
 export function showPath(path: BytePath): string {
-  const text = utf8OrNull(path) ?? path.replace(/[\x80-\xff]/g, hexEscape);
+  const utf8 = utf8OrNull(path);
+  const escaped = (utf8 ?? path).replace(/\\/g, '\\\\');
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  return text.replace(/\\/g, '\\\\').replace(/[\x00-\x1f\x7f\u0080-\u009f\u2028\u2029]/g, hexEscape);
+  const oneLine = escaped.replace(/[\x00-\x1f\x7f\u0080-\u009f\u2028\u2029]/g, hexEscape);
+  return utf8 === null ? oneLine.replace(/[\x80-\xff]/g, hexEscape) : oneLine;
 }
 
 function hexEscape(character: string): string {

@@ -1,3 +1,5 @@
+import type { BwError } from '../errors/bw-error.js';
+
 /** One object to bring to, or fetch from, long-term storage. */
 export interface TransferItem {
   /** Path below the LTS root: `[A-Za-z0-9._-]` components joined by `/`; never reused for other content. */
@@ -24,6 +26,8 @@ export interface BackendCapabilities {
   readonly staging: boolean;
   /** localPath() answers: objects can be read in place. */
   readonly directRead: boolean;
+  /** `sent` already means read back and compared with the hash, so the engine does not verify again. Absent = false. */
+  readonly verifiedWhenSent?: boolean;
 }
 
 export interface TransferProgress {
@@ -44,10 +48,10 @@ export interface TransferStatus {
   readonly bytes: number;
   readonly files: number;
   /** Set when failed, or when the newest attempt inside the backend failed. */
-  readonly error?: import('../errors/bw-error.js').BwError;
+  readonly error?: BwError;
 }
 
-/** Opaque to callers, JSON-serialisable: kept beside the items so that a crash can be reconciled. */
+/** Opaque to callers, JSON-serialisable, complete in itself (poll works in another process): kept beside the items so that a crash can be reconciled. */
 export type TransferHandle = Readonly<Record<string, string | number | boolean | null>>;
 
 export interface StoredObject {
@@ -55,13 +59,21 @@ export interface StoredObject {
   readonly bytes: number;
 }
 
+/** Only objects below this may ever be replaced: the restore kit. */
+export const REPLACEABLE_PREFIX = 'restore-kit/';
+
 /**
  * What every way to long-term storage can do (conformance suite: test/conformance/).
  *
  * Contract: an object appears under its name only when complete. `submit` of the same key and items twice
  * has one effect. `put` never replaces an object of other content: same content is success, other content
  * is TRANSFER_OBJECT_EXISTS. A cancelled or failed transfer leaves no object under a final name that
- * verify would not call a match. After an abort nothing is written any more.
+ * verify would not call a match. After an abort nothing is written any more. A backend that is not `async`
+ * does the work inside submit, which then rejects with the first item's error after trying all.
+ *
+ * Errors (BwError) every backend uses: TRANSFER_SOURCE_CORRUPT, TRANSFER_SOURCE_MISSING, TRANSFER_OBJECT_EXISTS,
+ * OBJECT_NAME_INVALID (permanent) · TRANSFER_VERIFY_MISMATCH, TRANSFER_IO, TRANSFER_ABORTED (retry) · TRANSFER_NO_SPACE,
+ * TRANSFER_DENIED, LTS_MISSING (operator) · fetch: RESTORE_OBJECT_CORRUPT, RESTORE_OBJECT_MISSING (permanent).
  */
 export interface TransferBackend {
   readonly name: string;
@@ -84,9 +96,14 @@ export interface TransferBackend {
   /** Where directRead: absolute path of the object; null otherwise. */
   localPath(object: string): string | null;
   stat(object: string): Promise<StoredObject | null>;
-  /** All objects below prefix, streaming, complete objects only. */
+  /** All objects below prefix (a directory without trailing slash, '' = everything), streaming, in no order, complete objects only. */
   list(prefix: string): AsyncIterable<StoredObject>;
   /** Recalls objects from slow media; a no-op where staging is false. */
   stage(objects: readonly string[]): Promise<void>;
+  /** Objects that are not there are no error: removing twice is removing. */
   remove(objects: readonly string[]): Promise<void>;
+  /** Writes or replaces a small object below REPLACEABLE_PREFIX in one step; OBJECT_NAME_INVALID for any other. */
+  replace(object: string, bytes: Uint8Array): Promise<void>;
+  /** Removes what dead transfers left half-written and that is older than this; returns how many. Absent = leaves nothing. */
+  sweepParts?(olderThanMs: number): Promise<number>;
 }

@@ -1,0 +1,22 @@
+import { EXIT } from '../../shared/errors/exit-codes.js';
+import { rebuildIndex } from '../../shared/runs/rebuild-index.js';
+import { rebuildOutput } from './outputs.js';
+import { print, printJson } from './print.js';
+import { openSession, type CommonOptions, type StartLocal } from './session.js';
+
+/** `bw-bkup catalog rebuild`: refills Redis' index from the sealed backups, after Redis was lost or replaced. */
+export async function rebuildCommand(options: CommonOptions, startLocal: StartLocal): Promise<number> {
+  const session = await openSession(options, startLocal);
+  try {
+    const report = await rebuildIndex(session.queues.redis, session.catalog);
+    const problems = report.problems.map(({ code, message, subject }) => ({ code, message, subject: subject ?? null }));
+    if (options.json === true) printJson(rebuildOutput, { v: 1, backups: report.backups, basepaths: report.basepaths, problems });
+    else {
+      print(`${report.backups} sealed backups of ${report.basepaths} basepaths are indexed.`);
+      for (const problem of problems) print(`${problem.code}: ${problem.message} [${problem.subject ?? '?'}]`);
+    }
+    return problems.length > 0 ? EXIT.failed : EXIT.ok;
+  } finally {
+    await session.close();
+  }
+}

@@ -1,0 +1,143 @@
+import { z } from 'zod';
+import { pathJsonSchema } from '../../shared/paths/path-json.js';
+
+/**
+ * What `--json` prints, one schema per command; documented in producer/cli/README.md, checked by a test. Fields are only
+ * ever added; a change of meaning raises `v`.
+ */
+const count = z.number().int().nonnegative();
+const bigCount = z.string().regex(/^\d+$/);
+const instant = z.iso.datetime();
+const level = z.enum(['full', 'differential', 'incremental']);
+const outcome = z.enum(['clean', 'with-exceptions']);
+
+export const backupRowSchema = z.strictObject({
+  backupId: z.string(),
+  basepathId: z.string(),
+  path: pathJsonSchema,
+  level,
+  outcome,
+  capturedAt: instant,
+  sealedAt: instant,
+  /** Wall time from start to seal, ms. */
+  durationMs: count,
+  records: count,
+  sourceBytes: bigCount,
+  archiveBytes: bigCount,
+  archives: count,
+  slices: count,
+  exceptions: count,
+  vanished: count,
+  changedThenSaved: count,
+});
+
+export const backupsOutput = z.strictObject({
+  v: z.literal(1),
+  backups: z.array(backupRowSchema),
+  /** Manifests that cannot be read. */
+  damaged: z.array(z.strictObject({ basepathId: z.string(), backupId: z.string(), code: z.string(), message: z.string() })),
+});
+
+export const statusRowSchema = z.strictObject({
+  basepathId: z.string(),
+  path: pathJsonSchema.nullable(),
+  topdir: z.string().nullable(),
+  state: z.enum(['never', 'ok', 'exceptions', 'failed-since', 'deleted']),
+  lastBackupId: z.string().nullable(),
+  lastCapturedAt: instant.nullable(),
+  lastFullCapturedAt: instant.nullable(),
+  ageMs: count.nullable(),
+  exceptions: count,
+  records: count,
+  sourceBytes: bigCount,
+  lastError: z.strictObject({ code: z.string(), message: z.string(), at: instant }).nullable(),
+});
+
+export const runRowSchema = z.strictObject({
+  id: z.string(),
+  kind: z.enum(['backup', 'restore']),
+  basepathId: z.string(),
+  phase: z.string(),
+  startedAt: instant,
+  records: count,
+  entriesDone: count,
+  sourceBytes: bigCount,
+  archiveBytes: count,
+  sentBytes: count,
+});
+
+export const statusOutput = z.strictObject({
+  v: z.literal(1),
+  basepaths: z.array(statusRowSchema),
+  /** Running work; null when Redis does not answer. */
+  running: z.array(runRowSchema).nullable(),
+  /** Jobs by queue and state; null when Redis does not answer. */
+  queues: z.record(z.string(), z.record(z.string(), count)).nullable(),
+});
+
+/** One line per entry (NDJSON). */
+export const lsLine = z.strictObject({
+  path: pathJsonSchema,
+  type: z.string(),
+  size: bigCount,
+  mtime: z.string(),
+  mode: z.string(),
+  uid: z.string(),
+  gid: z.string(),
+  nlink: count,
+  flags: z.string(),
+  archive: z.string(),
+});
+
+export const backupOutput = z.strictObject({
+  v: z.literal(1),
+  backupId: z.string(),
+  jobId: z.string(),
+  basepathId: z.string(),
+  /** One was waiting or running already: this is that one. */
+  existing: z.boolean(),
+  /** enqueued unless --wait. */
+  state: z.enum(['enqueued', 'sealed', 'failed']),
+  outcome: outcome.nullable(),
+  error: z.string().nullable(),
+});
+
+export const restoreOutput = z.strictObject({
+  v: z.literal(1),
+  restoreId: z.string(),
+  backupId: z.string(),
+  target: z.string(),
+  state: z.enum(['enqueued', 'done', 'failed']),
+  outcome: outcome.nullable(),
+  archives: count,
+  archiveBytes: count,
+  problemCount: count,
+  problems: z.array(z.strictObject({ where: z.string(), problem: z.string() })),
+  compared: z
+    .strictObject({
+      same: z.boolean(),
+      entries: count,
+      bytes: count,
+      totalDifferences: count,
+      differences: z.array(z.strictObject({ path: pathJsonSchema, field: z.string(), left: z.string(), right: z.string() })),
+    })
+    .nullable(),
+  error: z.string().nullable(),
+});
+
+export const rebuildOutput = z.strictObject({
+  v: z.literal(1),
+  backups: count,
+  basepaths: count,
+  problems: z.array(z.strictObject({ code: z.string(), message: z.string(), subject: z.string().nullable() })),
+});
+
+export const standaloneOutput = z.strictObject({
+  v: z.literal(1),
+  sealed: count,
+  withExceptions: count,
+  failed: count,
+  topdirs: z.array(
+    z.strictObject({ topdir: z.string(), found: count, added: count, deleted: count, enqueued: count, error: z.string().nullable() }),
+  ),
+});

@@ -1,0 +1,60 @@
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { summarise } from '../shared/catalog/status.js';
+import type { Catalog } from '../shared/catalog/index.js';
+import type { Config } from '../shared/config/config.js';
+import { startHttpServer, type Check, type HttpServer } from '../shared/http/index.js';
+import { readJournal } from '../shared/journal/index.js';
+import type { BasepathAge, Metrics } from '../shared/metrics/index.js';
+import type { QueueSet } from '../shared/queues/queue-set.js';
+import { loadOrCreateToken, mountBoard } from './api/index.js';
+
+export interface ProducerHttpParts {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly catalog: Catalog;
+  readonly queues: QueueSet;
+  readonly redis: Redis;
+  /** More readiness checks (standalone: the worker's). */
+  readonly ready?: Readonly<Record<string, Check>>;
+}
+
+/** Health, metrics of the site (queues, ages) and the board on one port; null when the configuration has none. */
+export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpServer | null> {
+  const { config, logger, metrics, catalog, queues, redis } = parts;
+  if (config.http.producerPort === null) return null;
+  const shown = [queues.backup, queues.transfer(config.host), queues.cleanup, queues.cleanupOf(config.host)];
+  metrics.collectQueues(shown);
+  metrics.collectAges(() => ages(parts));
+  const token = await loadOrCreateToken({ tokenFile: config.http.tokenFile, stateDir: config.state.dir });
+  return startHttpServer({
+    bind: config.http.bind,
+    port: config.http.producerPort,
+    health: {},
+    ready: {
+      redis: async () => ({ answer: await redis.ping() }),
+      catalog: () => ({ dir: catalog.root }),
+      ...parts.ready,
+    },
+    metrics,
+    extend: (app) => { mountBoard(app, { queues: shown, token: token.token, readOnly: config.http.boardReadOnly }); },
+    logger,
+  });
+}
+
+async function* ages({ config, catalog, logger }: ProducerHttpParts): AsyncGenerator<BasepathAge> {
+  const records = readJournal(catalog.journalDir, { onProblem: (problem) => { logger.warn({ problem }, 'journal line not usable'); } });
+  for (const status of await summarise(records, catalog.listBackups(), Date.now())) {
+    if (status.state === 'deleted' || status.topdir === null) continue;
+    if (!config.topdirs.some((topdir) => topdir.path === status.topdir)) continue;
+    const at = (instant: string | undefined): number | null => (instant === undefined ? null : Date.parse(instant));
+    yield {
+      topdir: status.topdir,
+      basepathId: status.id,
+      lastSealedAt: at(status.lastSealed?.capturedAt),
+      lastFullAt: at(status.lastFull?.capturedAt),
+      pastDue: false,
+    };
+  }
+}

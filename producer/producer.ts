@@ -1,0 +1,101 @@
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { readBasepaths } from '../shared/basepaths/index.js';
+import type { Catalog } from '../shared/catalog/index.js';
+import type { Config } from '../shared/config/config.js';
+import { toBwError } from '../shared/errors/bw-error.js';
+import { openJournal, writerName } from '../shared/journal/index.js';
+import { QueueSet } from '../shared/queues/queue-set.js';
+import { ItemStore } from '../shared/runs/item-store.js';
+import { RunStore } from '../shared/runs/run-store.js';
+import { closeGates } from './scheduler/hook-gate.js';
+import { sweepRuns } from './scheduler/sweep-runs.js';
+import { tick, type TickParts, type TopdirReport } from './scheduler/tick.js';
+
+export interface Producer {
+  /** One round now. */
+  tick(): Promise<TopdirReport[]>;
+  /** Runs the after hooks of topdirs whose backups are all through; start() does it by itself. */
+  closeGates(): Promise<string[]>;
+  /** Rounds by schedule.scanEvery until close. */
+  start(): void;
+  close(): Promise<void>;
+}
+
+export interface ProducerParts {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly redis: Redis;
+  readonly catalog: Catalog;
+}
+
+/** A snapshot should not outlive its last backup for long. */
+const GATES_EVERY_MS = 60_000;
+
+/** Decides what is due and enqueues it; holds no state of its own: registry from the journal, facts from Redis and catalog. */
+export async function openProducer(parts: ProducerParts): Promise<Producer> {
+  const { config, logger, redis, catalog } = parts;
+  const journal = await openJournal(catalog.journalDir, writerName(config.host, process.pid));
+  const registry = await readBasepaths(catalog.journalDir, (problem) => { logger.warn({ problem }, 'journal line not usable'); });
+  const queues = new QueueSet(redis);
+  const tickParts: TickParts = { config, queues, journal, registry, now: Date.now };
+  const round = async (): Promise<TopdirReport[]> => {
+    await sweepRuns({ runs: new RunStore(redis), items: new ItemStore(redis), queues, journal, now: () => new Date() });
+    const reports = await tick(tickParts);
+    for (const report of reports) logReport(logger, report);
+    return reports;
+  };
+  const gates = (): Promise<string[]> => closeGates(config, queues, registry);
+  const scanEveryMs = Math.min(...config.topdirs.map((topdir) => topdir.schedule.scanEveryMs));
+  const loops = [new Loop(round, scanEveryMs, logger), new Loop(gates, GATES_EVERY_MS, logger)];
+  return {
+    tick: round,
+    closeGates: gates,
+    start: () => { for (const loop of loops) loop.start(); },
+    close: async () => {
+      for (const loop of loops) await loop.close();
+      await queues.close();
+      await journal.close();
+    },
+  };
+}
+
+/** One round after the other, never two at once. */
+class Loop {
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(
+    readonly round: () => Promise<unknown>,
+    readonly everyMs: number,
+    readonly logger: Logger,
+  ) {}
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.round();
+    } catch (thrown) {
+      // Redis away, catalog not mounted: said once per round, tried again at the next.
+      this.logger.error({ err: toBwError(thrown) }, 'a round of the producer failed');
+    }
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => { this.start(); }, this.everyMs);
+  }
+}
+
+function logReport(logger: Logger, report: TopdirReport): void {
+  const { topdir, found, added, deleted, enqueued, error } = report;
+  if (error !== null) logger.error({ err: error, topdir }, 'topdir not scanned');
+  else logger.info({ topdir, found, added, deleted, enqueued: enqueued.filter((each) => !each.existing).length }, 'topdir scanned');
+}

@@ -1,0 +1,87 @@
+import { BwError } from '../../shared/errors/bw-error.js';
+import type { TopdirConfig } from '../../shared/config/config.js';
+import { bytePath, type BytePath } from '../../shared/paths/byte-path.js';
+import { run } from '../../shared/process/index.js';
+
+export interface FoundBasepath {
+  /** Below the topdir, bytes. */
+  readonly relative: BytePath;
+  readonly inode: string;
+  readonly ownerUid: string;
+}
+
+/** A metadata server that does not list one directory in this time has a problem of its own. */
+const SCAN_TIMEOUT_MS = 600_000;
+/** Names and three numbers of a directory: far above 100,000 basepaths. */
+const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
+const FORMAT = '%P\\0%i\\0%U\\0';
+
+/**
+ * Directories `depth` levels below a topdir, without lost+found, symlinks and excluded names. Runs in a
+ * child with a timer: a hung mount must not hang us.
+ * Throws SOURCE_MISSING, SOURCE_NOT_MOUNTED, SOURCE_EMPTY, SCAN_FAILED.
+ */
+export async function findBasepaths(topdir: TopdirConfig): Promise<FoundBasepath[]> {
+  const root = topdir.readFrom ?? topdir.path;
+  await checkSentinel(topdir, root);
+  const depth = String(topdir.depth);
+  const args = ['.', '-mindepth', depth, '-maxdepth', depth, '-type', 'd', ...prunes(topdir.exclude), '-printf', FORMAT];
+  const found = await run({ program: 'find', args, cwd: root }, { timeoutMs: SCAN_TIMEOUT_MS, maxOutputBytes: MAX_OUTPUT_BYTES }).catch(
+    (thrown: unknown) => {
+      throw scanFailed(root, thrown);
+    },
+  );
+  const basepaths = parse(found.stdout);
+  if (basepaths.length === 0) throw empty(root);
+  return basepaths;
+}
+
+/** Patterns without `/` exclude basepaths by name; those with `/` speak of paths below a basepath. */
+function prunes(exclude: readonly string[]): string[] {
+  const names = ['lost+found', ...exclude.filter((pattern) => !pattern.includes('/'))];
+  return names.flatMap((name) => ['!', '-name', name]);
+}
+
+function parse(stdout: Buffer): FoundBasepath[] {
+  const fields = stdout.toString('latin1').split('\0');
+  const found: FoundBasepath[] = [];
+  for (let i = 0; i + 2 < fields.length; i += 3) {
+    const [relative = '', inode = '', ownerUid = ''] = fields.slice(i, i + 3);
+    found.push({ relative: bytePath.of(relative), inode, ownerUid });
+  }
+  return found.sort((a, b) => (a.relative < b.relative ? -1 : 1));
+}
+
+async function checkSentinel(topdir: TopdirConfig, root: string): Promise<void> {
+  if (topdir.sentinel === null) return;
+  const sentinel = `${root}/${topdir.sentinel}`;
+  await run({ program: 'stat', args: ['--', sentinel] }, { timeoutMs: SCAN_TIMEOUT_MS }).catch((cause: unknown) => {
+    throw new BwError('SOURCE_NOT_MOUNTED', {
+      message: 'the sentinel of the topdir is not there: the filesystem does not look mounted',
+      subject: sentinel,
+      retry: 'operator',
+      hint: `Mount the filesystem below ${root}, or correct topdirs[].sentinel.`,
+      cause,
+    });
+  });
+}
+
+function empty(root: string): BwError {
+  return new BwError('SOURCE_EMPTY', {
+    message: 'no basepath found below the topdir',
+    subject: root,
+    retry: 'operator',
+    hint: 'Is the filesystem mounted? Check topdirs[].path, depth and exclude. Nothing was backed up or marked deleted.',
+  });
+}
+
+function scanFailed(root: string, cause: unknown): BwError {
+  return new BwError('SCAN_FAILED', {
+    message: 'the topdir cannot be listed',
+    subject: root,
+    detail: cause instanceof BwError ? `${cause.message}\n${cause.detail ?? ''}`.trim() : String(cause),
+    retry: 'retry',
+    hint: 'Check that the path exists, is mounted and readable by the producer.',
+    cause,
+  });
+}

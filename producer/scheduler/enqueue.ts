@@ -1,0 +1,61 @@
+import { ulid } from 'ulid';
+import { toPathJson } from '../../shared/paths/path-json.js';
+import type { BytePath } from '../../shared/paths/byte-path.js';
+import { priorityOf, type PriorityClass } from '../../shared/queues/priorities.js';
+import { JOB_VERSION, type BackupJob } from '../../shared/queues/job-data.js';
+import type { QueueSet } from '../../shared/queues/queue-set.js';
+
+export interface BackupRequest {
+  readonly basepathId: string;
+  readonly topdir: string;
+  /** Absolute. */
+  readonly path: BytePath;
+  readonly level: 'full';
+  readonly priorityClass: PriorityClass;
+  readonly policyHash: string;
+  readonly reason: string;
+  readonly acceptSource: boolean;
+}
+
+export interface Enqueued {
+  readonly backupId: string;
+  readonly jobId: string;
+  /** The basepath had one waiting or running already: this is that one. */
+  readonly existing: boolean;
+}
+
+/**
+ * Enqueues one backup. One full per basepath is in flight at most (invariant 4): the deduplication id holds from
+ * here until the job completed or failed, so enqueueing twice is harmless, also when an answer was lost.
+ */
+export async function enqueueBackup(queues: QueueSet, request: BackupRequest, nowMs: number): Promise<Enqueued> {
+  const backupId = ulid(nowMs);
+  const data: BackupJob = {
+    v: JOB_VERSION,
+    backupId,
+    basepathId: request.basepathId,
+    level: request.level,
+    topdir: request.topdir,
+    path: toPathJson(request.path),
+    priorityClass: request.priorityClass,
+    policyHash: request.policyHash,
+    reason: request.reason,
+    acceptSource: request.acceptSource,
+  };
+  const job = await queues.backup.add('backup', data, {
+    jobId: backupJobId(backupId),
+    priority: priorityOf(request.priorityClass),
+    deduplication: { id: inFlightId(request.level, request.basepathId) },
+  });
+  const jobId = String(job.id);
+  return { backupId: jobId.slice(jobId.indexOf('.') + 1), jobId, existing: jobId !== backupJobId(backupId) };
+}
+
+export function backupJobId(backupId: string): string {
+  return `backup.${backupId}`;
+}
+
+/** Deduplication id: one class of backup per basepath. */
+export function inFlightId(level: 'full', basepathId: string): string {
+  return `${level}.${basepathId}`;
+}

@@ -1,0 +1,30 @@
+import type { TopdirConfig } from '../../shared/config/config.js';
+import { BwError } from '../../shared/errors/bw-error.js';
+import { run } from '../../shared/process/index.js';
+
+/** Making or removing a snapshot of a big filesystem takes minutes; more than this is a hang. */
+const HOOK_TIMEOUT_MS = 3_600_000;
+
+/**
+ * Runs a topdir's hook program (argument array, no shell), telling it the topdir in BW_TOPDIR. No hook, no effect.
+ * Throws HOOK_FAILED.
+ */
+export async function runHook(topdir: TopdirConfig, when: 'before' | 'after'): Promise<void> {
+  const [program, ...args] = topdir.hooks[when] ?? [];
+  if (program === undefined) return;
+  const env = { BW_TOPDIR: topdir.path, BW_READ_FROM: topdir.readFrom ?? topdir.path };
+  await run({ program, args, env }, { timeoutMs: HOOK_TIMEOUT_MS }).catch((cause: unknown) => {
+    throw hookFailed(topdir, when, cause);
+  });
+}
+
+function hookFailed(topdir: TopdirConfig, when: string, cause: unknown): BwError {
+  return new BwError('HOOK_FAILED', {
+    message: `the ${when} hook of the topdir failed`,
+    subject: topdir.path,
+    detail: cause instanceof BwError ? [cause.message, cause.detail ?? ''].join('\n').trim() : String(cause),
+    retry: 'operator',
+    hint: `Run it by hand: ${(topdir.hooks[when === 'before' ? 'before' : 'after'] ?? []).join(' ')}`,
+    cause,
+  });
+}

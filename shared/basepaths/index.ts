@@ -1,0 +1,3 @@
+export { BasepathRegistry, readBasepaths, type Assigned } from './basepath-registry.js';
+export type { BasepathRecord, Finding, FoundBasepath } from './basepath-state.js';
+export { proposeId } from './propose-id.js';

@@ -1,0 +1,137 @@
+import type { JournalRecord, RecordOf } from '../journal/record.js';
+import type { PathJson } from '../paths/path-json.js';
+import type { AttemptSummary, BasepathCondition, BasepathStatus, SealedSummary } from './basepath-status.js';
+import type { Manifest } from './manifest.js';
+
+/** The few fields of a manifest that are kept: whole ones of 5,000 basepaths would fill gigabytes. */
+type Newest = SealedSummary & Pick<Manifest, 'counts'> & { readonly source: Pick<Manifest['source'], 'path' | 'topdir'> };
+
+type Failure = NonNullable<BasepathStatus['lastError']> & { readonly atMs: number };
+
+/** Records without a basepath (operator acts) are not tallied. */
+export type TalliedRecord = Exclude<JournalRecord, { kind: 'operator' | 'restore-ended' }>;
+
+/** What is remembered of one basepath while its records and manifests go by: a few fields, however many there are. */
+export class BasepathTally {
+  private path: PathJson | null = null;
+  private topdir: string | null = null;
+  private deleted = false;
+  private newest: Newest | null = null;
+  private newestFull: SealedSummary | null = null;
+  private attempt: AttemptSummary | null = null;
+  private failedFull: Failure | null = null;
+  private failedOther: Failure | null = null;
+  private verified: BasepathStatus['lastVerified'] = null;
+  private sealedOnRecord: string | null = null;
+  private sealedIsThere = false;
+  private damaged = 0;
+
+  constructor(private readonly id: string) {}
+
+  /** Records come oldest first, and before manifests. */
+  addRecord(record: TalliedRecord): void {
+    switch (record.kind) {
+      case 'basepath-assigned':
+        this.path = record.path;
+        this.topdir = record.topdir;
+        this.deleted = false;
+        break;
+      case 'basepath-seen-deleted':
+        this.deleted = true;
+        break;
+      case 'attempt-started':
+        this.attempt = { backupId: record.backupId, level: record.level, outcome: 'running', startedAt: record.at, endedAt: null };
+        break;
+      case 'attempt-ended':
+        this.addEnd(record);
+        break;
+      case 'sealed':
+        this.sealedOnRecord = record.backupId;
+        break;
+      case 'verified':
+        this.verified = { backupId: record.backupId, at: record.at, method: record.method, outcome: record.outcome };
+        break;
+    }
+  }
+
+  addManifest(manifest: Manifest): void {
+    this.noteBackup(manifest.backupId);
+    if (this.newest === null || !isLater(this.newest, manifest)) this.newest = newestOf(manifest);
+    if (manifest.level === 'full' && (this.newestFull === null || !isLater(this.newestFull, manifest))) this.newestFull = summaryOf(manifest);
+  }
+
+  addDamaged(backupId: string): void {
+    this.noteBackup(backupId);
+    this.damaged += 1;
+  }
+
+  status(nowMs: number): BasepathStatus {
+    const { newest, newestFull } = this;
+    const failure = this.unsettledFailure();
+    return {
+      id: this.id,
+      path: this.path ?? newest?.source.path ?? null,
+      topdir: this.topdir ?? newest?.source.topdir ?? null,
+      state: this.condition(failure),
+      lastSealed: newest === null ? null : summaryOf(newest),
+      lastFull: newestFull,
+      outcome: newest?.outcome ?? null,
+      exceptions: newest?.counts.exceptions ?? 0,
+      files: newest?.counts.records ?? 0,
+      bytes: newest?.counts.sourceBytes ?? '0',
+      lastAttempt: this.attempt,
+      lastError: failure === null ? null : { code: failure.code, message: failure.message, at: failure.at, level: failure.level },
+      ageMs: newest === null ? null : nowMs - Date.parse(newest.capturedAt),
+      fullAgeMs: newestFull === null ? null : nowMs - Date.parse(newestFull.capturedAt),
+      lastVerified: this.verified,
+      damagedManifests: this.damaged,
+      lostBackup: this.sealedIsThere ? null : this.sealedOnRecord,
+    };
+  }
+
+  private noteBackup(backupId: string): void {
+    if (backupId === this.sealedOnRecord) this.sealedIsThere = true;
+  }
+
+  private addEnd(record: RecordOf<'attempt-ended'>): void {
+    const { backupId, level, outcome, startedAt, endedAt } = record;
+    this.attempt = { backupId, level, outcome, startedAt, endedAt };
+    if (outcome !== 'failed') return;
+    const { code, message } = record.error ?? { code: 'UNKNOWN', message: 'no reason on record' };
+    const failure = { code, message, at: endedAt, atMs: Date.parse(endedAt), level };
+    if (level === 'full') this.failedFull = failure;
+    else this.failedOther = failure;
+  }
+
+  /** The newest failure that nothing sealed later makes good. */
+  private unsettledFailure(): Failure | null {
+    const open = [openFailure(this.failedFull, this.newestFull), openFailure(this.failedOther, this.newest)].filter((failure) => failure !== null);
+    return open.sort((a, b) => b.atMs - a.atMs)[0] ?? null;
+  }
+
+  private condition(failure: Failure | null): BasepathCondition {
+    if (this.deleted) return 'deleted';
+    if (this.newest === null) return 'never';
+    if (failure !== null) return 'failed-since';
+    return this.newest.outcome === 'clean' ? 'ok' : 'exceptions';
+  }
+}
+
+/** The failure, unless a backup sealed later settles it. */
+function openFailure(failure: Failure | null, sealed: Pick<Manifest, 'sealedAt'> | null): Failure | null {
+  if (failure === null || (sealed !== null && Date.parse(sealed.sealedAt) >= failure.atMs)) return null;
+  return failure;
+}
+
+function isLater(a: Pick<Manifest, 'capturedAt'>, b: Pick<Manifest, 'capturedAt'>): boolean {
+  return Date.parse(a.capturedAt) > Date.parse(b.capturedAt);
+}
+
+function summaryOf({ backupId, level, outcome, capturedAt, sealedAt }: SealedSummary): SealedSummary {
+  return { backupId, level, outcome, capturedAt, sealedAt };
+}
+
+function newestOf(manifest: Manifest): Newest {
+  const { path, topdir } = manifest.source;
+  return { ...summaryOf(manifest), counts: manifest.counts, source: { path, topdir } };
+}

@@ -1,0 +1,146 @@
+import { join } from 'node:path';
+import type { BwError } from '../errors/bw-error.js';
+import { realDisk, type Disk } from './disk.js';
+import { ensureDir } from './durable.js';
+import { catalogLayout, isStoredName, MANIFEST_FILE, REMOVED_FILE, type Layout } from './layout.js';
+import { findBackup, listBackups, listBasepathIds, namesIn, readManifest, type ListedBackup } from './listing.js';
+import { damaged, storedFiles } from './manifest-codec.js';
+import type { Manifest, StoredFile } from './manifest.js';
+import { seal, type SealRequest, type SealResult } from './seal.js';
+import { isStamped, missingCatalog, writeStamp } from './stamp.js';
+import { checkStoredFile, type FileProblem } from './stored-file.js';
+import { sweepUnsealed, type SweepOptions, type SweepReport } from './sweep.js';
+import { WorkArea, type WorkDir, type WorkEntry } from './work-area.js';
+
+export interface CatalogOptions {
+  /**
+   * Make the catalog where there is none (default true). Daemons pass false: an empty directory then is
+   * CATALOG_MISSING, most likely a filesystem that is not mounted, and not a site without backups.
+   */
+  readonly create?: boolean;
+  /** Replaced by tests. */
+  readonly disk?: Disk;
+}
+
+/**
+ * Opens the directory of sealed backups.
+ * @throws CATALOG_MISSING (operator) not there and not to be created · CATALOG_FOREIGN (operator) newer format ·
+ *   CATALOG_DAMAGED (operator) its stamp cannot be read
+ */
+export async function openCatalog(dir: string, options: CatalogOptions = {}): Promise<Catalog> {
+  const disk = options.disk ?? realDisk;
+  const layout = catalogLayout(dir);
+  const stamped = await isStamped(layout.root);
+  if (!stamped && options.create === false) throw missingCatalog(dir);
+  for (const path of [layout.backups, layout.work, layout.journal]) await ensureDir(path, disk);
+  if (!stamped) await writeStamp(layout.root, disk);
+  return new Catalog(layout, disk);
+}
+
+/** Sealed backups and the work area of those that run. All methods may be called concurrently, from any host. */
+export class Catalog {
+  private readonly work: WorkArea;
+
+  constructor(
+    private readonly layout: Layout,
+    private readonly disk: Disk,
+  ) {
+    this.work = new WorkArea(layout);
+  }
+
+  get root(): string {
+    return this.layout.root;
+  }
+
+  /** Directory for openJournal and readJournal. */
+  get journalDir(): string {
+    return this.layout.journal;
+  }
+
+  /** See WorkArea.create. */
+  createWork(backupId: string, start: number): Promise<WorkDir> {
+    return this.work.create(backupId, start);
+  }
+
+  /** See WorkArea.at. */
+  workDir(backupId: string, name: string): WorkDir {
+    return this.work.at(backupId, name);
+  }
+
+  removeWork(backupId: string): Promise<void> {
+    return this.work.remove(backupId);
+  }
+
+  listWork(): Promise<WorkEntry[]> {
+    return this.work.list();
+  }
+
+  /**
+   * The moment a backup becomes true. 'taken': another start sealed it first; everything this call put into the catalog
+   * is gone again, and the caller may delete in LTS only what the sealed manifest (readManifest) does not name.
+   * Sealing the very same manifest again is 'sealed'.
+   * @throws SEAL_MANIFEST_INVALID (permanent) · SEAL_INCOMPLETE (retry) a file is missing or not as stated ·
+   *   SEAL_REMOVED (permanent) it or its parent has a tombstone · SEAL_NAME_TAKEN (retry) · system errors
+   */
+  seal(request: SealRequest): Promise<SealResult> {
+    return seal(this.layout, this.disk, request);
+  }
+
+  /** See sweep.ts. */
+  sweepUnsealed(options: SweepOptions): Promise<SweepReport> {
+    return sweepUnsealed(this.layout, this.disk, options);
+  }
+
+  /** See listing.ts, readManifest. */
+  readManifest(basepathId: string, backupId: string): Promise<Manifest> {
+    return readManifest(this.layout, basepathId, backupId);
+  }
+
+  /** See listing.ts, listBackups. */
+  listBackups(filter: { readonly basepathId?: string } = {}): AsyncIterable<ListedBackup> {
+    return listBackups(this.layout, filter.basepathId);
+  }
+
+  listBasepathIds(): Promise<string[]> {
+    return listBasepathIds(this.layout);
+  }
+
+  /** See listing.ts, findBackup. */
+  findBackup(idOrPrefix: string): Promise<Manifest> {
+    return findBackup(this.layout, idOrPrefix);
+  }
+
+  /**
+   * The sealed backup of latest capture (not of latest seal: a week-long full ends after younger incrementals), or null.
+   * Unreadable manifests are passed to `onProblem` and left out: an older parent saves more, never less.
+   */
+  async newestSealed(basepathId: string, onProblem: (error: BwError) => void): Promise<Manifest | null> {
+    let newest: Manifest | null = null;
+    for await (const backup of this.listBackups({ basepathId })) {
+      if (!backup.ok) onProblem(backup.error);
+      else if (newest === null || Date.parse(backup.manifest.capturedAt) >= Date.parse(newest.capturedAt)) newest = backup.manifest;
+    }
+    return newest;
+  }
+
+  /** Absolute path of a file the manifest names. Throws MANIFEST_DAMAGED for a name that leads out of its directory. */
+  file(manifest: Manifest, stored: StoredFile): string {
+    const dir = this.layout.backup(manifest.basepathId, manifest.backupId);
+    if (!isStoredName(stored.name)) throw damaged(dir, `a stored file is called ${JSON.stringify(stored.name)}`);
+    return join(dir, stored.name);
+  }
+
+  /** Reads every file of a backup and compares size and hash; also names what lies there without belonging to it. Empty = sound. */
+  async checkBackup(manifest: Manifest): Promise<FileProblem[]> {
+    const problems: FileProblem[] = [];
+    const names = new Set([MANIFEST_FILE, REMOVED_FILE]);
+    for (const stored of storedFiles(manifest)) {
+      names.add(stored.name);
+      const problem = await checkStoredFile(this.file(manifest, stored), stored);
+      if (problem !== null) problems.push(problem);
+    }
+    const dir = this.layout.backup(manifest.basepathId, manifest.backupId);
+    const unnamed = (await namesIn(dir)).filter((name) => !names.has(name)).sort();
+    return [...problems, ...unnamed.map((name) => ({ name, problem: 'unnamed' as const, detail: join(dir, name) }))];
+  }
+}

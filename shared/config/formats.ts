@@ -1,0 +1,227 @@
+import { isIP } from 'node:net';
+import { normalize } from 'node:path';
+import { DURATION_ACCEPTS, FormatError, parseDuration, parseRate, parseSize, RATE_ACCEPTS, SIZE_ACCEPTS } from './units.js';
+
+/** Bounds a schema leaf may add to its format. */
+export interface Bounds {
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** How a raw value (YAML, environment or flag text) becomes a typed one. `parse` throws FormatError. */
+export interface Format<T> {
+  readonly accepts: string;
+  parse(raw: unknown, bounds: Bounds): T;
+}
+
+/** Staging budget: bytes, or a share of the filesystem that is known only on the host. */
+export type Budget = { readonly bytes: number } | { readonly share: number };
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const NAME_ACCEPTS = '1 to 64 letters, digits, ".", "_" or "-", beginning with a letter or digit';
+const BUDGET_ACCEPTS = `a share of the filesystem such as 80%, or ${SIZE_ACCEPTS}`;
+const COMPRESSION_ACCEPTS = 'none, or gzip, bzip2, lzo, xz, lz4 (level 1 to 9) or zstd (level 1 to 22), such as zstd:1';
+const REDIS_ACCEPTS = 'redis://[USER:PASSWORD@]HOST[:PORT][/DB], the same with rediss:// (TLS), or the absolute path of a unix socket';
+
+/** Levels as dar 2.7.8 takes them: beyond 9 (zstd 22) it ends with rc 1 or 5. */
+const MAX_LEVEL: Readonly<Record<string, number>> = { gzip: 9, bzip2: 9, lzo: 9, xz: 9, lz4: 9, zstd: 22 };
+
+function text(raw: unknown, accepts: string): string {
+  if (typeof raw === 'string' && raw !== '' && !/[\0\n\r]/.test(raw)) return raw;
+  throw new FormatError(typeof raw === 'number' || typeof raw === 'boolean' ? 'is not text (quote it)' : 'is not one line of text', accepts);
+}
+
+function integer(raw: unknown, bounds: Bounds, accepts: string): number {
+  const value = typeof raw === 'string' && /^\d+$/.test(raw.trim()) ? Number(raw.trim()) : raw;
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw new FormatError('is not a whole number', accepts);
+  return within(value, bounds);
+}
+
+function within(value: number, { min = 0, max = Number.MAX_SAFE_INTEGER }: Bounds): number {
+  if (value < min) throw new FormatError('is too small', `${min} or more`);
+  if (value > max) throw new FormatError('is too large', `${max} or less`);
+  return value;
+}
+
+function matching(pattern: RegExp, problem: string, accepts: string): Format<string> {
+  return {
+    accepts,
+    parse: (raw) => {
+      const value = text(raw, accepts);
+      if (!pattern.test(value)) throw new FormatError(problem, accepts);
+      return value;
+    },
+  };
+}
+
+function oneOf<const T extends readonly string[]>(choices: T): Format<T[number]> {
+  const accepts = `one of ${choices.join(', ')}`;
+  return {
+    accepts,
+    parse: (raw) => {
+      const found = choices.find((choice) => choice === raw);
+      if (found === undefined) throw new FormatError('is not known', accepts);
+      return found;
+    },
+  };
+}
+
+/** Lists come as YAML sequences; from environment and flags as JSON (`["a","b"]`) or separated by commas. */
+function list(item: Format<string>): Format<readonly string[]> {
+  const accepts = `a list of: ${item.accepts} (environment and flags: a,b or ["a","b"])`;
+  return {
+    accepts,
+    parse: (raw, bounds) => listItems(raw, accepts).map((entry) => item.parse(entry, bounds)),
+  };
+}
+
+function listItems(raw: unknown, accepts: string): unknown[] {
+  if (Array.isArray(raw)) return raw;
+  if (typeof raw !== 'string') throw new FormatError('is not a list', accepts);
+  if (!raw.trimStart().startsWith('[')) return raw.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '');
+  try {
+    const parsed: unknown = JSON.parse(raw);
+    if (Array.isArray(parsed)) return parsed;
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+  }
+  throw new FormatError('is not a JSON list', accepts);
+}
+
+const absolutePath: Format<string> = {
+  accepts: 'an absolute path',
+  parse: (raw) => {
+    const path = text(raw, 'an absolute path');
+    if (!path.startsWith('/')) throw new FormatError('is not an absolute path', 'an absolute path, beginning with /');
+    return normalize(path).replace(/(.)\/+$/, '$1');
+  },
+};
+
+const relativePath: Format<string> = {
+  accepts: 'a path below the directory, without leading / and without ..',
+  parse: (raw) => {
+    const path = text(raw, relativePath.accepts);
+    if (path.startsWith('/') || path.split('/').includes('..')) throw new FormatError('leaves the directory', relativePath.accepts);
+    return path;
+  },
+};
+
+const pattern: Format<string> = {
+  accepts: 'glob patterns: without / for any name (*.tmp), with / for a path below the basepath (cache/thumbnails)',
+  parse: (raw) => {
+    const glob = text(raw, pattern.accepts);
+    if (glob.startsWith('/')) throw new FormatError('begins with / and would never match', pattern.accepts);
+    return glob;
+  },
+};
+
+const compression: Format<string> = {
+  accepts: COMPRESSION_ACCEPTS,
+  parse: (raw) => {
+    const value = text(raw, COMPRESSION_ACCEPTS);
+    if (value === 'none') return value;
+    const [, algorithm = '', level] = /^([a-z0-9]+)(?::(\d+))?$/.exec(value) ?? [];
+    const highest = Object.hasOwn(MAX_LEVEL, algorithm) ? MAX_LEVEL[algorithm] : undefined;
+    if (highest === undefined) throw new FormatError('is not a compression dar has', COMPRESSION_ACCEPTS);
+    if (level !== undefined && (Number(level) < 1 || Number(level) > highest)) throw new FormatError('has a level dar refuses', COMPRESSION_ACCEPTS);
+    return value;
+  },
+};
+
+const budget: Format<Budget> = {
+  accepts: BUDGET_ACCEPTS,
+  parse: (raw) => {
+    const percent = typeof raw === 'string' ? /^(\d+(?:\.\d+)?)\s*%$/.exec(raw.trim())?.[1] : undefined;
+    if (percent === undefined) return { bytes: sizeOr(raw, BUDGET_ACCEPTS) };
+    const share = Number(percent) / 100;
+    if (share <= 0 || share > 1) throw new FormatError('is not a share', 'more than 0% and at most 100%');
+    return { share };
+  },
+};
+
+function sizeOr(raw: unknown, accepts: string): number {
+  try {
+    return parseSize(raw);
+  } catch (thrown) {
+    if (!(thrown instanceof FormatError)) throw thrown;
+    throw new FormatError(thrown.problem, accepts);
+  }
+}
+
+const redisUrl: Format<string> = {
+  accepts: REDIS_ACCEPTS,
+  parse: (raw) => {
+    const value = text(raw, REDIS_ACCEPTS);
+    if (value.startsWith('/')) return value;
+    const url = URL.canParse(value) ? new URL(value) : null;
+    if (url === null || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '') throw new FormatError('is not a Redis URL', REDIS_ACCEPTS);
+    return value;
+  },
+};
+
+const address: Format<string> = {
+  accepts: 'an IP address or a host name, such as 127.0.0.1, :: or localhost',
+  parse: (raw) => {
+    const value = text(raw, address.accepts);
+    if (isIP(value) === 0 && !/^(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(value)) {
+      throw new FormatError('is not an address', address.accepts);
+    }
+    return value;
+  },
+};
+
+const command: Format<readonly string[]> = {
+  accepts: 'a list of an absolute program path and its arguments',
+  parse: (raw) => {
+    const words = listItems(raw, command.accepts);
+    const [program, ...args] = words.map((word) => text(word, command.accepts));
+    if (program?.startsWith('/') !== true) throw new FormatError('does not begin with the absolute path of a program', command.accepts);
+    return [program, ...args];
+  },
+};
+
+const boolean: Format<boolean> = {
+  accepts: 'true or false',
+  parse: (raw) => {
+    if (raw === true || raw === 'true') return true;
+    if (raw === false || raw === 'false') return false;
+    throw new FormatError('is not true or false', 'true or false');
+  },
+};
+
+const line: Format<string> = { accepts: 'one line of text', parse: (raw) => text(raw, 'one line of text') };
+
+/** Every format a schema leaf can have. */
+export const formats = {
+  absolutePath,
+  address,
+  backend: oneOf(['posix']),
+  boolean,
+  budget,
+  // dar knows blowfish and scrambling too: a 64-bit block cipher and no cipher at all.
+  cipher: oneOf(['aes256', 'twofish256', 'serpent256', 'camellia256']),
+  command,
+  compression,
+  count: { accepts: 'a whole number', parse: (raw, bounds) => integer(raw, bounds, 'a whole number') } as Format<number>,
+  duration: { accepts: DURATION_ACCEPTS, parse: (raw) => parseDuration(raw) } as Format<number>,
+  logFormat: oneOf(['auto', 'json', 'pretty']),
+  logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
+  name: matching(NAME, 'is not a safe name', NAME_ACCEPTS),
+  pathList: list(absolutePath),
+  patternList: list(pattern),
+  port: { accepts: 'a port, 0 (any free one) to 65535', parse: (raw) => integer(raw, { min: 0, max: 65_535 }, 'a port, 0 (any free one) to 65535') } as Format<number>,
+  rate: { accepts: RATE_ACCEPTS, parse: (raw) => parseRate(raw) } as Format<number>,
+  redisUrl,
+  relativePath,
+  size: { accepts: SIZE_ACCEPTS, parse: (raw, bounds) => sizeWithin(raw, bounds) } as Format<number>,
+  textList: list(line),
+} as const;
+
+function sizeWithin(raw: unknown, { min = 0 }: Bounds): number {
+  const bytes = parseSize(raw);
+  if (bytes < min) throw new FormatError('is too small', `${min} bytes or more`);
+  return bytes;
+}
+
+export type FormatName = keyof typeof formats;
+export type FormatValue<F extends FormatName> = ReturnType<(typeof formats)[F]['parse']>;

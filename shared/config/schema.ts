@@ -1,0 +1,154 @@
+import { formats, type FormatName, type FormatValue } from './formats.js';
+
+/** One key: what convict knows of it, and what people read about it. */
+export interface Leaf {
+  readonly doc: string;
+  readonly format: FormatName;
+  /** As an operator would write it; null = none (nullable) or to be given (required). */
+  readonly default: string | number | boolean | readonly string[] | null;
+  /** null in YAML, or the word `none`, means "not this". */
+  readonly nullable?: true;
+  /** Has no default: the file, environment or flags must give it. */
+  readonly required?: true;
+  /** Never shown as it is. */
+  readonly sensitive?: true;
+  readonly min?: number;
+  readonly max?: number;
+}
+
+export interface Section {
+  readonly [name: string]: Leaf | Section;
+}
+
+type LeafValue<L extends Leaf> = L extends { readonly nullable: true } | { readonly required: true }
+  ? FormatValue<L['format']> | null
+  : FormatValue<L['format']>;
+
+/** The typed values of a section. */
+export type Values<S extends Section> = {
+  readonly [K in keyof S]: S[K] extends Leaf ? LeafValue<S[K]> : S[K] extends Section ? Values<S[K]> : never;
+};
+
+/** Settings a topdir may have of its own. */
+export const overridableSections = {
+  dar: {
+    sliceSize: { doc: 'Size of a slice, the file that is transferred.', format: 'size', default: '32GiB', min: 4096 },
+    compression: { doc: 'Compression by dar: none, or algorithm and level.', format: 'compression', default: 'none' },
+    encryption: {
+      keyFile: { doc: 'File with the passphrase, mode 0600; none = no encryption.', format: 'absolutePath', default: null, nullable: true },
+      cipher: { doc: 'Cipher dar uses with the passphrase.', format: 'cipher', default: 'aes256' },
+      keyId: { doc: 'Name of the key in manifests, so that a restore knows which passphrase it needs. Needed with keyFile.', format: 'name', default: null, nullable: true },
+    },
+    // Lustre's own book-keeping, as mpifileutils leaves it out too; lustre.lov stays, it restores a directory's default layout.
+    excludeXattrs: { doc: 'Extended attributes not to save (dar -u masks).', format: 'textList', default: ['trusted.lov', 'trusted.lma', 'trusted.lmv', 'trusted.link', 'trusted.fid', 'trusted.som', 'trusted.hsm', 'trusted.version'] },
+    storeOnly: { doc: 'File name masks not worth compressing (dar -Z).', format: 'textList', default: ['*.gz', '*.bz2', '*.xz', '*.zst', '*.zip', '*.jpg', '*.png', '*.mp4'] },
+    retryOnChange: { doc: 'How often a file that changed while it was read is tried again.', format: 'count', default: 3, min: 0, max: 100 },
+  },
+  shards: {
+    maxFiles: { doc: 'Most files in one shard (dar needs about 0.85 kB of memory for each).', format: 'count', default: 300_000, min: 1 },
+    maxSize: { doc: 'Most bytes in one shard.', format: 'size', default: '1TiB', min: 1 },
+  },
+  limits: {
+    maxExceptions: { doc: 'Paths of one basepath that may fail to be saved before the whole backup fails.', format: 'count', default: 1000, min: 0 },
+  },
+  schedule: {
+    fullEvery: { doc: 'A basepath whose last full is older gets a new one.', format: 'duration', default: '30d' },
+    scanEvery: { doc: 'Time between two scans of the topdirs.', format: 'duration', default: '1h' },
+  },
+} as const satisfies Section;
+
+/** Settings that belong to a host, not to the site's policy: `hosts.NAME` may hold them. */
+export const hostSections = {
+  staging: {
+    dir: { doc: 'Where dar writes slices until they are safely in LTS; best a local disk.', format: 'absolutePath', default: null, required: true },
+    budget: { doc: 'Bytes all slices of this host may take there, or a share of the filesystem.', format: 'budget', default: '80%' },
+  },
+  state: {
+    dir: { doc: 'Host-local state: the embedded Redis, sockets, the HTTP token.', format: 'absolutePath', default: '/var/lib/bw-bkup' },
+  },
+  redis: {
+    url: { doc: 'Redis server; none = an embedded private one. May hold a password: then better urlFile or passwordFile.', format: 'redisUrl', default: null, nullable: true, sensitive: true },
+    urlFile: { doc: 'File (mode 0600) that holds the URL.', format: 'absolutePath', default: null, nullable: true },
+    passwordFile: { doc: 'File (mode 0600) that holds the password for url.', format: 'absolutePath', default: null, nullable: true },
+  },
+  worker: {
+    slots: { doc: 'Shards (dar processes) this host works on at a time.', format: 'count', default: 2, min: 1, max: 256 },
+    transferSlots: { doc: 'Transfers this host runs at a time.', format: 'count', default: 2, min: 1, max: 256 },
+  },
+  http: {
+    bind: { doc: 'Address the status, metrics and board servers listen on.', format: 'address', default: '127.0.0.1' },
+    producerPort: { doc: 'Port of the producer; 0 = any free one, none = no HTTP.', format: 'port', default: 8610, nullable: true },
+    workerPort: { doc: 'Port of the worker; 0 = any free one, none = no HTTP.', format: 'port', default: 8611, nullable: true },
+    tokenFile: { doc: 'File (mode 0600) with the board token; none = one is made at start in STATE/http.token.', format: 'absolutePath', default: null, nullable: true },
+    boardReadOnly: { doc: 'Whether the queue board only shows, without buttons that change jobs.', format: 'boolean', default: true },
+  },
+  logging: {
+    level: { doc: 'Least severe level that is logged.', format: 'logLevel', default: 'info' },
+    format: { doc: 'json, pretty, or auto: pretty on a terminal, else json.', format: 'logFormat', default: 'auto' },
+  },
+} as const satisfies Section;
+
+/** Everything but the lists `topdirs`, `lts` and `hosts`. */
+export const siteSchema = {
+  host: { doc: 'Name of this host in queues, logs and hosts:; none = the name of the machine.', format: 'name', default: null, nullable: true },
+  ...hostSections,
+  catalog: {
+    dir: { doc: 'Directory of sealed backups and the journal, on a filesystem every host sees.', format: 'absolutePath', default: null, required: true },
+  },
+  ...overridableSections,
+  restore: {
+    allowedTargets: { doc: 'Directories below which a restore may write.', format: 'pathList', default: ['/restore'] },
+  },
+} as const satisfies Section;
+
+/** One entry of `topdirs`, without the overridable sections it may hold too. */
+export const topdirSchema = {
+  path: { doc: 'Directory whose sub-directories are the basepaths.', format: 'absolutePath', default: null, required: true },
+  readFrom: { doc: 'Where to read instead, such as a snapshot; none = path itself.', format: 'absolutePath', default: null, nullable: true },
+  depth: { doc: 'Basepaths are this many levels below.', format: 'count', default: 1, min: 1, max: 10 },
+  exclude: { doc: 'Glob patterns of what is not saved.', format: 'patternList', default: [] },
+  sentinel: { doc: 'File below the topdir whose absence means "not mounted"; none = not checked.', format: 'relativePath', default: null, nullable: true },
+  hooks: {
+    before: { doc: 'Program run before the scan, such as one that makes a snapshot.', format: 'command', default: null, nullable: true },
+    after: { doc: 'Program run after the last backup that read from it.', format: 'command', default: null, nullable: true },
+  },
+} as const satisfies Section;
+
+/** One entry of `lts`. */
+export const ltsSchema = {
+  name: { doc: 'Name of this long-term storage in manifests; never reuse one for another place.', format: 'name', default: null, required: true },
+  backend: { doc: 'How it is reached.', format: 'backend', default: 'posix' },
+  dir: { doc: 'Its directory (posix).', format: 'absolutePath', default: null, required: true },
+  bandwidth: { doc: 'Most bytes per second from one host; none = unlimited.', format: 'rate', default: null, nullable: true },
+} as const satisfies Section;
+
+/** The keys whose values are lists of sections or, for hosts, a map of them. */
+export const collections = {
+  topdirs: { doc: 'What is backed up.', item: { ...topdirSchema, ...overridableSections } },
+  lts: { doc: 'Where backups go; every slice goes to each.', item: ltsSchema },
+  hosts: { doc: 'Settings of single hosts, by host name.', item: hostSections },
+} as const satisfies Record<string, { readonly doc: string; readonly item: Section }>;
+
+export function isLeaf(node: Leaf | Section): node is Leaf {
+  return typeof node['doc'] === 'string';
+}
+
+/** All leaves of a section as [dotted key, leaf], in the order of the schema. */
+export function leavesOf(section: Section, prefix = ''): [string, Leaf][] {
+  return Object.entries(section).flatMap(([name, node]) => {
+    const key = `${prefix}${name}`;
+    return isLeaf(node) ? [[key, node] satisfies [string, Leaf]] : leavesOf(node, `${key}.`);
+  });
+}
+
+/** `dar.sliceSize` -> `BW_DAR_SLICE_SIZE`. */
+export function envName(key: string): string {
+  return `BW_${key.replace(/([a-z])([A-Z])/g, '$1_$2').replaceAll('.', '_').toUpperCase()}`;
+}
+
+/** A raw value as its leaf types it; null where none is meant. Throws FormatError. */
+export function readLeaf(leaf: Leaf, raw: unknown): unknown {
+  if (leaf.nullable === true && (raw === null || raw === 'none')) return null;
+  if (leaf.required === true && raw === null) return null;
+  return formats[leaf.format].parse(raw, leaf);
+}

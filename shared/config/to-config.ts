@@ -1,0 +1,64 @@
+import type { Config, DarConfig, HttpConfig, LtsConfig, ScheduleConfig, ShardLimits, TopdirConfig } from './config.js';
+import { policyHash } from './policy-hash.js';
+import type { LtsSettings, Settings, TopdirSettings } from './parse-settings.js';
+
+/** What the host adds to the settings. */
+export interface Resolved {
+  /** With its password; null = embedded. */
+  readonly redisUrl: string | null;
+  readonly stagingBudgetBytes: number;
+}
+
+/** Settings without problems as the program uses them: units in names, nothing missing. */
+export function toConfig({ host, site, topdirs, lts }: Settings, { redisUrl, stagingBudgetBytes }: Resolved): Config {
+  const policy = {
+    topdirs: topdirs.map(toTopdir),
+    catalog: { dir: present(site.catalog.dir) },
+    lts: lts.map(toLts),
+    dar: toDar(site.dar),
+    shards: toShards(site.shards),
+    limits: site.limits,
+    restore: site.restore,
+    schedule: toSchedule(site.schedule),
+  };
+  return {
+    host,
+    ...policy,
+    staging: { dir: present(site.staging.dir), budgetBytes: stagingBudgetBytes },
+    state: site.state,
+    redis: { url: redisUrl },
+    worker: site.worker,
+    http: site.http satisfies HttpConfig,
+    logging: site.logging,
+    policyHash: policyHash(policy),
+  };
+}
+
+function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, shards, limits, schedule }: TopdirSettings): TopdirConfig {
+  const own = { path: present(path), readFrom, depth, exclude, sentinel, hooks };
+  return { ...own, dar: toDar(dar), shards: toShards(shards), limits, schedule: toSchedule(schedule) };
+}
+
+function toDar({ sliceSize, compression, encryption, excludeXattrs, storeOnly, retryOnChange }: TopdirSettings['dar']): DarConfig {
+  const { keyFile, cipher, keyId } = encryption;
+  const key = keyFile === null ? null : { keyFile, cipher, keyId: present(keyId) };
+  return { sliceBytes: sliceSize, compression, encryption: key, excludeXattrs, storeOnly, retryOnChange };
+}
+
+function toShards({ maxFiles, maxSize }: TopdirSettings['shards']): ShardLimits {
+  return { maxFiles, maxBytes: maxSize };
+}
+
+function toSchedule({ fullEvery, scanEvery }: TopdirSettings['schedule']): ScheduleConfig {
+  return { fullEveryMs: fullEvery, scanEveryMs: scanEvery };
+}
+
+function toLts({ name, backend, dir, bandwidth }: LtsSettings): LtsConfig {
+  return { name: present(name), backend, dir: present(dir), bandwidthBytesPerSecond: bandwidth };
+}
+
+/** A required value: its absence was reported before. */
+function present<T>(value: T | null): T {
+  if (value === null) throw new TypeError('a required configuration value is missing although no problem was reported');
+  return value;
+}

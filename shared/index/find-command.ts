@@ -1,0 +1,49 @@
+import { bytePath, type BytePath } from '../paths/byte-path.js';
+import type { Command } from '../process/index.js';
+
+/** An index line as find prints it; flags and archive are not known yet. */
+export const FIND_FORMAT = '%h//%f/%y %s %T@ %C@ %D:%i %n %m %U %G %b - -\\0';
+
+/**
+ * A path of more components cannot be opened by any program (PATH_MAX is 4096, a component takes two bytes
+ * at least). What lies deeper is named by its ancestor at this level, and the longest line is bounded.
+ */
+const MAX_DEPTH = 2048;
+
+/**
+ * Enters the tree in the child, never in this process: a chdir into a hung mount would block the start of
+ * the child, and with it our event loop.
+ */
+const IN_TREE = 'cd -- "$1" || exit 126; shift; exec "$@"';
+/** With its messages going to a file, because a busy tree can make any number of them. */
+const IN_TREE_LOGGED = 'cd -- "$1" || exit 126; exec 2>"$2"; shift 2; exec "$@"';
+
+/**
+ * Lists the whole tree on one filesystem: a mount point inside is recorded as the directory it is, what is
+ * mounted there is not entered. `messages`: absolute path of the file for its messages. `exclude`: glob patterns, without `/` against any name, with `/` against the path.
+ */
+export function findTree(root: BytePath, messages: string, exclude: readonly string[]): Command {
+  const options = ['-maxdepth', String(MAX_DEPTH), '-xdev', '-noleaf'];
+  const find = ['find', '.', ...options, ...prune(exclude), '-printf', FIND_FORMAT];
+  return { program: 'sh', args: ['-c', IN_TREE_LOGGED, 'sh', bytePath.toBuffer(root), messages, ...find] };
+}
+
+/** The root itself is never excluded: `.*` would match its name `.` and with it everything. */
+function prune(exclude: readonly string[]): string[] {
+  if (exclude.length === 0) return [];
+  const tests = exclude.flatMap((pattern, i) => [...(i === 0 ? [] : ['-o']), ...test(pattern)]);
+  return ['!', '-path', '.', '(', ...tests, ')', '-prune', '-o'];
+}
+
+function test(pattern: string): string[] {
+  if (!pattern.includes('/')) return ['-name', pattern];
+  return ['-path', `./${pattern.replace(/^(\.?\/)+/, '').replace(/\/+$/, '')}`];
+}
+
+const FIND_SOME = 'format=$1; shift; exec find "$@" -maxdepth 0 -printf "$format"';
+
+/** Examines the paths (`./a/b`, NUL-terminated) on its standard input, in their order, without entering directories. */
+export function findPaths(root: BytePath): Command {
+  const find = ['xargs', '-r0', 'sh', '-c', FIND_SOME, 'sh', FIND_FORMAT];
+  return { program: 'sh', args: ['-c', IN_TREE, 'sh', bytePath.toBuffer(root), ...find] };
+}

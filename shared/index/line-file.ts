@@ -1,0 +1,119 @@
+import { createReadStream } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { BwError } from '../errors/bw-error.js';
+import { completeLines, endLine, readRecords, splitLines } from './format.js';
+import type { IndexRecord } from './record.js';
+
+/** Written at once; also what a stream is read by: 1,000,000 lines are 130 MB, larger pieces gain nothing. */
+const PIECE_BYTES = 256 * 1024;
+
+/**
+ * Writes NUL-terminated lines to a new file of ours (0600). `add` only collects; `drain` writes when enough
+ * has come together: call it once per batch, so that memory stays bounded without a promise per line.
+ */
+export class LineWriter {
+  readonly file: string;
+  #handle: FileHandle;
+  #text = '';
+  #written = 0;
+  #lines = 0;
+
+  private constructor(file: string, handle: FileHandle) {
+    this.file = file;
+    this.#handle = handle;
+  }
+
+  /** Replaces what a former start left under this name. Throws OUTPUT_NOT_CREATED. */
+  static async create(file: string): Promise<LineWriter> {
+    try {
+      return new LineWriter(file, await open(file, 'w+', 0o600));
+    } catch (error) {
+      throw new BwError('OUTPUT_NOT_CREATED', {
+        message: `a work file cannot be created: ${(error as Error).message}`,
+        retry: 'retry',
+        hint: 'Check space and permissions of its directory.',
+        subject: file,
+        cause: error,
+      });
+    }
+  }
+
+  get lines(): number {
+    return this.#lines;
+  }
+
+  /** Bytes so far, written or not: where the next line will begin. */
+  get position(): number {
+    return this.#written + this.#text.length;
+  }
+
+  add(line: string): void {
+    this.#text += `${line}\0`;
+    this.#lines += 1;
+  }
+
+  async drain(): Promise<void> {
+    if (this.#text.length >= PIECE_BYTES) await this.#flush();
+  }
+
+  /** Takes everything behind `position` out of this file and adds it to another one. */
+  async moveTail(position: number, lines: number, to: LineWriter): Promise<void> {
+    await this.#flush();
+    const buffer = Buffer.allocUnsafe(PIECE_BYTES);
+    for (let at = position; at < this.#written; ) {
+      const { bytesRead } = await this.#handle.read(buffer, 0, PIECE_BYTES, at);
+      to.#text += buffer.latin1Slice(0, bytesRead);
+      await to.drain();
+      at += bytesRead;
+    }
+    to.#lines += lines;
+    this.#lines -= lines;
+    this.#written = position;
+    await this.#handle.truncate(position);
+  }
+
+  /** Writes the end record and closes: only now the file is a complete one. */
+  async end(): Promise<void> {
+    this.#text += `${endLine(this.#lines)}\0`;
+    await this.close();
+  }
+
+  /** Closes without an end record. */
+  async close(): Promise<void> {
+    try {
+      await this.#flush();
+    } finally {
+      await this.#handle.close();
+    }
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = Buffer.from(this.#text, 'latin1');
+    this.#text = '';
+    let done = 0;
+    while (done < bytes.length) {
+      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, this.#written + done);
+      done += bytesWritten;
+    }
+    this.#written += done;
+  }
+}
+
+/** Lines of one of our own files, without end record. */
+export function readPlainLines(file: string): AsyncGenerator<string[], void> {
+  return splitLines(bytesOf(file));
+}
+
+/** Record lines of a file with end record. Throws INDEX_DAMAGED. */
+export function readCompleteLines(file: string): AsyncGenerator<string[], void> {
+  return completeLines(splitLines(bytesOf(file)));
+}
+
+/** Records of a file with end record (`*.records`, `*.settled`). Throws INDEX_DAMAGED. */
+export function readRecordFile(file: string): AsyncGenerator<IndexRecord[], void> {
+  return readRecords(bytesOf(file));
+}
+
+function bytesOf(file: string): AsyncIterable<Buffer> {
+  return createReadStream(file, { highWaterMark: PIECE_BYTES }) as AsyncIterable<Buffer>;
+}

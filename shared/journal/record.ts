@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { pathJsonSchema } from '../paths/path-json.js';
+
+export const JOURNAL_VERSION = 1;
+
+const backupId = z.ulid();
+const basepathId = z.string().min(1);
+const level = z.enum(['full', 'differential', 'incremental']);
+const instant = z.iso.datetime();
+const count = z.number().int().nonnegative();
+/** Byte counts as decimal text, as in manifests: they can exceed 2^53. */
+const bigCount = z.string().regex(/^\d+$/);
+const errorSchema = z.object({ code: z.string(), message: z.string() });
+const endedSchema = z.object({ error: errorSchema.nullable(), startedAt: instant, endedAt: instant, bytes: bigCount, files: count });
+
+const kind = <K extends string, S extends z.core.$ZodLooseShape>(name: K, fields: S) => z.object({ kind: z.literal(name), ...fields });
+
+/**
+ * What a caller appends. Objects, not strict ones: a newer bw-bkup may add fields, which an older one ignores.
+ * A change of meaning takes a new kind (older readers skip and count it) or a new JOURNAL_VERSION.
+ */
+export const journalEntrySchema = z.discriminatedUnion('kind', [
+  /** The basepath at this absolute path has this id; also written when a known one has come back or changed inode or owner. */
+  kind('basepath-assigned', {
+    basepathId,
+    topdir: z.string(),
+    path: pathJsonSchema,
+    /** Decimal: inode numbers exceed 2^53. */
+    rootInode: z.string(),
+    owner: z.string(),
+    /** 1, or more where an earlier basepath had this path and is another one. */
+    generation: z.number().int().positive(),
+  }),
+  kind('basepath-seen-deleted', { basepathId, path: pathJsonSchema }),
+  kind('attempt-started', { backupId, basepathId, level, host: z.string() }),
+  kind('attempt-ended', {
+    backupId,
+    basepathId,
+    level,
+    /** interrupted: stopped by preemption, drain or the worker's death; goes on later and is no failure. */
+    outcome: z.enum(['clean', 'with-exceptions', 'failed', 'interrupted']),
+    ...endedSchema.shape,
+  }),
+  kind('sealed', { backupId, basepathId }),
+  kind('restore-ended', {
+    restoreId: z.string().min(1),
+    backupId,
+    basepathId,
+    target: pathJsonSchema,
+    outcome: z.enum(['clean', 'with-exceptions', 'failed', 'interrupted']),
+    ...endedSchema.shape,
+  }),
+  kind('verified', {
+    backupId,
+    basepathId,
+    /** Rungs of the ladder: files of the catalog · slices hashed at the far end · read back and tested by dar · restored and compared. */
+    method: z.enum(['catalog', 'slices', 'archives', 'restore-drill']),
+    outcome: z.enum(['sound', 'damaged']),
+    error: errorSchema.nullable(),
+    /** What was looked at. */
+    bytes: bigCount,
+    files: count,
+  }),
+  /** What a person decided: act is the command (`dismiss`, `accept-shrunk`, ...). */
+  kind('operator', {
+    act: z.string().min(1),
+    reason: z.string(),
+    user: z.string().optional(),
+    subject: z.string().optional(),
+  }),
+]);
+
+/** Added by the journal. `at` has milliseconds and `Z`, so that its text sorts by time. */
+const stampSchema = z.object({ v: z.literal(JOURNAL_VERSION), at: z.iso.datetime({ precision: 3 }), writer: z.string() });
+
+export const journalRecordSchema = z.intersection(stampSchema, journalEntrySchema);
+
+export type JournalEntry = z.infer<typeof journalEntrySchema>;
+export type JournalRecord = z.infer<typeof stampSchema> & JournalEntry;
+export type JournalKind = JournalEntry['kind'];
+export type RecordOf<K extends JournalKind> = Extract<JournalRecord, { kind: K }>;
+
+export const JOURNAL_KINDS: ReadonlySet<string> = new Set(journalEntrySchema.options.map((option) => option.shape.kind.value));

@@ -1,0 +1,129 @@
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { BwError } from '../errors/bw-error.js';
+import { publishAges, summarizeAges, type BasepathAges } from './ages.js';
+import { Collector } from './collector.js';
+import { Instruments } from './instruments.js';
+import { DEFAULT_METRICS_PREFIX } from './metrics-table.js';
+import { countJobs, type CountedQueue } from './queue-counts.js';
+import { Recorders } from './recorders.js';
+
+export interface MetricsOptions {
+  /** Labels of every sample. */
+  readonly host: string;
+  readonly component: string;
+  readonly version?: string;
+  /** A scrape waits this long for each source, all at once; below Prometheus' own 10 s. Default 1000. */
+  readonly collectTimeoutMs?: number;
+  /** Told why a source gave nothing, at every scrape that misses it. */
+  readonly onCollectorError?: (collector: string, error: BwError) => void;
+  /** Milliseconds since the epoch; injected by tests. */
+  readonly now?: () => number;
+}
+
+const COLLECT_TIMEOUT_MS = 1_000;
+/** Reading every basepath may take longer than a scrape waits; ages a few minutes old still tell the truth. */
+const AGES_KEEP_MS = 600_000;
+
+export interface StagingUse {
+  readonly usedBytes: number;
+  readonly budgetBytes: number;
+}
+
+/**
+ * The metrics of one process, in a registry of its own. Callers record in the words of the product
+ * (see Recorders) and register sources that are asked at every scrape.
+ */
+export class Metrics extends Recorders {
+  readonly #registry: Registry;
+  readonly #instruments: Instruments;
+  readonly #options: MetricsOptions;
+  readonly #collectors: Collector[] = [];
+
+  constructor(options: MetricsOptions) {
+    const registry = new Registry();
+    registry.setDefaultLabels({ host: options.host, component: options.component });
+    const instruments = new Instruments(registry);
+    super(instruments);
+    this.#registry = registry;
+    this.#instruments = instruments;
+    this.#options = options;
+    collectDefaultMetrics({ register: registry, prefix: DEFAULT_METRICS_PREFIX });
+    const labels = { version: options.version ?? 'unknown', node: process.versions.node };
+    instruments.replace('bw_build_info', [{ labels, value: 1 }]);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The text of /metrics. A source that fails or hangs costs its own values only. */
+  async render(): Promise<string> {
+    const states = await Promise.all(
+      this.#collectors.map(async (collector) => ({ collector: collector.name, up: await collector.refresh() })),
+    );
+    const samples = states.map(({ collector, up }) => ({ labels: { collector }, value: Number(up) }));
+    this.#instruments.replace('bw_collector_up', samples);
+    const queues = states.find(({ collector }) => collector === 'queues');
+    if (queues !== undefined) this.#instruments.replace('bw_redis_up', [{ labels: {}, value: Number(queues.up) }]);
+    return this.#registry.metrics();
+  }
+
+  /**
+   * Counts jobs at every scrape. Pass a function where queues are opened later. One process per site does
+   * this (the producer), else the same jobs are counted twice.
+   */
+  collectQueues(queues: readonly CountedQueue[] | (() => readonly CountedQueue[])): void {
+    const list = typeof queues === 'function' ? queues : () => queues;
+    this.#collect('queues', 0, ['bw_jobs'], async () => {
+      const samples = await Promise.all(list().map(countJobs));
+      this.#instruments.replace('bw_jobs', samples.flat());
+    });
+  }
+
+  /** Asks for this host's staging account at every scrape. */
+  collectStaging(use: () => StagingUse | Promise<StagingUse>): void {
+    this.#collect('staging', 0, ['bw_staging_used_bytes', 'bw_staging_budget_bytes'], async () => {
+      const { usedBytes, budgetBytes } = await use();
+      this.#instruments.replace('bw_staging_used_bytes', [{ labels: {}, value: usedBytes }]);
+      this.#instruments.replace('bw_staging_budget_bytes', [{ labels: {}, value: budgetBytes }]);
+    });
+  }
+
+  /**
+   * Asks for all basepaths at every scrape (streamed; one process per site). perBasepath adds one series
+   * per basepath: thousands of them on a large site, hence off.
+   */
+  collectAges(ages: () => BasepathAges | Promise<BasepathAges>, options: { readonly perBasepath?: boolean } = {}): void {
+    const publish = async (): Promise<void> => {
+      const summary = await summarizeAges(await ages(), options.perBasepath ?? false);
+      publishAges(this.#instruments, summary, this.#now());
+    };
+    const clear = (): void => {
+      publishAges(this.#instruments, { topdirs: new Map(), basepaths: [] }, this.#now());
+    };
+    this.#add('ages', AGES_KEEP_MS, clear, publish);
+  }
+
+  #collect(name: string, keepMs: number, gauges: readonly Parameters<Instruments['replace']>[0][], collect: () => Promise<void>): void {
+    const clear = (): void => {
+      for (const gauge of gauges) this.#instruments.replace(gauge, []);
+    };
+    this.#add(name, keepMs, clear, collect);
+  }
+
+  #add(name: string, keepMs: number, clear: () => void, collect: () => Promise<void>): void {
+    if (this.#collectors.some((collector) => collector.name === name)) throw new TypeError(`${name} are collected already`);
+    const timeoutMs = this.#options.collectTimeoutMs ?? COLLECT_TIMEOUT_MS;
+    const onError = this.#options.onCollectorError ?? ((): void => undefined);
+    this.#collectors.push(new Collector({ name, collect, clear, keepMs, timeoutMs, now: () => this.#now(), onError }));
+  }
+
+  #now(): number {
+    return (this.#options.now ?? Date.now)();
+  }
+}
+
+/** The metrics of this process; several may live side by side (tests, standalone). */
+export function createMetrics(options: MetricsOptions): Metrics {
+  return new Metrics(options);
+}

@@ -1,0 +1,10 @@
+/** The one place that starts programs. */
+export type { Arg, Command, ExitStatus } from './command.js';
+export { activeChildren, killAll, type ActiveChild } from './active-children.js';
+export { tailText, type BoundedOutput } from './bounded-output.js';
+export { hasPdeathsig, hasProgram } from './launch.js';
+export { startPipeline, type Pipeline, type PipelineOptions, type StageResult } from './pipeline.js';
+export { describeStatus, run, type RunOptions, type RunResult } from './run.js';
+export { startGuarded, type GuardedChild, type GuardedExit, type GuardedOptions } from './guarded.js';
+export { continueStrays, findStrays, STAGING_MARK, type Stray } from './strays.js';
+export { abortWhenSettled, sleepUnless, tailFile } from './tail-file.js';

@@ -1,0 +1,120 @@
+import { execa } from 'execa';
+import { BwError } from '../errors/bw-error.js';
+import { registerChild, sendSignal } from './active-children.js';
+import { tailText } from './bounded-output.js';
+import type { Command, ExitStatus } from './command.js';
+import { launchOf } from './launch.js';
+import { startFailed } from './spawn-child.js';
+
+const MIB = 1024 * 1024;
+
+export interface RunOptions {
+  /** TERM after this long, KILL two seconds later. Default: none. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Given to its standard input, which is /dev/null otherwise. */
+  readonly input?: Uint8Array;
+  /** Per stream; more is PROGRAM_OUTPUT_TOO_LARGE. Default 16 MiB. */
+  readonly maxOutputBytes?: number;
+  /** Exit codes that are not PROGRAM_FAILED. Default [0]. */
+  readonly okCodes?: readonly number[];
+}
+
+export interface RunResult {
+  readonly status: ExitStatus;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+  readonly wallMs: number;
+}
+
+/**
+ * Runs a program that prints little, and collects what it prints. The exit code alone proves nothing: check the effect.
+ * Rejects PROGRAM_NOT_FOUND, PROGRAM_FAILED, PROGRAM_TIMEOUT, PROGRAM_ABORTED,
+ * PROGRAM_START_FAILED, PROGRAM_OUTPUT_TOO_LARGE, ARGUMENT_INVALID.
+ */
+export async function run(command: Command, options: RunOptions = {}): Promise<RunResult> {
+  if (options.signal?.aborted === true) throw aborted(command);
+  const started = performance.now();
+  const result = await execute(command, options);
+  const status: ExitStatus = { code: result.exitCode ?? null, signal: result.signal ?? null };
+  const stderr = Buffer.from(result.stderr).toString('utf8');
+  if (result.isCanceled) throw aborted(command);
+  if (result.timedOut) throw timedOut(command, options.timeoutMs ?? 0, stderr);
+  if (result.isMaxBuffer) throw tooMuchOutput(command, stderr);
+  if (status.code === null && status.signal === null) throw startFailed(command.program, result.cause);
+  if (status.code === null || !(options.okCodes ?? [0]).includes(status.code)) throw failed(command, describeStatus(status), stderr);
+  return { status, stdout: Buffer.from(result.stdout), stderr, wallMs: performance.now() - started };
+}
+
+async function execute(command: Command, options: RunOptions) {
+  const { file, args, cwd, env } = launchOf(command, 'KILL');
+  const child = execa(file, args, {
+    env,
+    extendEnv: false,
+    detached: true,
+    cleanup: false,
+    encoding: 'buffer',
+    reject: false,
+    stripFinalNewline: false,
+    forceKillAfterDelay: 2000,
+    maxBuffer: options.maxOutputBytes ?? 16 * MIB,
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+  });
+  const pid = child.pid ?? 0;
+  const signalChild = (name: NodeJS.Signals) => (): void => {
+    if (pid > 0 && child.exitCode === null) sendSignal(pid, name);
+  };
+  const unregister = registerChild({ pid, program: command.program, guarded: false, end: signalChild('SIGTERM'), kill: signalChild('SIGKILL') });
+  try {
+    return await child;
+  } finally {
+    unregister();
+  }
+}
+
+/** `exit code 2` or `signal SIGKILL`. */
+export function describeStatus(status: ExitStatus): string {
+  return status.code === null ? `signal ${status.signal ?? 'unknown'}` : `exit code ${status.code}`;
+}
+
+function failed(command: Command, how: string, stderr: string): BwError {
+  return new BwError('PROGRAM_FAILED', {
+    message: `${command.program} ended with ${how}`,
+    retry: 'retry',
+    hint: `Read what ${command.program} said below.`,
+    subject: command.program,
+    detail: tailText(stderr),
+  });
+}
+
+function timedOut(command: Command, timeoutMs: number, stderr: string): BwError {
+  return new BwError('PROGRAM_TIMEOUT', {
+    message: `${command.program} did not end within ${timeoutMs} ms`,
+    retry: 'retry',
+    hint: 'A hanging filesystem or an overloaded host is the usual reason: check the mounts it reads.',
+    subject: command.program,
+    detail: tailText(stderr),
+  });
+}
+
+function tooMuchOutput(command: Command, stderr: string): BwError {
+  return new BwError('PROGRAM_OUTPUT_TOO_LARGE', {
+    message: `${command.program} printed more than was expected of it`,
+    retry: 'permanent',
+    hint: 'This is a fault in bw-bkup (large outputs must be streamed): report it with the log.',
+    subject: command.program,
+    detail: tailText(stderr),
+  });
+}
+
+function aborted(command: Command): BwError {
+  return new BwError('PROGRAM_ABORTED', {
+    message: `${command.program} was stopped because its caller ended`,
+    retry: 'retry',
+    hint: 'Nothing to do: the work is stopped on purpose and taken up again later.',
+    subject: command.program,
+  });
+}

@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { BwError } from '../errors/bw-error.js';
+import { pathJsonSchema } from '../paths/path-json.js';
+
+/** Format version of job data: a worker leaves newer jobs to newer workers. */
+export const JOB_VERSION = 1;
+
+const v = z.literal(JOB_VERSION);
+const id = z.string().regex(/^[A-Za-z0-9._-]+$/);
+const priorityClass = z.enum(['restore', 'manual-full', 'full', 'overdue-incremental', 'incremental']);
+
+export const backupJobSchema = z.strictObject({
+  v,
+  backupId: z.ulid(),
+  basepathId: id,
+  level: z.enum(['full', 'differential', 'incremental']),
+  topdir: z.string(),
+  /** Absolute path of the basepath. */
+  path: pathJsonSchema,
+  priorityClass,
+  policyHash: z.string(),
+  reason: z.string(),
+  /** Take the source although it is another filesystem than last time. */
+  acceptSource: z.boolean(),
+});
+
+export const shardJobSchema = z.strictObject({
+  v,
+  backupId: z.ulid(),
+  basepathId: id,
+  shard: z.number().int().positive(),
+  priorityClass,
+});
+
+export const transferJobSchema = z.strictObject({
+  v,
+  backupId: z.ulid(),
+  basepathId: id,
+  /** Names of transfer items; what they are stands in the items hash. */
+  objects: z.array(z.string()).min(1).max(1000),
+});
+
+export const releaseJobSchema = z.strictObject({ v, backupId: z.ulid(), basepathId: id, objects: z.array(z.string()).max(1000) });
+
+export const sweepJobSchema = z.strictObject({ v, backupId: z.ulid(), basepathId: id });
+
+export const restoreJobSchema = z.strictObject({
+  v,
+  restoreId: z.ulid(),
+  basepathId: id,
+  backupId: z.ulid(),
+  target: z.string(),
+  /** Paths below the basepath; empty = everything. */
+  paths: z.array(pathJsonSchema).max(10_000),
+  conflict: z.enum(['refuse', 'keep', 'rename', 'overwrite']),
+});
+
+export const restoreArchiveJobSchema = z.strictObject({ v, restoreId: z.ulid(), basepathId: id, archive: z.string() });
+
+export type BackupJob = z.infer<typeof backupJobSchema>;
+export type ShardJob = z.infer<typeof shardJobSchema>;
+export type TransferJob = z.infer<typeof transferJobSchema>;
+export type ReleaseJob = z.infer<typeof releaseJobSchema>;
+export type SweepJob = z.infer<typeof sweepJobSchema>;
+export type RestoreJob = z.infer<typeof restoreJobSchema>;
+export type RestoreArchiveJob = z.infer<typeof restoreArchiveJobSchema>;
+
+/** Checks job data when it is read. Throws JOB_INVALID (permanent) with what is wrong. */
+export function parseJob<T>(schema: z.ZodType<T>, data: unknown, jobId: string | undefined): T {
+  const parsed = schema.safeParse(data);
+  if (parsed.success) return parsed.data;
+  throw new BwError('JOB_INVALID', {
+    message: 'the job does not have the shape this version of bw-bkup writes',
+    subject: `job ${jobId ?? '?'}`,
+    detail: z.prettifyError(parsed.error),
+    retry: 'permanent',
+    hint: 'Upgrade this worker if a newer producer wrote the job; otherwise remove the job and enqueue anew.',
+  });
+}

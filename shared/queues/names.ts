@@ -1,0 +1,35 @@
+/** Every key of ours: one hash tag, so that Redis Cluster keeps flows across queues in one slot. */
+export const PREFIX = '{bw}';
+
+export const QUEUES = {
+  backup: 'backup',
+  cleanup: 'cleanup',
+  deadLetter: 'dead-letter',
+} as const;
+
+/** Slices lie on one host's staging: only its own workers can send them. */
+export function transferQueue(host: string): string {
+  return `transfer-${host}`;
+}
+
+/** Staging of one host: only its own workers can release it. */
+export function cleanupQueue(host: string): string {
+  return `cleanup-${host}`;
+}
+
+/** Hash of one running backup or restore: phase, plan, progress. */
+export function runKey(id: string): string {
+  return `${PREFIX}:run:${id}`;
+}
+
+/** Hash of a running backup's transfer items by object name. */
+export function itemsKey(backupId: string): string {
+  return `${PREFIX}:items:${backupId}`;
+}
+
+/** Set of the ids of running backups and restores. */
+export const RUNS_KEY = `${PREFIX}:runs`;
+/** Hash basepathId -> newest sealed backup (JSON), a cache of the catalog. */
+export const NEWEST_KEY = `${PREFIX}:newest`;
+/** Hash host -> heartbeat (JSON). */
+export const HOSTS_KEY = `${PREFIX}:hosts`;

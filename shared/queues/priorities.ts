@@ -1,0 +1,25 @@
+/**
+ * BullMQ: 1 is first, 0 would outrank everything (stalled jobs land there), and order inside a class is
+ * first in, first out. The steps of a class leave room for what belongs to running work: shards go before
+ * plans of new backups, and seals before shards, so that what was begun is finished first.
+ */
+const CLASS_PRIORITY = {
+  restore: 10,
+  'manual-full': 20,
+  full: 30,
+  'overdue-incremental': 40,
+  incremental: 50,
+} as const;
+
+export type PriorityClass = keyof typeof CLASS_PRIORITY;
+export type Phase = 'plan' | 'shard' | 'seal';
+
+const PHASE_STEP = { plan: 0, shard: -1, seal: -2 } as const satisfies Record<Phase, number>;
+
+/** Priority of a job in its queue, lower runs first. */
+export function priorityOf(priorityClass: PriorityClass, phase: Phase = 'plan'): number {
+  return CLASS_PRIORITY[priorityClass] + PHASE_STEP[phase];
+}
+
+/** Cleanup, verification, scans: after everything else. */
+export const CLEANUP_PRIORITY = 100;

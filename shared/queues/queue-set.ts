@@ -1,0 +1,47 @@
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { cleanupQueue, PREFIX, QUEUES, transferQueue } from './names.js';
+import { JOB_DEFAULTS } from './options.js';
+
+/** The queues of the product over one connection, opened when first used. */
+export class QueueSet {
+  readonly #open = new Map<string, Queue>();
+
+  constructor(readonly redis: Redis) {}
+
+  get backup(): Queue {
+    return this.named(QUEUES.backup);
+  }
+
+  get cleanup(): Queue {
+    return this.named(QUEUES.cleanup);
+  }
+
+  transfer(host: string): Queue {
+    return this.named(transferQueue(host));
+  }
+
+  cleanupOf(host: string): Queue {
+    return this.named(cleanupQueue(host));
+  }
+
+  /** All queues opened so far. */
+  opened(): readonly Queue[] {
+    return [...this.#open.values()];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.opened().map((queue) => queue.close()));
+  }
+
+  named(name: string): Queue {
+    let queue = this.#open.get(name);
+    if (queue === undefined) {
+      queue = new Queue(name, { connection: this.redis, prefix: PREFIX, defaultJobOptions: JOB_DEFAULTS });
+      // Lost connections are reported by whoever issues a command; without a listener they would end the process.
+      queue.on('error', () => undefined);
+      this.#open.set(name, queue);
+    }
+    return queue;
+  }
+}

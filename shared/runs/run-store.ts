@@ -1,0 +1,106 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { pathJsonSchema } from '../paths/path-json.js';
+import { runKey, RUNS_KEY, itemsKey } from '../queues/names.js';
+
+/** Ended runs stay visible this long, seconds. */
+const KEEP_ENDED_SECONDS = 86_400;
+
+const runSchema = z.object({
+  id: z.ulid(),
+  kind: z.enum(['backup', 'restore']),
+  basepathId: z.string(),
+  path: pathJsonSchema,
+  level: z.enum(['full', 'differential', 'incremental', 'restore']),
+  jobId: z.string(),
+  /** planning -> saving -> sealing -> done | failed; a run never goes back. */
+  phase: z.enum(['planning', 'saving', 'sealing', 'done', 'failed']),
+  startedAt: z.string(),
+  endedAt: z.string().nullable(),
+  /** Name of the work directory below `work/<id>/`; null while planning. */
+  work: z.string().nullable(),
+  shards: z.number().int().nonnegative(),
+  /** Restores: the next group of archives. */
+  step: z.number().int().nonnegative(),
+  /** Planned totals. */
+  records: z.number().int().nonnegative(),
+  bytes: z.string(),
+  error: z.string().nullable(),
+  outcome: z.string().nullable(),
+});
+
+export type Run = z.infer<typeof runSchema>;
+
+export interface RunProgress {
+  /** Entries archived (or restored) so far. */
+  readonly entries: number;
+  /** Bytes written to archives (or read from them) so far. */
+  readonly archiveBytes: number;
+  /** Bytes verified in long-term storage so far. */
+  readonly sentBytes: number;
+}
+
+/** State of running work, visible to every process; lost with Redis without loss of any sealed backup. */
+export class RunStore {
+  constructor(readonly redis: Redis) {}
+
+  /** Puts a new run on record; false when it is there already (a second start of the same job). */
+  async create(run: Run): Promise<boolean> {
+    const created = await this.redis.hsetnx(runKey(run.id), 'run', JSON.stringify(run));
+    await this.redis.sadd(RUNS_KEY, run.id);
+    return created === 1;
+  }
+
+  async read(id: string): Promise<Run | null> {
+    const json = await this.redis.hget(runKey(id), 'run');
+    return json === null ? null : runSchema.parse(JSON.parse(json));
+  }
+
+  /** Changes fields of a run. Only the holder of the run's job calls this. */
+  async update(id: string, fields: Partial<Run>): Promise<Run | null> {
+    const run = await this.read(id);
+    if (run === null) return null;
+    const next = { ...run, ...fields };
+    await this.redis.hset(runKey(id), 'run', JSON.stringify(next));
+    return next;
+  }
+
+  /** Marks a run ended; it and its items go away by themselves later. */
+  async end(id: string, fields: Partial<Run>): Promise<void> {
+    await this.update(id, fields);
+    await this.redis
+      .pipeline()
+      .srem(RUNS_KEY, id)
+      .expire(runKey(id), KEEP_ENDED_SECONDS)
+      .expire(itemsKey(id), KEEP_ENDED_SECONDS)
+      .exec();
+  }
+
+  async running(): Promise<Run[]> {
+    const ids = await this.redis.smembers(RUNS_KEY);
+    const runs = await Promise.all(ids.map((id) => this.read(id)));
+    return runs.filter((run): run is Run => run !== null);
+  }
+
+  /** Progress of one part (a shard) replaces what the same part reported before, also after a restart. */
+  async reportPart(id: string, part: string, entries: number, archiveBytes: number): Promise<void> {
+    await this.redis.hset(runKey(id), `part:${part}`, `${entries} ${archiveBytes}`);
+  }
+
+  async addSent(id: string, bytes: number): Promise<void> {
+    await this.redis.hincrby(runKey(id), 'sent', bytes);
+  }
+
+  async progress(id: string): Promise<RunProgress> {
+    const fields = await this.redis.hgetall(runKey(id));
+    let entries = 0;
+    let archiveBytes = 0;
+    for (const [name, value] of Object.entries(fields)) {
+      if (!name.startsWith('part:')) continue;
+      const [partEntries = 0, partBytes = 0] = value.split(' ').map(Number);
+      entries += partEntries;
+      archiveBytes += partBytes;
+    }
+    return { entries, archiveBytes, sentBytes: Number(fields.sent ?? 0) };
+  }
+}

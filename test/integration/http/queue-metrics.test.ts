@@ -1,0 +1,75 @@
+import { Worker } from 'bullmq';
+import { expect, test } from 'vitest';
+import { createMetrics } from '../../../shared/metrics/index.js';
+import { PREFIX } from '../../../shared/queues/names.js';
+import { priorityOf } from '../../../shared/queues/priorities.js';
+import { sampleOf } from '../../unit/shared/metrics/samples.js';
+import { serve } from '../../unit/shared/http/server.js';
+import { startRedis } from './redis.js';
+
+const COLLECT_TIMEOUT_MS = 200;
+
+async function metricsOfQueue() {
+  const errors: string[] = [];
+  const server = await startRedis();
+  const backup = server.queue('backup');
+  await backup.addBulk([
+    { name: 'full', data: {}, opts: { priority: priorityOf('full') } },
+    { name: 'shard', data: {}, opts: { priority: priorityOf('full', 'shard') } },
+    { name: 'incremental', data: {}, opts: { priority: priorityOf('incremental') } },
+    { name: 'incremental', data: {}, opts: { priority: priorityOf('overdue-incremental') } },
+    { name: 'unranked', data: {}, opts: { priority: 77 } },
+    { name: 'later', data: {}, opts: { delay: 3_600_000 } },
+  ]);
+  const onCollectorError = (collector: string, { code }: { code: string }) => errors.push(`${collector} ${code}`);
+  const metrics = createMetrics({ host: 'ie1', component: 'producer', collectTimeoutMs: COLLECT_TIMEOUT_MS, onCollectorError });
+  metrics.collectQueues([backup, server.queue('transfer-ie1')]);
+  const jobs = (text: string, state: string, level: string) => sampleOf(text, 'bw_jobs', { queue: 'backup', state, level });
+  return { ...server, backup, metrics, errors, jobs };
+}
+
+test('a real queue is counted by state and level, the running job too', async () => {
+  const { backup, metrics, jobs, redis } = await metricsOfQueue();
+  const before = await metrics.render();
+  expect([jobs(before, 'prioritized', 'full'), jobs(before, 'prioritized', 'incremental')]).toEqual([2, 2]);
+  expect([jobs(before, 'prioritized', ''), jobs(before, 'delayed', ''), jobs(before, 'active', '')]).toEqual([1, 1, 0]);
+  expect(sampleOf(before, 'bw_jobs', { queue: 'transfer-ie1', state: 'failed' })).toBe(0);
+  expect(sampleOf(before, 'bw_redis_up', {})).toBe(1);
+
+  const worker = new Worker(backup.name, null, { connection: redis, prefix: PREFIX, autorun: false });
+  const job = await worker.getNextJob('token');
+  expect(job.name).toBe('shard');
+  const during = await metrics.render();
+  expect([jobs(during, 'active', 'full'), jobs(during, 'active', ''), jobs(during, 'prioritized', 'full')]).toEqual([1, 0, 1]);
+  await job.moveToFailed(new Error('no space'), 'token', false);
+  expect(jobs(await metrics.render(), 'failed', '')).toBe(1);
+  await worker.close();
+});
+
+test('/metrics answers in time while Redis is frozen, and counts again when it goes on', async () => {
+  const { child, metrics, jobs, errors } = await metricsOfQueue();
+  const { url } = await serve({ metrics });
+  const scrape = async (): Promise<string> => (await fetch(`${url}/metrics`)).text();
+  expect(jobs(await scrape(), 'delayed', '')).toBe(1);
+
+  child.pause();
+  const startedAt = performance.now();
+  const frozen = await scrape();
+  expect(performance.now() - startedAt).toBeLessThan(COLLECT_TIMEOUT_MS + 1_000);
+  expect([sampleOf(frozen, 'bw_redis_up', {}), jobs(frozen, 'delayed', '')]).toEqual([0, null]);
+  expect(errors).toEqual(['queues CALL_TIMEOUT']);
+
+  child.resume();
+  await expect.poll(async () => sampleOf(await scrape(), 'bw_redis_up', {}), { timeout: 10_000 }).toBe(1);
+  expect(jobs(await scrape(), 'delayed', '')).toBe(1);
+});
+
+test('/metrics answers while Redis is dead', async () => {
+  const { child, metrics, jobs } = await metricsOfQueue();
+  child.kill();
+  await child.exited;
+  const text = await metrics.render();
+  expect([sampleOf(text, 'bw_redis_up', {}), sampleOf(text, 'bw_collector_up', { collector: 'queues' })]).toEqual([0, 0]);
+  expect(jobs(text, 'delayed', '')).toBeNull();
+  expect(sampleOf(text, 'bw_build_info', {})).toBe(1);
+});

@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { BwError } from '../../../../shared/errors/bw-error.js';
+import { parseJob, shardJobSchema } from '../../../../shared/queues/job-data.js';
+import { backoffMs, LOCK } from '../../../../shared/queues/options.js';
+import { priorityOf, type PriorityClass } from '../../../../shared/queues/priorities.js';
+
+describe('priorities', () => {
+  it('orders classes restore > manual full > full > overdue incremental > incremental, and never uses 0', () => {
+    const classes: PriorityClass[] = ['restore', 'manual-full', 'full', 'overdue-incremental', 'incremental'];
+    const values = classes.map((each) => priorityOf(each));
+    expect(values).toEqual([...values].sort((a, b) => a - b));
+    expect(new Set(values).size).toBe(classes.length);
+    for (const each of classes) expect(priorityOf(each, 'seal')).toBeGreaterThan(0);
+  });
+
+  it('finishes what was begun: seals before shards before new plans of one class, never above a better class', () => {
+    expect(priorityOf('full', 'seal')).toBeLessThan(priorityOf('full', 'shard'));
+    expect(priorityOf('full', 'shard')).toBeLessThan(priorityOf('full', 'plan'));
+    expect(priorityOf('full', 'seal')).toBeGreaterThan(priorityOf('manual-full', 'plan'));
+  });
+});
+
+describe('backoff', () => {
+  it('doubles, is capped at ten minutes and jittered downwards by at most a fifth', () => {
+    const plain = [1, 2, 3, 4, 20].map((attempt) => backoffMs(attempt, () => 0));
+    expect(plain).toEqual([5_000, 10_000, 20_000, 40_000, 600_000]);
+    expect(backoffMs(20, () => 1)).toBe(480_000);
+  });
+
+  it('keeps locks through a Redis outage of minutes', () => {
+    expect(LOCK.lockDurationMs - LOCK.lockRenewTimeMs).toBeGreaterThanOrEqual(240_000);
+  });
+});
+
+describe('parseJob', () => {
+  const good = { v: 1, backupId: '01JQZX3K5V8W9Y2A4B6C7D8E9F', basepathId: 'alice-3f9a2c', shard: 1, priorityClass: 'full' };
+
+  it('accepts what this version writes', () => {
+    expect(parseJob(shardJobSchema, good, 'x')).toEqual(good);
+  });
+
+  it.each([
+    ['a newer version', { ...good, v: 2 }],
+    ['an unknown field', { ...good, extra: true }],
+    ['an id that leads elsewhere', { ...good, basepathId: '../etc' }],
+  ])('refuses %s permanently', (_what, data) => {
+    try {
+      parseJob(shardJobSchema, data, 'job-7');
+      expect.unreachable();
+    } catch (thrown) {
+      expect(thrown).toBeInstanceOf(BwError);
+      expect(thrown).toMatchObject({ code: 'JOB_INVALID', retry: 'permanent', subject: 'job job-7' });
+    }
+  });
+});

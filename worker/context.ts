@@ -1,0 +1,44 @@
+import type { Logger } from 'pino';
+import type { Catalog } from '../shared/catalog/catalog.js';
+import type { Config, TopdirConfig } from '../shared/config/config.js';
+import type { DarCapabilities } from '../shared/dar/index.js';
+import { BwError } from '../shared/errors/bw-error.js';
+import type { Journal } from '../shared/journal/journal.js';
+import type { Metrics } from '../shared/metrics/metrics.js';
+import type { QueueSet } from '../shared/queues/queue-set.js';
+import type { ItemStore } from '../shared/runs/item-store.js';
+import type { RunStore } from '../shared/runs/run-store.js';
+import type { TransferBackend } from '../shared/transfer/backend.js';
+import type { Staging } from './staging/staging.js';
+
+/** What every job of a worker works with; made once at start. */
+export interface WorkerContext {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly queues: QueueSet;
+  readonly runs: RunStore;
+  readonly items: ItemStore;
+  readonly catalog: Catalog;
+  readonly journal: Journal;
+  /** One per configured LTS, in the order of the configuration. */
+  readonly backends: readonly TransferBackend[];
+  readonly staging: Staging;
+  readonly dar: DarCapabilities;
+  readonly now: () => Date;
+}
+
+/**
+ * The topdir a job names, from this host's own configuration: a job never makes a worker read anything
+ * outside configured topdirs (invariant 11). Throws TOPDIR_UNKNOWN.
+ */
+export function configuredTopdir(config: Config, path: string): TopdirConfig {
+  const topdir = config.topdirs.find((candidate) => candidate.path === path);
+  if (topdir !== undefined) return topdir;
+  throw new BwError('TOPDIR_UNKNOWN', {
+    message: 'the job names a topdir that this worker is not configured for',
+    subject: path,
+    retry: 'permanent',
+    hint: 'Give this host the same site policy as the producer, or remove the job.',
+  });
+}

@@ -1,0 +1,73 @@
+import { WaitingChildrenError } from 'bullmq';
+import { BwError } from '../../../shared/errors/bw-error.js';
+import { priorityOf } from '../../../shared/queues/priorities.js';
+import { backupJobSchema, parseJob, type BackupJob } from '../../../shared/queues/job-data.js';
+import type { Run } from '../../../shared/runs/run-store.js';
+import type { WorkerContext } from '../../context.js';
+import type { JobRun } from '../../processor/run-job.js';
+import { planBackup } from './plan.js';
+import { recordSealed } from './record-sealed.js';
+import { sealBackup } from './seal.js';
+
+export interface BackupJobResult {
+  readonly backupId: string;
+  readonly outcome: string;
+}
+
+/**
+ * The backup job runs twice: it plans and adds its shards, gives its slot back, and is woken when the last shard
+ * and the last transfer are done, to seal. A restart in between goes on where the run is.
+ */
+export async function backupJob(context: WorkerContext, run: JobRun): Promise<BackupJobResult> {
+  const data = parseJob(backupJobSchema, run.job.data, run.job.id);
+  const state = await currentRun(context, data, run);
+  const planned = state.phase === 'planning' ? await planBackup(context, data, run) : state;
+  if (planned.phase === 'saving') await waitForShards(context, data, run);
+  const work = (await context.runs.read(data.backupId))?.work ?? null;
+  if (work === null) throw runGone(data.backupId);
+  const sealed = await sealBackup(context, data, work, run);
+  await recordSealed(context, data, sealed);
+  return { backupId: data.backupId, outcome: sealed.manifest.outcome };
+}
+
+async function currentRun(context: WorkerContext, data: BackupJob, run: JobRun): Promise<Run> {
+  const fresh: Run = {
+    id: data.backupId,
+    kind: 'backup',
+    basepathId: data.basepathId,
+    path: data.path,
+    level: data.level,
+    jobId: String(run.job.id),
+    phase: 'planning',
+    startedAt: context.now().toISOString(),
+    endedAt: null,
+    work: null,
+    shards: 0,
+    step: 0,
+    records: 0,
+    bytes: '0',
+    error: null,
+    outcome: null,
+  };
+  await context.runs.create(fresh);
+  const state = await context.runs.read(data.backupId);
+  if (state === null) throw runGone(data.backupId);
+  return state;
+}
+
+/** Returns when all children are done; otherwise gives the slot back until they are. */
+async function waitForShards(context: WorkerContext, data: BackupJob, run: JobRun): Promise<void> {
+  // The woken job is queued by its stored priority: what was begun is sealed before more is begun.
+  await run.job.changePriority({ priority: priorityOf(data.priorityClass, 'seal') });
+  if (await run.job.moveToWaitingChildren(run.token)) throw new WaitingChildrenError();
+  await context.runs.update(data.backupId, { phase: 'sealing' });
+}
+
+function runGone(backupId: string): BwError {
+  return new BwError('RUN_GONE', {
+    message: 'the run of this backup is not on record',
+    subject: `backup ${backupId}`,
+    retry: 'permanent',
+    hint: 'Redis lost it. Nothing sealed is affected; the next scheduled run makes a new backup.',
+  });
+}

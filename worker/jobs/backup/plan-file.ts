@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeDurable } from '../../../shared/catalog/durable.js';
+import { pathJsonSchema } from '../../../shared/paths/path-json.js';
+
+const count = z.number().int().nonnegative();
+
+/** `plan.json` of a work directory: all a shard job needs besides its records file. */
+const planFileSchema = z.strictObject({
+  v: z.literal(1),
+  start: z.string(),
+  startedAt: z.string(),
+  capturedAt: z.string(),
+  /** Absolute root that is read. */
+  root: pathJsonSchema,
+  /** Index line of the basepath directory itself, base64. */
+  rootRecordB64: z.string(),
+  source: z.strictObject({ fsType: z.string(), fsId: z.string(), rootInode: z.string(), owner: z.string() }),
+  shards: z.array(
+    z.strictObject({
+      number: z.number().int().positive(),
+      file: z.string(),
+      records: count,
+      bytes: z.string(),
+      sorted: z.boolean(),
+    }),
+  ),
+  counts: z.strictObject({ records: count, directories: count, sourceBytes: z.string(), vanished: count, exceptions: count }),
+  /** NDJSON of exceptions known from the scan, in the work directory. */
+  exceptions: z.string().nullable(),
+});
+
+export type PlanFile = z.infer<typeof planFileSchema>;
+export type PlannedShard = PlanFile['shards'][number];
+
+const NAME = 'plan.json';
+
+export async function writePlan(workDir: string, plan: PlanFile): Promise<void> {
+  await writeDurable(join(workDir, NAME), Buffer.from(JSON.stringify(planFileSchema.parse(plan))));
+}
+
+export async function readPlan(workDir: string): Promise<PlanFile> {
+  return planFileSchema.parse(JSON.parse(await readFile(join(workDir, NAME), 'utf8')));
+}

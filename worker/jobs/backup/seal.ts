@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { encodeManifest, storedFiles } from '../../../shared/catalog/manifest-codec.js';
+import type { Manifest } from '../../../shared/catalog/manifest.js';
+import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
+import { mergeSettled } from '../../../shared/index/merge.js';
+import { renderArchivesTsv, renderSha512Sums } from '../../../shared/restore-kit/index.js';
+import type { BackupJob } from '../../../shared/queues/job-data.js';
+import { shardResultSchema, type MadeFile, type ShardResult } from '../../../shared/runs/shard-result.js';
+import { newStart } from '../../../shared/runs/start-name.js';
+import { BW_BKUP_VERSION } from '../../../shared/version.js';
+import { configuredTopdir, type WorkerContext } from '../../context.js';
+import type { JobRun } from '../../processor/run-job.js';
+import { buildManifest } from './build-manifest.js';
+import { concatenate } from './concatenate.js';
+import { readPlan, type PlanFile } from './plan-file.js';
+import { finishSealFromLts } from './finish-seal.js';
+import { uploadFiles, type Upload } from './upload-files.js';
+
+export interface Sealed {
+  readonly manifest: Manifest;
+  /** False when another start of this backup had sealed it before. */
+  readonly byUs: boolean;
+}
+
+interface SealWork {
+  readonly job: BackupJob;
+  readonly dir: string;
+  readonly plan: PlanFile;
+  readonly results: readonly ShardResult[];
+  readonly start: string;
+}
+
+/**
+ * Makes the backup true: final index, manifest, both to every LTS (manifest last), then the exclusive link in the
+ * catalog. A crash before the link leaves no backup; a crash after it leaves nothing to do.
+ */
+export async function sealBackup(context: WorkerContext, job: BackupJob, workName: string, run: JobRun): Promise<Sealed> {
+  const { path: dir } = await context.catalog.workDir(job.backupId, workName);
+  const work: SealWork = {
+    job,
+    dir,
+    plan: await readPlan(dir),
+    results: await readResults(run, dir),
+    start: newStart(run.job.attemptsStarted),
+  };
+  const manifest = await composeManifest(context, work);
+  const conflict = await uploadAll(context, work, manifest, run.signal);
+  if (conflict) return { manifest: await finishSealFromLts(context, job, dir, run.signal), byUs: false };
+  const files = storedFiles(manifest).map(({ name }) => ({ from: join(dir, name), name }));
+  const outcome = await context.catalog.seal({ manifest, files });
+  return { manifest, byUs: outcome === 'sealed' };
+}
+
+async function readResults(run: JobRun, dir: string): Promise<ShardResult[]> {
+  const values = Object.values(await run.job.getChildrenValues());
+  const names = values.flatMap((value: unknown) => (hasResult(value) ? [value.result] : []));
+  return Promise.all(names.map(async (name) => shardResultSchema.parse(JSON.parse(await readFile(join(dir, name), 'utf8')))));
+}
+
+function hasResult(value: unknown): value is { result: string } {
+  return typeof value === 'object' && value !== null && 'result' in value && typeof value.result === 'string';
+}
+
+async function composeManifest(context: WorkerContext, work: SealWork): Promise<Manifest> {
+  checkComplete(work);
+  const index = await mergeSettled({
+    settledFiles: work.results.map((result) => join(work.dir, result.settled)),
+    rootRecord: Buffer.from(work.plan.rootRecordB64, 'base64'),
+    out: join(work.dir, `index.${work.start}.zst`),
+  });
+  const exceptionFiles = [work.plan.exceptions, ...work.results.map((result) => result.exceptions)].filter((name) => name !== null);
+  return buildManifest({
+    job: work.job,
+    plan: work.plan,
+    results: work.results,
+    items: await context.items.all(work.job.backupId),
+    ltsNames: context.backends.map((backend) => backend.name),
+    topdir: configuredTopdir(context.config, work.job.topdir),
+    policyHash: context.config.policyHash,
+    index: { name: `index.${work.start}.zst`, bytes: index.bytes, sha512: index.sha512, records: index.records },
+    exceptions: await concatenate(work.dir, exceptionFiles, `exceptions.${work.start}.ndjson`),
+    darVersion: context.dar.version,
+    bwVersion: BW_BKUP_VERSION,
+    sealedAt: context.now(),
+  });
+}
+
+/** Every planned shard must have reported exactly once: a missing one would be a silent hole. */
+function checkComplete(work: SealWork): void {
+  const reported = work.results.map((result) => result.shard).sort((a, b) => a - b);
+  const planned = work.plan.shards.map((shard) => shard.number).sort((a, b) => a - b);
+  if (reported.join() === planned.join()) return;
+  throw new BwError('SHARDS_INCOMPLETE', {
+    message: `${planned.length} shards were planned, ${reported.length} reported`,
+    subject: `backup ${work.job.backupId}`,
+    detail: `planned ${planned.join(' ')}\nreported ${reported.join(' ')}`,
+    retry: 'permanent',
+    hint: 'Results were lost from Redis. The backup is not sealed; the next scheduled run makes a new one.',
+  });
+}
+
+/** True when an LTS holds another manifest of this backup already: an earlier start got further than we thought. */
+async function uploadAll(context: WorkerContext, work: SealWork, manifest: Manifest, signal: AbortSignal): Promise<boolean> {
+  const dir = `${work.job.basepathId}/${work.job.backupId}`;
+  const named = storedFiles(manifest).map((file): Upload => ({ file, path: join(work.dir, file.name), object: `${dir}/${file.name}` }));
+  const helpers = [
+    await ownFile(work, `archives.${work.start}.tsv`, 'archives.tsv', renderArchivesTsv(manifest)),
+    await ownFile(work, `SHA512SUMS.${work.start}`, 'SHA512SUMS', renderSha512Sums(manifest)),
+  ];
+  const last = await ownFile(work, `manifest.${work.start}.json`, 'manifest.json', encodeManifest(manifest));
+  const key = `${work.job.backupId}-${work.start}`;
+  try {
+    for (const backend of context.backends) await uploadFiles(backend, key, [...named, ...helpers], signal);
+    for (const backend of context.backends) await uploadFiles(backend, key, [last], signal);
+    return false;
+  } catch (thrown) {
+    if (toBwError(thrown).code === 'TRANSFER_OBJECT_EXISTS') return true;
+    throw thrown;
+  }
+}
+
+async function ownFile(work: SealWork, name: string, objectName: string, content: string | Buffer): Promise<Upload> {
+  const bytes = Buffer.from(content);
+  const path = join(work.dir, name);
+  await writeFile(path, bytes, { mode: 0o600 });
+  const file: MadeFile = { name, bytes: bytes.length, sha512: createHash('sha512').update(bytes).digest('hex') };
+  return { file, path, object: `${work.job.basepathId}/${work.job.backupId}/${objectName}` };
+}

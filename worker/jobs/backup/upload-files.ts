@@ -1,0 +1,24 @@
+import type { MadeFile } from '../../../shared/runs/shard-result.js';
+import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
+import { sendItems } from '../../../shared/transfer/engine.js';
+
+export interface Upload {
+  readonly file: MadeFile;
+  /** Absolute path. */
+  readonly path: string;
+  readonly object: string;
+}
+
+/**
+ * Brings files of ours to one LTS, verified like slices. The same content under the same name is
+ * success: a second start of a seal finds what the first one sent. Throws the first error.
+ */
+export async function uploadFiles(backend: TransferBackend, key: string, uploads: readonly Upload[], signal: AbortSignal): Promise<void> {
+  const items = uploads.map(toItem);
+  const results = await sendItems({ backend, items, key, signal });
+  for (const result of results) if (result.error !== undefined) throw result.error;
+}
+
+function toItem({ file, path, object }: Upload): TransferItem {
+  return { object, file: path, bytes: file.bytes, sha512: file.sha512 };
+}

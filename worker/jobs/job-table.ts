@@ -1,0 +1,27 @@
+import type { WorkerContext } from '../context.js';
+import type { JobRun } from '../processor/run-job.js';
+import { backupJob } from './backup/backup-job.js';
+import { releaseJob } from './cleanup/release-job.js';
+import { sweepBackupJob, sweepStagingJob } from './cleanup/sweep-job.js';
+import { refreshKitJob } from './cleanup/refresh-kit-job.js';
+import { restoreArchiveJob } from './restore/restore-archive-job.js';
+import { restoreJob } from './restore/restore-job.js';
+import { shardJob } from './shard/shard-job.js';
+import { transferJob } from './transfer/transfer-job.js';
+
+export type JobTable = Readonly<Record<string, (run: JobRun) => Promise<unknown>>>;
+
+/** Job name to what it does; the one list of all jobs of the product. */
+export function processorsOf(context: WorkerContext): JobTable {
+  return {
+    backup: (run) => backupJob(context, run),
+    shard: (run) => shardJob(context, run),
+    send: (run) => transferJob(context, run),
+    release: (run) => releaseJob(context, run),
+    'sweep-staging': (run) => sweepStagingJob(context, run),
+    'sweep-backup': (run) => sweepBackupJob(context, run),
+    'refresh-kit': (run) => refreshKitJob(context, run),
+    restore: (run) => restoreJob(context, run),
+    'restore-archive': (run) => restoreArchiveJob(context, run),
+  };
+}

@@ -1,0 +1,53 @@
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BwError } from '../../../shared/errors/bw-error.js';
+import { checkRestoreTarget } from '../../../shared/paths/restore-target.js';
+import type { RestoreJob } from '../../../shared/queues/job-data.js';
+import type { WorkerContext } from '../../context.js';
+
+export interface RestoreTarget {
+  /** Where dar extracts. */
+  readonly extractTo: string;
+  /** Existing tree that gets the result merged in; null when extractTo is the target itself. */
+  readonly mergeInto: string | null;
+}
+
+/** Beside what is merged into, on the same filesystem, so that merging moves names and no data. */
+const MERGE_PREFIX = '.bw-restore-';
+
+/**
+ * Checks and makes the place to restore to; a worker checks again what the command checked before (invariant 11).
+ * Throws RESTORE_TARGET_REFUSED, RESTORE_TARGET_NOT_EMPTY.
+ */
+export async function prepareTarget(context: WorkerContext, job: RestoreJob): Promise<RestoreTarget> {
+  const target = await checkRestoreTarget(job.target, context.config.restore.allowedTargets);
+  if (job.conflict !== 'refuse') return inPlace(target, job.restoreId);
+  await mkdir(target, { recursive: true, mode: 0o700 });
+  const info = await stat(target);
+  const names = info.isDirectory() ? await readdir(target) : ['(not a directory)'];
+  if (names.length > 0) throw notEmpty(job.target, names[0] ?? '');
+  return { extractTo: target, mergeInto: null };
+}
+
+/** The same place on a later start of the job, without the emptiness that only the first start finds. */
+export async function currentTarget(context: WorkerContext, job: RestoreJob): Promise<RestoreTarget> {
+  const target = await checkRestoreTarget(job.target, context.config.restore.allowedTargets);
+  if (job.conflict === 'refuse') return { extractTo: target, mergeInto: null };
+  return { extractTo: join(target, `${MERGE_PREFIX}${job.restoreId}`), mergeInto: target };
+}
+
+async function inPlace(target: string, restoreId: string): Promise<RestoreTarget> {
+  const extractTo = join(target, `${MERGE_PREFIX}${restoreId}`);
+  await mkdir(extractTo, { recursive: true, mode: 0o700 });
+  return { extractTo, mergeInto: target };
+}
+
+function notEmpty(target: string, first: string): BwError {
+  return new BwError('RESTORE_TARGET_NOT_EMPTY', {
+    message: 'the target exists and is not empty; nothing was restored',
+    subject: target,
+    detail: `it holds ${JSON.stringify(first)}`,
+    retry: 'permanent',
+    hint: 'Choose a new directory, or restore into it on purpose with --in-place --on-conflict keep|rename|overwrite.',
+  });
+}

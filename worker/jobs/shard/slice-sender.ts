@@ -1,0 +1,70 @@
+import type { CompleteSlice } from '../../../shared/dar/index.js';
+import { priorityOf, type PriorityClass } from '../../../shared/queues/priorities.js';
+import { JOB_VERSION, type TransferJob } from '../../../shared/queues/job-data.js';
+import type { StoredItem } from '../../../shared/runs/item-store.js';
+import type { MadeSlice } from '../../../shared/runs/shard-result.js';
+import type { WorkerContext } from '../../context.js';
+
+export interface SenderOptions {
+  readonly backupId: string;
+  readonly basepathId: string;
+  readonly priorityClass: PriorityClass;
+  /** `s0001-t1-abcd`. */
+  readonly start: string;
+  /** The backup's job: it waits until every transfer is through. */
+  readonly parent: { readonly id: string; readonly queue: string };
+}
+
+/**
+ * Puts complete slices on record and hands them to this host's transfer queue, as children of the backup job: it
+ * is woken when the last of them is verified.
+ */
+export class SliceSender {
+  constructor(
+    readonly context: WorkerContext,
+    readonly options: SenderOptions,
+  ) {}
+
+  async send(slices: readonly CompleteSlice[]): Promise<void> {
+    const first = slices[0];
+    if (first === undefined) return;
+    const items = new Map(slices.map((slice) => [this.objectOf(slice), this.#item(slice)]));
+    await this.context.items.add(this.options.backupId, items);
+    const data: TransferJob = {
+      v: JOB_VERSION,
+      backupId: this.options.backupId,
+      basepathId: this.options.basepathId,
+      objects: [...items.keys()],
+    };
+    await this.context.queues.transfer(this.context.config.host).add('send', data, {
+      jobId: `send.${fileName(first)}`,
+      priority: priorityOf(this.options.priorityClass, 'shard'),
+      parent: { ...this.options.parent },
+      failParentOnFailure: true,
+    });
+  }
+
+  madeSlice(slice: CompleteSlice): MadeSlice {
+    const { number, bytes, sha512 } = slice;
+    return { number, name: fileName(slice), object: this.objectOf(slice), bytes, sha512 };
+  }
+
+  objectOf(slice: CompleteSlice): string {
+    return `${this.options.basepathId}/${this.options.backupId}/${fileName(slice)}`;
+  }
+
+  #item(slice: CompleteSlice): StoredItem {
+    return {
+      host: this.context.config.host,
+      file: slice.file,
+      bytes: slice.bytes,
+      sha512: slice.sha512,
+      start: this.options.start,
+      committed: {},
+    };
+  }
+}
+
+function fileName(slice: CompleteSlice): string {
+  return slice.file.slice(slice.file.lastIndexOf('/') + 1);
+}

@@ -1,0 +1,59 @@
+import type { JobRun } from '../../processor/run-job.js';
+import type { WorkerContext } from '../../context.js';
+import { BwError } from '../../../shared/errors/bw-error.js';
+import { CLEANUP_PRIORITY } from '../../../shared/queues/priorities.js';
+import { JOB_VERSION, parseJob, transferJobSchema, type ReleaseJob, type TransferJob } from '../../../shared/queues/job-data.js';
+import type { StoredItem } from '../../../shared/runs/item-store.js';
+import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
+import { sendItems } from '../../../shared/transfer/engine.js';
+
+/**
+ * Brings a batch of this host's slices to every LTS, verified there, then orders their staging released. Repeating
+ * it has no further effect: committed items are skipped, and the backend adopts what it finds equal.
+ */
+export async function transferJob(context: WorkerContext, run: JobRun): Promise<{ sent: number }> {
+  const data = parseJob(transferJobSchema, run.job.data, run.job.id);
+  for (const backend of context.backends) await sendTo(context, backend, data, run);
+  const left = await context.items.get(data.backupId, data.objects);
+  if (left.size > 0) await orderRelease(context, data, [...left.keys()]);
+  return { sent: left.size };
+}
+
+async function sendTo(context: WorkerContext, backend: TransferBackend, data: TransferJob, run: JobRun): Promise<void> {
+  // Items that are not on record any more belong to an abandoned start: nothing to do for them.
+  const items = await context.items.get(data.backupId, data.objects);
+  const open = [...items].filter(([, item]) => item.committed[backend.name] === undefined).map(toTransferItem);
+  if (open.length === 0) return;
+  const startedAt = performance.now();
+  const results = await sendItems({
+    backend,
+    items: open,
+    key: `${data.backupId}-${String(run.job.id)}`,
+    signal: run.signal,
+    onCommitted: async (item, location) => {
+      await context.items.commit(data.backupId, item.object, backend.name, location);
+      await context.runs.addSent(data.backupId, item.bytes);
+      context.metrics.sliceCommitted({ lts: backend.name, bytes: item.bytes, wallMs: performance.now() - startedAt });
+    },
+  });
+  const errors = results.flatMap((result) => (result.error === undefined ? [] : [result.error]));
+  for (const error of errors) context.metrics.transferFailed({ lts: backend.name, code: error.code });
+  await throwUnlessAbandoned(context, data, errors);
+}
+
+/** A start that was given up while its slices were on their way makes their errors meaningless. */
+async function throwUnlessAbandoned(context: WorkerContext, data: TransferJob, errors: readonly BwError[]): Promise<void> {
+  const first = errors[0];
+  if (first === undefined) return;
+  const left = await context.items.get(data.backupId, data.objects);
+  if (left.size > 0) throw first;
+}
+
+function toTransferItem([object, item]: [string, StoredItem]): TransferItem {
+  return { object, file: item.file, bytes: item.bytes, sha512: item.sha512 };
+}
+
+async function orderRelease(context: WorkerContext, data: TransferJob, objects: readonly string[]): Promise<void> {
+  const release: ReleaseJob = { v: JOB_VERSION, backupId: data.backupId, basepathId: data.basepathId, objects: [...objects] };
+  await context.queues.cleanupOf(context.config.host).add('release', release, { priority: CLEANUP_PRIORITY });
+}

@@ -1,0 +1,53 @@
+import { DelayedError, UnrecoverableError, WaitingChildrenError, type Job } from 'bullmq';
+import type { Logger } from 'pino';
+import { BwError, formatError, toBwError } from '../../shared/errors/bw-error.js';
+
+/** Why a running job was asked to stop. */
+export type StopReason = 'shutdown' | 'lost-lock';
+
+export interface JobRun {
+  readonly job: Job;
+  readonly token: string;
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+}
+
+/** A stopped job goes back to its class after this, ms: another worker takes it at once. */
+const HAND_BACK_MS = 100;
+
+/**
+ * Runs one job and maps how it ended to the queue: stopped work is handed back without spending an attempt,
+ * permanent errors end it, everything else is retried with backoff. The queue only ever sees
+ * `CODE: message` lines; the log has the rest.
+ */
+export async function runJob<T>(run: JobRun, work: (run: JobRun) => Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  try {
+    const result = await work(run);
+    run.logger.debug({ ms: elapsed(startedAt) }, 'job done');
+    return result;
+  } catch (thrown) {
+    if (thrown instanceof WaitingChildrenError) throw thrown;
+    if (run.signal.aborted) return await handBack(run);
+    throw failed(run, toBwError(thrown), elapsed(startedAt));
+  }
+}
+
+async function handBack(run: JobRun): Promise<never> {
+  const reason = String(run.signal.reason);
+  run.logger.info({ reason }, 'job stopped and handed back');
+  // With a lost lock the job is somebody else's already: the move is refused, which is right.
+  if (reason !== 'lost-lock') await run.job.moveToDelayed(Date.now() + HAND_BACK_MS, run.token);
+  throw new DelayedError(`stopped: ${reason}`);
+}
+
+function failed(run: JobRun, error: BwError, ms: number): Error {
+  const attempt = run.job.attemptsMade + 1;
+  run.logger.error({ err: error, code: error.code, attempt, attempts: run.job.opts.attempts, ms }, 'job failed');
+  const text = formatError(error);
+  return error.retry === 'permanent' ? new UnrecoverableError(text) : new Error(text, { cause: error });
+}
+
+function elapsed(startedAt: number): number {
+  return Math.round(performance.now() - startedAt);
+}

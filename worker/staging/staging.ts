@@ -1,0 +1,69 @@
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
+/**
+ * This host's part of the staging directory: `<dir>/<host>/<backupId>/<start>/`. Nothing in it has lasting
+ * value; the directory of a backup that is not in flight is swept.
+ */
+export class Staging {
+  readonly root: string;
+
+  constructor(dir: string, host: string) {
+    this.root = join(dir, host);
+  }
+
+  backupDir(backupId: string): string {
+    return join(this.root, backupId);
+  }
+
+  /** A private directory for one start of one shard or restore. */
+  async createStart(backupId: string, start: string): Promise<string> {
+    const dir = join(this.backupDir(backupId), start);
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    return dir;
+  }
+
+  /** Removes what other starts of the same shard (`s0001-...`) left here. */
+  async removeOtherStarts(backupId: string, shardPrefix: string, keep: string): Promise<void> {
+    for (const name of await list(this.backupDir(backupId))) {
+      if (name.startsWith(`${shardPrefix}-`) && name !== keep) await this.remove(join(backupId, name));
+    }
+  }
+
+  async removeBackup(backupId: string): Promise<void> {
+    await this.remove(backupId);
+  }
+
+  /** Backup ids with a directory here. */
+  backups(): Promise<string[]> {
+    return list(this.root);
+  }
+
+  /** Bytes of all files below, by a walk: our own files, on our own disk. */
+  async usedBytes(dir: string = this.root): Promise<number> {
+    let bytes = 0;
+    for (const name of await list(dir)) {
+      const path = join(dir, name);
+      const info = await stat(path).catch(() => null); // released while we look
+      if (info === null) continue;
+      bytes += info.isDirectory() ? await this.usedBytes(path) : info.size;
+    }
+    return bytes;
+  }
+
+  private async remove(relative: string): Promise<void> {
+    await rm(join(this.root, relative), { recursive: true, force: true });
+  }
+}
+
+async function list(dir: string): Promise<string[]> {
+  return readdir(dir).catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR') return [];
+    throw thrown;
+  });
+}
+
+/** The hash file dar wrote beside a slice. */
+export function hashFileOf(slice: string): string {
+  return join(slice, '..', `${basename(slice)}.sha512`);
+}

@@ -1,0 +1,72 @@
+import { access, constants } from 'node:fs/promises';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { openCatalog } from '../shared/catalog/index.js';
+import type { Config } from '../shared/config/config.js';
+import { assertDarSupports, probeDar } from '../shared/dar/index.js';
+import { BwError } from '../shared/errors/bw-error.js';
+import { openJournal, writerName } from '../shared/journal/index.js';
+import type { Metrics } from '../shared/metrics/index.js';
+import { continueStrays } from '../shared/process/index.js';
+import { QueueSet } from '../shared/queues/queue-set.js';
+import { checkRedis } from '../shared/redis/check-server.js';
+import { redisLocation } from '../shared/redis/connect.js';
+import { ItemStore } from '../shared/runs/item-store.js';
+import { RunStore } from '../shared/runs/run-store.js';
+import { createBackend } from '../shared/transfer/create-backend.js';
+import type { WorkerContext } from './context.js';
+import { Staging } from './staging/staging.js';
+
+/**
+ * Start-up checks of a worker, then what its jobs work with: dar and what it can do, directories, Redis, every LTS, strays
+ * of a predecessor. Throws DAR_*, REDIS_*, DIRECTORY_NOT_WRITABLE, LTS_*.
+ */
+export async function startContext(config: Config, logger: Logger, metrics: Metrics, redis: Redis): Promise<WorkerContext> {
+  const dar = await probeDar();
+  for (const policy of [config.dar, ...config.topdirs.map((topdir) => topdir.dar)]) assertDarSupports(dar, policy);
+  for (const dir of [config.staging.dir, config.catalog.dir]) await checkWritable(dir);
+  const { version } = await checkRedis(redis, redisLocation(config));
+  const backends = config.lts.map(createBackend);
+  for (const backend of backends) await backend.probe();
+  await continueStrays(config.staging.dir);
+  const catalog = await openCatalog(config.catalog.dir);
+  logger.info({ dar: dar.version, redis: version, slots: config.worker.slots }, 'worker ready');
+  return {
+    config,
+    logger,
+    metrics,
+    queues: new QueueSet(redis),
+    runs: new RunStore(redis),
+    items: new ItemStore(redis),
+    catalog,
+    journal: await openJournal(catalog.journalDir, writerName(config.host, process.pid)),
+    backends,
+    staging: new Staging(config.staging.dir, config.host),
+    dar,
+    now: () => new Date(),
+  };
+}
+
+async function checkWritable(dir: string): Promise<void> {
+  await access(dir, constants.R_OK | constants.W_OK | constants.X_OK).catch((cause: unknown) => {
+    throw new BwError('DIRECTORY_NOT_WRITABLE', {
+      message: 'a directory bw-bkup works in is missing or not writable',
+      subject: dir,
+      retry: 'operator',
+      hint: `mkdir -m 700 ${dir}, mount its filesystem, or give it to the user bw-bkup runs as.`,
+      cause,
+    });
+  });
+}
+
+/** Removes staging of backups that are not in flight any more: nothing in it has lasting value. */
+export async function sweepStaging(context: WorkerContext): Promise<number> {
+  let swept = 0;
+  for (const backupId of await context.staging.backups()) {
+    const run = await context.runs.read(backupId);
+    if (run !== null && run.phase !== 'done' && run.phase !== 'failed') continue;
+    await context.staging.removeBackup(backupId);
+    swept++;
+  }
+  return swept;
+}
