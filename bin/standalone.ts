@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { EXIT } from '../shared/errors/exit-codes.js';
 import { formatError } from '../shared/errors/bw-error.js';
 import { workerConnection } from '../shared/redis/connect.js';
+import { hurryKitRefresh } from '../shared/runs/order-kit.js';
 import { rebuildIndex } from '../shared/runs/rebuild-index.js';
 import { standaloneOutput } from '../producer/cli/outputs.js';
 import { print, printJson } from '../producer/cli/print.js';
@@ -64,6 +65,7 @@ async function once(site: Site, local: LocalWorker, producer: Producer, options:
   const stopped = await Promise.race([watching.then(() => false), untilSignal(site.logger).then(() => true)]);
   await progress.stop();
   if (stopped) return EXIT.failed;
+  await hurryKitRefresh(context.queues);
   await drainCleanup(context.queues, site.config.host);
   await producer.closeGates();
   return report(reports, ended, options);

@@ -119,9 +119,10 @@ async function makeOddProject(project: Buffer, attempt: Attempt): Promise<void> 
   await makeXattrs(at(project, 'attributes'), attempt);
 }
 
-/** The trap is the last file: restored into a directory with a default ACL, it must not inherit one. */
+/** The trap is `without acl`: restored into a directory with a default ACL, it must not inherit that. */
 async function makeAcls(dir: Buffer, attempt: Attempt): Promise<void> {
-  for (const name of ['with acl', 'without acl']) writeFileSync(at(dir, name), name, { mode: 0o664 });
+  for (const name of ['with acl', 'without acl']) writeFileSync(at(dir, name), name);
+  chmodSync(at(dir, 'without acl'), 0o664);
   await attempt('access control lists', async () => {
     await start('setfacl', '-m', 'u:12:rw,g:13:r', '--', at(dir, 'with acl'));
     await start('setfacl', '-m', 'u:12:rwx,d:u:12:rwx,d:g:13:rx', '--', dir);

@@ -1,7 +1,7 @@
 const MASK = '***';
 const SECRET_KEY = /pass(word|phrase|wd)|^pwd$|secret|token|credential|authorization|cookie|(api|private|access|encryption)[-_]?key$/i;
 /** `user:password@` of a URL. */
-const USER_INFO = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@:]*:[^\s/@]+@/gi;
+const USER_INFO = /\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/@:]*:[^\s/@]+@/gi;
 const BEARER = /\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
 const ASSIGNMENT = /\b((?:pass(?:word|phrase|wd)|secret|token|credential|api[-_]?key)["']?\s*[=:]\s*)["']?[^\s"',;&]+/gi;
 

@@ -52,8 +52,7 @@ function yamlScalar(text: string): string {
   return /^(-?[\d.]+|true|false)$/.test(text) ? text : stringify(text, { lineWidth: 0 }).trimEnd();
 }
 
-/** The same for programs. Sizes in bytes, times in ms; the Redis URL without its password. */
-export function describeConfigJson(config: Config, sources: Sources): { config: Config; sources: Sources } {
-  const url = config.redis.url === null ? null : maskUrl(config.redis.url);
-  return { config: { ...config, redis: { url } }, sources };
+/** The configuration without its secrets, to print or log. */
+export function maskSecrets(config: Config): Config {
+  return { ...config, redis: { url: config.redis.url === null ? null : maskUrl(config.redis.url) } };
 }

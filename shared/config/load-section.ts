@@ -18,7 +18,7 @@ export interface LoadedSection<S extends Section> {
   /** By dotted key within the section. */
   readonly sources: ReadonlyMap<string, SourcedValue>;
   /** Raw value of a key, to become the default of what inherits from it. */
-  raw(key: string): unknown;
+  readonly raw: (key: string) => unknown;
 }
 
 for (const name of Object.keys(formats)) {

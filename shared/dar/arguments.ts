@@ -32,7 +32,6 @@ export function createArgs({ base, root, listFile, catalogueBase, dar }: CreateA
     '--fsa-scope=none',
     '-s', String(dar.sliceBytes),
     ...compressionArgs(dar),
-    ...dar.storeOnly.flatMap((mask) => ['-Z', mask]),
     ...dar.excludeXattrs.flatMap((mask) => ['-u', mask]),
     // max-byte 0 means unlimited: its default of 1 would disable the retries.
     '--retry-on-change', `${dar.retryOnChange}:0`,
@@ -42,7 +41,8 @@ export function createArgs({ base, root, listFile, catalogueBase, dar }: CreateA
 
 /** `-zzstd:1`: the argument must be attached. */
 export function compressionArgs(dar: DarConfig): string[] {
-  return dar.compression === 'none' ? [] : [`-z${dar.compression}`];
+  if (dar.compression === 'none') return [];
+  return [`-z${dar.compression}`, ...dar.storeOnly.flatMap((mask) => ['-Z', mask])];
 }
 
 /** -g takes literal paths with any byte; through a configuration file there is no limit of their number. */

@@ -97,7 +97,7 @@ function endSocketsOnClose(server: Server): { watch: RequestHandler; close(grace
   const close = async (graceMs: number): Promise<void> => {
     closing = true;
     const cut = setTimeout(() => {
-      
+      server.closeAllConnections();
     }, graceMs);
     await new Promise((resolve) => server.close(resolve)); // also ends idle sockets
     clearTimeout(cut);

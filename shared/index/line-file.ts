@@ -62,7 +62,7 @@ export class LineWriter {
     const buffer = Buffer.allocUnsafe(PIECE_BYTES);
     for (let at = position; at < this.#written; ) {
       const { bytesRead } = await this.#handle.read(buffer, 0, PIECE_BYTES, at);
-      to.#text += buffer.latin1Slice(0, bytesRead);
+      to.#text += buffer.toString('latin1', 0, bytesRead);
       await to.drain();
       at += bytesRead;
     }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { JOURNAL_KINDS, JOURNAL_VERSION, journalEntrySchema, journalRecordSchema, type JournalEntry, type JournalRecord } from './record.js';
+import { JOURNAL_KINDS, JOURNAL_VERSION, journalRecordSchema, type JournalEntry, type JournalRecord } from './record.js';
 import { BwError } from '../errors/bw-error.js';
 
 /** Longer lines are refused by the writer and damaged for the reader: bounds its memory. */
@@ -7,12 +7,11 @@ export const MAX_LINE_BYTES = 1 << 20;
 
 /** The line of a record, with its newline. Throws JOURNAL_RECORD_INVALID (permanent) for what decodeLine would not read back. */
 export function encodeLine(entry: JournalEntry, at: string, writer: string): Buffer {
-  const parsed = journalEntrySchema.safeParse(entry);
+  const parsed = journalRecordSchema.safeParse({ ...entry, v: JOURNAL_VERSION, at, writer });
   if (!parsed.success) throw invalid(entry.kind, z.prettifyError(parsed.error));
-  // v, at, writer, kind first: kindOf reads the kind without parsing.
-  const { kind, ...fields } = parsed.data;
-  const line = Buffer.from(`${JSON.stringify({ v: JOURNAL_VERSION, at, writer, kind, ...fields })}\n`);
-  if (line.length > MAX_LINE_BYTES) throw invalid(kind, `${line.length} bytes; ${MAX_LINE_BYTES} are allowed`);
+  // In the order of the schema: v, at, writer, kind first, so that kindOf finds the kind without parsing.
+  const line = Buffer.from(`${JSON.stringify(parsed.data)}\n`);
+  if (line.length > MAX_LINE_BYTES) throw invalid(entry.kind, `${line.length} bytes; ${MAX_LINE_BYTES} are allowed`);
   return line;
 }
 

@@ -13,13 +13,17 @@ const bigCount = z.string().regex(/^\d+$/);
 const errorSchema = z.object({ code: z.string(), message: z.string() });
 const endedSchema = z.object({ error: errorSchema.nullable(), startedAt: instant, endedAt: instant, bytes: bigCount, files: count });
 
-const kind = <K extends string, S extends z.core.$ZodLooseShape>(name: K, fields: S) => z.object({ kind: z.literal(name), ...fields });
+/** Added by the journal. `at` has milliseconds and `Z`, so that its text sorts by time. */
+const stamp = { v: z.literal(JOURNAL_VERSION), at: z.iso.datetime({ precision: 3 }), writer: z.string() };
+
+const kind = <K extends string, S extends z.core.$ZodLooseShape>(name: K, fields: S) =>
+  z.object({ ...stamp, kind: z.literal(name), ...fields });
 
 /**
- * What a caller appends. Objects, not strict ones: a newer bw-bkup may add fields, which an older one ignores.
+ * One line. Objects, not strict ones: a newer bw-bkup may add fields, which an older one ignores.
  * A change of meaning takes a new kind (older readers skip and count it) or a new JOURNAL_VERSION.
  */
-export const journalEntrySchema = z.discriminatedUnion('kind', [
+export const journalRecordSchema = z.discriminatedUnion('kind', [
   /** The basepath at this absolute path has this id; also written when a known one has come back or changed inode or owner. */
   kind('basepath-assigned', {
     basepathId,
@@ -70,14 +74,12 @@ export const journalEntrySchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
-/** Added by the journal. `at` has milliseconds and `Z`, so that its text sorts by time. */
-const stampSchema = z.object({ v: z.literal(JOURNAL_VERSION), at: z.iso.datetime({ precision: 3 }), writer: z.string() });
-
-export const journalRecordSchema = z.intersection(stampSchema, journalEntrySchema);
-
-export type JournalEntry = z.infer<typeof journalEntrySchema>;
-export type JournalRecord = z.infer<typeof stampSchema> & JournalEntry;
-export type JournalKind = JournalEntry['kind'];
+export type JournalRecord = z.infer<typeof journalRecordSchema>;
+export type JournalKind = JournalRecord['kind'];
 export type RecordOf<K extends JournalKind> = Extract<JournalRecord, { kind: K }>;
 
-export const JOURNAL_KINDS: ReadonlySet<string> = new Set(journalEntrySchema.options.map((option) => option.shape.kind.value));
+type Unstamped<R> = R extends JournalRecord ? Omit<R, keyof typeof stamp> : never;
+/** What a caller appends. */
+export type JournalEntry = Unstamped<JournalRecord>;
+
+export const JOURNAL_KINDS: ReadonlySet<string> = new Set(journalRecordSchema.options.map((option) => option.shape.kind.value));

@@ -175,7 +175,7 @@ chmod 700 "$target" || die "cannot change $target"
 while IFS=$tab read -r at kind with_ea key archive; do
   [ "$kind" = metadata ] && continue
   say "restoring ${archive##*/}"
-  run_dar "$archive" "$kind" -R "$target" "$@"
+  run_dar "$archive" "$kind" -R "$target" -u system.posix_acl_default "$@"
 done <"$work/plan"
 
 # dar does not mind a path it has never heard of, so look.
@@ -212,12 +212,10 @@ if [ -n "$metadata" ]; then
   hold=$(mktemp -d "$target/.bw-restore-XXXXXX") || die "cannot write to $target"
   run_dar "$metadata" metadata -R "$hold"
   [ -d "$hold/root" ] || die "the metadata archive ${metadata##*/} does not hold the entry root"
-  when=$(find "$hold/root" -maxdepth 0 -printf '@%T@')
   tar --no-recursion --acls --xattrs --xattrs-include='*' --format=posix -cf "$work/root.tar" -C "$hold/root" . &&
     rm -rf -- "$hold" &&
     tar --acls --xattrs --xattrs-include='*' $same_owner -xpf "$work/root.tar" -C "$target" || problems=$((problems + 1))
   rm -rf -- "$hold"
-  touch -m -d "$when" -- "$target" || problems=$((problems + 1))
 else
   say "no metadata archive: owner and mode of $target itself stay those of a new directory" >&2
   problems=$((problems + 1))

@@ -1,7 +1,7 @@
 import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { StoredObject, TransferBackend, TransferItem } from '../../shared/transfer/backend.js';
+import type { StoredObject, TransferBackend, TransferItem, TransferOptions } from '../../shared/transfer/backend.js';
 import { REPLACEABLE_PREFIX } from '../../shared/transfer/backend.js';
 import { workspace } from '../helpers/workspace.js';
 import { sampleBytes, sampleItem } from './sample-items.js';
@@ -37,13 +37,14 @@ async function setUp(make: Make): Promise<BackendUnderTest & { dir: string }> {
   return { ...under, dir };
 }
 
-/** Submits and waits for the end, whether the backend works inside submit or not. */
-async function send(backend: TransferBackend, items: TransferItem[], key?: string): Promise<void> {
-  const handle = await backend.submit(key ?? (await backend.prepare(items)), items);
+/** Submits and waits for the end, whether the backend works inside submit or not; an abort cancels, as the engine does. */
+async function send(backend: TransferBackend, items: TransferItem[], key?: string, options: TransferOptions = {}): Promise<void> {
+  const handle = await backend.submit(key ?? (await backend.prepare(items)), items, options);
   for (;;) {
+    if (options.signal?.aborted === true) await backend.cancel(handle);
     const status = await backend.poll(JSON.parse(JSON.stringify(handle)) as typeof handle);
     if (status.state === 'sent') return;
-    if (status.state === 'failed') throw status.error ?? new Error('failed without error');
+    if (status.state === 'failed' || status.state === 'cancelled') throw status.error ?? new Error(`${status.state} without error`);
   }
 }
 
@@ -110,7 +111,7 @@ function sendingTests(make: Make): void {
     const items = [await sampleItem(dir, 'big', sampleBytes(2 * MIB + 5)), await sampleItem(dir, 'small', sampleBytes(7))];
     const seen = new Map<string, number>();
     const onProgress = ({ object, bytes }: { object: string; bytes: number }): void => void seen.set(object, (seen.get(object) ?? 0) + bytes);
-    await backend.submit('key', items, { onProgress });
+    await send(backend, items, 'key', { onProgress });
     expect(Object.fromEntries(seen)).toEqual({ big: 2 * MIB + 5, small: 7 });
   });
 
@@ -173,9 +174,9 @@ function refusalTests(make: Make): void {
   it('leaves nothing after an abort before or amid the bytes', async () => {
     const { backend, dir, everything } = await setUp(make);
     const item = await sampleItem(dir, 'a/b', sampleBytes(4 * MIB));
-    await expect(backend.submit('k', [item], { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'TRANSFER_ABORTED', retry: 'retry' });
+    await expect(send(backend, [item], 'k', { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'TRANSFER_ABORTED', retry: 'retry' });
     const midway = new AbortController();
-    const aborted = backend.submit('k', [item], { signal: midway.signal, onProgress: () => { midway.abort(); } });
+    const aborted = send(backend, [item], 'k', { signal: midway.signal, onProgress: () => { midway.abort(); } });
     await expect(aborted).rejects.toMatchObject({ code: 'TRANSFER_ABORTED' });
     expect(await everything()).toEqual([]);
   });
@@ -244,7 +245,7 @@ function listingTests(make: Make): void {
     const { backend, dir } = await setUp(make);
     const item = await sampleItem(dir, 'a/b', sampleBytes(4 * MIB));
     const seen: Promise<StoredObject[]>[] = [];
-    await backend.submit('key', [item], { onProgress: () => void seen.push(listAll(backend, '')) });
+    await send(backend, [item], 'key', { onProgress: () => void seen.push(listAll(backend, '')) });
     const early = (await Promise.all(seen)).flat();
     for (const found of early) expect(found).toEqual({ object: 'a/b', bytes: item.bytes });
     expect(await listAll(backend, '')).toEqual([{ object: 'a/b', bytes: item.bytes }]);

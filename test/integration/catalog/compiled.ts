@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
+import { BwError } from '../../../shared/errors/bw-error.js';
 import { run } from '../../../shared/process/index.js';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -17,14 +18,14 @@ export async function compileInto(dir: string): Promise<void> {
   }
 }
 
-/** Runs a module's text as `node FILE ARGS` in `dir`; resolves to its exit code, or null when a signal ended it. */
-export async function runModule(dir: string, text: string, args: readonly string[]): Promise<number | null> {
+/** Runs a module's text as `node FILE ARGS` in `dir`; resolves to its exit code if it is an expected one, or null when SIGKILL ended it. */
+export async function runModule(dir: string, text: string, args: readonly string[], okCodes: readonly number[] = [0]): Promise<number | null> {
   const file = join(dir, `child-${args.join('-').replace(/[^\w-]/g, '_').slice(-60)}.js`);
   await writeFile(file, text);
   try {
-    return (await run({ program: process.execPath, args: [file, ...args], cwd: dir }, { timeoutMs: 30_000 })).status.code;
+    return (await run({ program: process.execPath, args: [file, ...args], cwd: dir }, { timeoutMs: 30_000, okCodes: [...okCodes] })).status.code;
   } catch (thrown) {
-    if (thrown instanceof Error && /SIGKILL|signal/i.test(thrown.message + String((thrown as { detail?: string }).detail))) return null;
+    if (thrown instanceof BwError && thrown.code === 'PROGRAM_FAILED' && thrown.message.includes('SIGKILL')) return null;
     throw thrown;
   }
 }

@@ -1,11 +1,12 @@
 import { WaitingChildrenError } from 'bullmq';
 import { BwError } from '../../../shared/errors/bw-error.js';
 import { priorityOf } from '../../../shared/queues/priorities.js';
-import { backupJobSchema, parseJob, type BackupJob } from '../../../shared/queues/job-data.js';
+import { backupJobSchema, JOB_VERSION, parseJob, type BackupJob, type ShardJob } from '../../../shared/queues/job-data.js';
 import type { Run } from '../../../shared/runs/run-store.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { planBackup } from './plan.js';
+import { readPlan, type PlanFile } from './plan-file.js';
 import { recordSealed } from './record-sealed.js';
 import { sealBackup } from './seal.js';
 
@@ -22,10 +23,9 @@ export async function backupJob(context: WorkerContext, run: JobRun): Promise<Ba
   const data = parseJob(backupJobSchema, run.job.data, run.job.id);
   const state = await currentRun(context, data, run);
   const planned = state.phase === 'planning' ? await planBackup(context, data, run) : state;
-  if (planned.phase === 'saving') await waitForShards(context, data, run);
-  const work = (await context.runs.read(data.backupId))?.work ?? null;
-  if (work === null) throw runGone(data.backupId);
-  const sealed = await sealBackup(context, data, work, run);
+  if (planned.work === null) throw runGone(data.backupId);
+  if (planned.phase === 'saving') await waitForShards(context, data, planned.work, run);
+  const sealed = await sealBackup(context, data, planned.work, run);
   await recordSealed(context, data, sealed);
   return { backupId: data.backupId, outcome: sealed.manifest.outcome };
 }
@@ -56,11 +56,27 @@ async function currentRun(context: WorkerContext, data: BackupJob, run: JobRun):
 }
 
 /** Returns when all children are done; otherwise gives the slot back until they are. */
-async function waitForShards(context: WorkerContext, data: BackupJob, run: JobRun): Promise<void> {
+async function waitForShards(context: WorkerContext, data: BackupJob, work: string, run: JobRun): Promise<void> {
+  const { path } = await context.catalog.workDir(data.backupId, work);
+  await enqueueShards(context, data, run, await readPlan(path));
   // The woken job is queued by its stored priority: what was begun is sealed before more is begun.
   await run.job.changePriority({ priority: priorityOf(data.priorityClass, 'seal') });
   if (await run.job.moveToWaitingChildren(run.token)) throw new WaitingChildrenError();
   await context.runs.update(data.backupId, { phase: 'sealing' });
+}
+
+/** Children of the backup's job, unless an earlier start added all of them; ids that follow from it, so adding twice has one effect. */
+async function enqueueShards(context: WorkerContext, data: BackupJob, run: JobRun, plan: PlanFile): Promise<void> {
+  const { processed = 0, unprocessed = 0 } = await run.job.getDependenciesCount({ processed: true, unprocessed: true });
+  if (processed + unprocessed >= plan.shards.length) return;
+  const parent = { id: String(run.job.id), queue: context.queues.backup.qualifiedName };
+  const { backupId, basepathId, priorityClass } = data;
+  const jobs = plan.shards.map(({ number }) => {
+    const shard: ShardJob = { v: JOB_VERSION, backupId, basepathId, shard: number, priorityClass };
+    const opts = { jobId: `shard.${backupId}.${number}`, priority: priorityOf(priorityClass, 'shard'), parent, failParentOnFailure: true };
+    return { name: 'shard', data: shard, opts };
+  });
+  await context.queues.backup.addBulk(jobs);
 }
 
 function runGone(backupId: string): BwError {

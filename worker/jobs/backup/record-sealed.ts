@@ -1,6 +1,7 @@
 import type { Manifest } from '../../../shared/catalog/manifest.js';
 import type { BackupJob } from '../../../shared/queues/job-data.js';
 import { rememberNewest } from '../../../shared/runs/newest.js';
+import { orderKitRefresh } from '../../../shared/runs/order-kit.js';
 import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
 import type { WorkerContext } from '../../context.js';
 import type { Sealed } from './seal.js';
@@ -17,6 +18,7 @@ export async function recordSealed(context: WorkerContext, job: BackupJob, seale
   await rememberNewest(context.runs.redis, manifest);
   await context.runs.end(job.backupId, { phase: 'done', outcome, endedAt: context.now().toISOString() });
   await orderSweeps(context.queues, context.items, job);
+  await orderKitRefresh(context.queues);
 }
 
 async function journalSealed(context: WorkerContext, manifest: Manifest): Promise<void> {

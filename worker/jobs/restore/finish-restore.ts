@@ -7,11 +7,12 @@ import { fromPathJson, toPathJson } from '../../../shared/paths/path-json.js';
 import type { RestoreJob } from '../../../shared/queues/job-data.js';
 import { archiveRestoredSchema, MAX_PROBLEMS, type ArchiveRestored, type RestoreProblem, type RestoreResult } from '../../../shared/runs/restore-result.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
+import { METADATA_DIRECTORY } from '../shard/metadata-archive.js';
 import type { JobRun } from '../../processor/run-job.js';
+import { applyDirectoryMetadata, readDirectoryMetadata } from '../../directory-metadata/directory-metadata.js';
 import { archiveOf, openArchive } from './open-archive.js';
 import { printableProblems } from './problems.js';
 import { mergeInPlace } from './merge-in-place.js';
-import { applyRootMetadata } from './root-metadata.js';
 import { currentTarget } from './target.js';
 
 /**
@@ -77,8 +78,10 @@ async function applyMetadataArchive(
   const dar = configuredTopdir(context.config, manifest.source.topdir).dar;
   const logFile = join(secretsDir, 'extract.log');
   const done = await extract({ base, root: bytePath.fromText(skeleton), dar, pass: 'plain', logFile, secretsDir, signal: run.signal });
-  await applyRootMetadata(bytePath.fromText(join(skeleton, 'root')), bytePath.fromText(extractTo));
-  return printableProblems(archive.name, done.problems);
+  const metadata = await readDirectoryMetadata(bytePath.fromText(join(skeleton, METADATA_DIRECTORY)));
+  const same = await applyDirectoryMetadata(metadata, bytePath.fromText(extractTo));
+  const problems = printableProblems(archive.name, done.problems);
+  return same ? problems : [...problems, { where: '.', problem: 'owner, mode, ACL or xattrs of the basepath directory itself could not all be restored' }];
 }
 
 function summarise(job: RestoreJob, manifest: Manifest, restored: readonly ArchiveRestored[], problems: readonly RestoreProblem[]): RestoreResult {

@@ -1,7 +1,8 @@
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BwError } from '../../../shared/errors/bw-error.js';
 import { checkRestoreTarget } from '../../../shared/paths/restore-target.js';
+import { run } from '../../../shared/process/index.js';
 import type { RestoreJob } from '../../../shared/queues/job-data.js';
 import type { WorkerContext } from '../../context.js';
 
@@ -26,6 +27,7 @@ export async function prepareTarget(context: WorkerContext, job: RestoreJob): Pr
   const info = await stat(target);
   const names = info.isDirectory() ? await readdir(target) : ['(not a directory)'];
   if (names.length > 0) throw notEmpty(job.target, names[0] ?? '');
+  await closeTarget(target);
   return { extractTo: target, mergeInto: null };
 }
 
@@ -39,7 +41,14 @@ export async function currentTarget(context: WorkerContext, job: RestoreJob): Pr
 async function inPlace(target: string, restoreId: string): Promise<RestoreTarget> {
   const extractTo = join(target, `${MERGE_PREFIX}${restoreId}`);
   await mkdir(extractTo, { recursive: true, mode: 0o700 });
+  await closeTarget(extractTo);
   return { extractTo, mergeInto: target };
+}
+
+/** A default ACL inherited from the parent would grant rights to everything restored. Filesystems without ACLs refuse, which is fine. */
+async function closeTarget(dir: string): Promise<void> {
+  await run({ program: 'setfacl', args: ['-b', '-k', '--', dir] }, { okCodes: [0, 1] });
+  await chmod(dir, 0o700);
 }
 
 function notEmpty(target: string, first: string): BwError {

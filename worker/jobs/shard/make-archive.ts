@@ -23,6 +23,8 @@ export interface ArchiveSpec {
   readonly dar: DarConfig;
   readonly logFile: string;
   readonly secretsDir: string;
+  /** Default true; false where no catalogue is kept. */
+  readonly isolate?: boolean;
 }
 
 export interface ArchiveRun {
@@ -64,7 +66,7 @@ export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<R
     const slices = await collectSlices(spec, create, onFly ? run.sender : null);
     const outcome = await create.done;
     run.signal.throwIfAborted();
-    if (!onFly) await isolateCatalogue(spec.base, catalogueBase, spec.dar, { secretsDir: spec.secretsDir });
+    if (!onFly && spec.isolate !== false) await isolateCatalogue(spec.base, catalogueBase, spec.dar, { secretsDir: spec.secretsDir });
     return { base: spec.base, catalogueBase, outcome, slices, unsent: onFly ? [] : slices };
   } finally {
     run.signal.removeEventListener('abort', stop);

@@ -1,0 +1,11 @@
+/** All that is known of dar: its arguments, exit codes, messages, listings, and files. */
+export { isolateCatalogue, testArchive, type ArchiveOptions } from './archive-commands.js';
+export { assertDarSupports, probeDar, type CompressionAlgorithm, type DarCapabilities } from './capabilities.js';
+export type { CatalogueEntry } from './catalogue-parser.js';
+export { startCreate, type CreateOutcome, type CreateSpec, type DarCreate } from './create.js';
+export type { CreateMeaning } from './exit-codes.js';
+export { extract, type ExtractOutcome, type ExtractPass, type ExtractSpec } from './extract.js';
+export { listCatalogue } from './list-catalogue.js';
+export type { DarProgress } from './progress.js';
+export { hashFile, sliceFile, sliceNumbers } from './slice-files.js';
+export { watchSlices, type CompleteSlice, type WatchSlicesOptions } from './watch-slices.js';

@@ -1,0 +1,63 @@
+import { rm } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { DarConfig } from '../config/config.js';
+import { BwError } from '../errors/bw-error.js';
+import { describeStatus, startPipeline, tailText, type StageResult } from '../process/index.js';
+import { abortedDar, type ArchiveOptions } from './archive-commands.js';
+import { BASE_ARGS } from './arguments.js';
+import { CatalogueParser, CatalogueSyntaxError, type CatalogueEntry } from './catalogue-parser.js';
+import { keyArgs, writeHiddenArgs } from './config-file.js';
+
+/**
+ * Everything an archive, or an isolated catalogue, holds, in batches. Only when the iteration ends without an error was
+ * that all of it: DAR_CATALOGUE_UNREADABLE otherwise, however much was yielded before.
+ */
+export async function* listCatalogue(base: string, dar: DarConfig, options: ArchiveOptions): AsyncGenerator<CatalogueEntry[], void> {
+  const hidden = await keyArgs(dar.encryption, ['-K']);
+  const file = hidden.length === 0 ? null : await writeHiddenArgs(options.secretsDir, hidden);
+  // -ay: sizes in bytes, else they are rounded to units.
+  const args = ['-l', base, ...BASE_ARGS, '-Txml', '-ay', ...(file === null ? [] : ['-B', file])];
+  try {
+    yield* parse(base, args, options.signal);
+  } finally {
+    if (file !== null) await rm(file, { force: true });
+  }
+}
+
+async function* parse(base: string, args: readonly string[], signal: AbortSignal | undefined): AsyncGenerator<CatalogueEntry[], void> {
+  const pipeline = startPipeline([{ program: 'dar', args }], signal === undefined ? {} : { signal });
+  const parser = new CatalogueParser();
+  try {
+    for await (const chunk of pipeline.stdout) {
+      const entries = parser.push(chunk as Buffer);
+      if (entries.length > 0) yield entries;
+    }
+    await assertEnded(base, parser, pipeline.done, signal);
+  } catch (error) {
+    if (error instanceof CatalogueSyntaxError) throw unreadable(base, error.message, null, error);
+    throw error;
+  } finally {
+    pipeline.stop(); // without effect unless the reader, or the parser, gave up early
+    pipeline.stdout.destroy();
+    await pipeline.done;
+  }
+}
+
+/** An exit code of 0 alone is not proof, nor is the closing tag. */
+async function assertEnded(base: string, parser: CatalogueParser, done: Promise<StageResult[]>, signal: AbortSignal | undefined): Promise<void> {
+  const [stage] = await done;
+  if (signal?.aborted === true) throw abortedDar();
+  if (stage?.status.code !== 0) throw unreadable(base, describeStatus(stage?.status ?? { code: null, signal: null }), stage ?? null);
+  parser.finish();
+}
+
+function unreadable(base: string, why: string, stage: StageResult | null, cause?: unknown): BwError {
+  return new BwError('DAR_CATALOGUE_UNREADABLE', {
+    message: `dar could not list the whole catalogue of an archive: ${why}`,
+    retry: 'retry',
+    hint: 'Test the archive (dar -t). If it is good, keep the output of dar -l -Txml -ay and report it.',
+    subject: basename(base),
+    ...(stage === null ? {} : { detail: tailText(stage.stderr) }),
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

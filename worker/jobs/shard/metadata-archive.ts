@@ -1,0 +1,69 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DarConfig } from '../../../shared/config/config.js';
+import { listCatalogue } from '../../../shared/dar/index.js';
+import { BwError } from '../../../shared/errors/bw-error.js';
+import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
+import { applyDirectoryMetadata, readDirectoryMetadata } from '../../directory-metadata/directory-metadata.js';
+import { makeArchive, type ArchiveRun, type RawArchive } from './make-archive.js';
+
+/** Key of the archive of the basepath directory's own metadata. */
+export const METADATA_KEY = '0.1';
+/** The one entry of that archive. */
+export const METADATA_DIRECTORY = 'root';
+
+export interface MetadataSpec {
+  /** Absolute root of the basepath. */
+  readonly root: BytePath;
+  /** Empty directory of ours. */
+  readonly dir: string;
+  /** Base name of the archive. */
+  readonly name: string;
+  readonly dar: DarConfig;
+}
+
+/**
+ * Archives owner, mode, ACLs, xattrs and times of the basepath directory itself. dar does not save the metadata of its
+ * root, and taking the parent as root would examine every sibling; so a directory of ours takes them over.
+ */
+export async function makeMetadataArchive(spec: MetadataSpec, run: ArchiveRun): Promise<{ raw: RawArchive; complete: boolean }> {
+  const skeleton = join(spec.dir, 'skeleton');
+  const copy = join(skeleton, METADATA_DIRECTORY);
+  await mkdir(copy, { recursive: true, mode: 0o700 });
+  const metadata = await readDirectoryMetadata(spec.root, spec.dar.excludeXattrs);
+  const complete = await applyDirectoryMetadata(metadata, bytePath.fromText(copy), spec.dar.excludeXattrs);
+  const listFile = join(spec.dir, 'skeleton.list');
+  await writeFile(listFile, `${METADATA_DIRECTORY}\n`, { mode: 0o600 });
+  const raw = await makeArchive(
+    {
+      base: join(spec.dir, spec.name),
+      root: bytePath.fromText(skeleton),
+      listFile,
+      includePaths: [],
+      records: 1,
+      bytes: 0n,
+      dar: spec.dar,
+      logFile: join(spec.dir, 'skeleton.log'),
+      secretsDir: spec.dir,
+      isolate: false,
+    },
+    run,
+  );
+  await checkHolds(raw, spec.dar);
+  await run.sender.send(raw.unsent);
+  return { raw, complete };
+}
+
+/** rc 0 is not proof: the archive must list exactly the one directory. */
+async function checkHolds(raw: RawArchive, dar: DarConfig): Promise<void> {
+  const entries: string[] = [];
+  for await (const batch of listCatalogue(raw.base, dar)) entries.push(...batch.map((entry) => `${entry.type} ${entry.path}`));
+  if (entries.join() === `d ${METADATA_DIRECTORY}`) return;
+  throw new BwError('METADATA_ARCHIVE_WRONG', {
+    message: 'the archive of the basepath directory does not hold what it should',
+    subject: raw.base,
+    detail: entries.join('\n'),
+    retry: 'retry',
+    hint: 'It is made again. If it happens again, report it with the log of the backup.',
+  });
+}
