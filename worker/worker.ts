@@ -69,7 +69,7 @@ function processor(context: WorkerContext, table: JobTable, queue: string): Proc
   return async (job, token, signal) => {
     const work = table[job.name];
     if (work === undefined) throw new Error(`no such job: ${job.name}`);
-    const logger = context.logger.child({ queue, job: job.id, jobName: job.name, ...idsOf(job) });
+    const logger = context.logger.child({ queue, jobId: job.id, jobName: job.name, ...idsOf(job) });
     const startedAt = performance.now();
     const finished = (outcome: 'completed' | 'retried' | 'stopped'): void => {
       context.metrics.jobFinished({ queue: metricQueue(queue), name: job.name, outcome, wallMs: performance.now() - startedAt });
@@ -88,7 +88,8 @@ function processor(context: WorkerContext, table: JobTable, queue: string): Proc
 
 function idsOf(job: Job): Record<string, unknown> {
   const data = job.data as Readonly<Record<string, unknown>>;
-  return { backup: data.backupId, basepath: data.basepathId, shard: data.shard, restore: data.restoreId };
+  const { backupId, basepathId, shard, restoreId } = data;
+  return { backupId, basepathId, shard, restoreId };
 }
 
 /** Per-host queues share one series: their number is the site's number of hosts. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, link, mkdir, open, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, rename, rmdir, stat, unlink, type FileHandle } from 'node:fs/promises';
 
 /**
  * The few changes the catalog makes to a disk, one per step that can be cut off by a crash. Tests
@@ -13,6 +13,7 @@ export interface Disk {
   readonly writeNew: (path: string, bytes: Uint8Array) => Promise<void>;
   /** Copies into a file that must not exist, mode 0600, and fsyncs it. */
   readonly copyNew: (from: string, to: string) => Promise<void>;
+  /** fsyncs a file of ours and makes it 0600, whoever wrote it (dar and zstd follow the umask). */
   readonly syncFile: (path: string) => Promise<void>;
   readonly syncDir: (path: string) => Promise<void>;
   /** False when `to` exists. */
@@ -37,16 +38,13 @@ export const realDisk: Disk = {
   },
   copyNew: async (from, to) => {
     await copyFile(from, to, constants.COPYFILE_EXCL);
-    const file = await open(to, 'r+');
-    try {
-      await file.chmod(0o600);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await realDisk.syncFile(to);
   },
-  syncFile: syncPath,
-  syncDir: syncPath,
+  syncFile: (path) => withOpen(path, async (file) => {
+    await file.chmod(0o600);
+    await file.sync();
+  }),
+  syncDir: (path) => withOpen(path, (file) => file.sync()),
   link: (from, to) => unless('EEXIST', () => link(from, to)),
   rename,
   unlink: async (path) => {
@@ -85,10 +83,10 @@ async function unless(codes: string | readonly string[], act: () => Promise<unkn
   }
 }
 
-async function syncPath(path: string): Promise<void> {
+async function withOpen(path: string, act: (file: FileHandle) => Promise<void>): Promise<void> {
   const file = await open(path, 'r');
   try {
-    await file.sync();
+    await act(file);
   } finally {
     await file.close();
   }

@@ -34,7 +34,7 @@ export function fileLayer(section: Section, part: FilePart, report: Report): Lay
     report({ file: part.where(steps(key)), key: `${part.prefix}${key}`.replace(/\.$/, ''), value, problem, remedy });
   };
   const visit = (nodes: Section, tree: unknown, above: string): void => {
-    const children = `expects ${Object.keys(nodes).join(', ')} below it`;
+    const children = `Known below it: ${Object.keys(nodes).join(', ')}.`;
     if (tree === null) return; // `staging:` with all its keys commented out
     if (!isTree(tree)) {
       tell(above.slice(0, -1), null, 'is not a map of keys', children);

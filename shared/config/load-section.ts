@@ -1,5 +1,5 @@
 import convict from 'convict';
-import { formats } from './formats.js';
+import { formats, type FormatName } from './formats.js';
 import { showRaw, type Layer, type SourceKind } from './layers.js';
 import { envName, isLeaf, leavesOf, readLeaf, type Leaf, type Section, type Values } from './schema.js';
 import { isTree } from './yaml-tree.js';
@@ -21,12 +21,17 @@ export interface LoadedSection<S extends Section> {
   readonly raw: (key: string) => unknown;
 }
 
-for (const name of Object.keys(formats)) {
+// Under names of their own: convict coerces values of its `port`, `int`, ... formats, and reads "86x" as 86.
+for (const format of Object.keys(formats) as FormatName[]) {
   convict.addFormat({
-    name,
-    // convict hands the leaf itself as second argument; coercion stays with readLeaf (convict's own reads "86x" as 86).
-    validate: (raw: unknown, leaf: convict.SchemaObj): void => void readLeaf(leaf as unknown as Leaf, raw),
+    name: convictName(format),
+    // convict hands the leaf as it has it as second argument.
+    validate: (raw: unknown, leaf: convict.SchemaObj): void => void readLeaf({ ...(leaf as unknown as Leaf), format }, raw),
   });
+}
+
+function convictName(format: FormatName): string {
+  return `bw-${format}`;
 }
 
 /** Default < file < host part of the file < environment < flags, by convict. Layers are given weakest first. */
@@ -35,7 +40,7 @@ export function loadSection<S extends Section>(section: S, layers: readonly Laye
   const instance = convict<Record<string, unknown>>(convictSchema(section, ''), { env: environmentOf(environment), args: [] });
   for (const layer of layers) {
     if (layer.kind === 'file' || layer.kind === 'host') instance.load(nested(layer.values));
-    if (layer.kind === 'flag') for (const [key, text] of layer.values) instance.set(key, text);
+    if (layer.kind === 'default') for (const [key, text] of layer.values) instance.set(key, text);
   }
   instance.validate({ allowed: 'strict' });
   const raw = (key: string): unknown => instance.get(key);
@@ -46,10 +51,14 @@ function convictSchema(section: Section, above: string): convict.Schema<Record<s
   return Object.fromEntries(
     Object.entries(section).map(([name, node]) => [
       name,
-      // A required key that is still missing is reported by its own rule, not here.
-      isLeaf(node) ? { ...node, env: envName(`${above}${name}`), nullable: node.nullable === true || node.required === true } : convictSchema(node, `${above}${name}.`),
+      isLeaf(node) ? convictLeaf(node, `${above}${name}`) : convictSchema(node, `${above}${name}.`),
     ]),
   );
+}
+
+/** A required key that is still missing is reported by a rule of its own, not by convict. */
+function convictLeaf(leaf: Leaf, key: string): convict.SchemaObj {
+  return { ...leaf, format: convictName(leaf.format), env: envName(key), nullable: leaf.nullable === true || leaf.required === true };
 }
 
 function environmentOf(layer: Layer | undefined): NodeJS.ProcessEnv {

@@ -58,8 +58,9 @@ export function parseSettings(input: ParseInput): Parsed {
     ...Object.fromEntries([...topdirs, ...lts].flatMap(({ part, loaded }) => prefixed(part, loaded.sources))),
   };
   const settings: Settings = { host, site: site.values, topdirs: topdirs.map((t) => t.loaded.values), lts: lts.map((l) => l.loaded.values) };
-  // A file that is no YAML gave no values: that they are missing says nothing.
-  const missing = yaml.problems.length > 0 ? [] : findMissing(settings);
+  // A file that is no YAML gave no values, and a value that could not be read was reported: that they are missing says nothing.
+  const known = new Set(problems.map((problem) => problem.key));
+  const missing = yaml.problems.length > 0 ? [] : findMissing(settings).filter(({ key }) => !known.has(key));
   const locate = (findings: readonly Finding[]): ConfigProblem[] => findings.map((finding) => ({ file: origin(finding, sources, yaml), ...finding }));
   return { settings, sources, problems: [...problems, ...locate(missing)], locate };
 }

@@ -8,7 +8,7 @@ import { messagesOf, messageText } from './messages.js';
 import { isNonEmptyFile } from './slice-files.js';
 
 export interface ArchiveOptions {
-  /** Private directory for the short-lived file that hides the passphrase. */
+  /** Private directory for short-lived files: the passphrase's, and a listing. */
   readonly secretsDir: string;
   readonly signal?: AbortSignal;
 }

@@ -60,7 +60,7 @@ export class CatalogueParser {
 
   /** Entries whose description ends in this chunk. Throws CatalogueSyntaxError. */
   push(chunk: Buffer): CatalogueEntry[] {
-    const text = this.#rest + chunk.latin1Slice();
+    const text = this.#rest + chunk.toString('latin1');
     const entries: CatalogueEntry[] = [];
     let position = 0;
     for (let start = text.indexOf('<'); start >= 0; start = text.indexOf('<', position)) {

@@ -8,6 +8,8 @@ import type { FileType, IndexRecord } from './record.js';
  * and is a complete file again whose counts add up.
  */
 const END_PREFIX = '//END ';
+/** What an end record, and no other line, begins with. */
+export const END_BYTE = 0x2f;
 
 /** Longest line, in bytes: find is told not to go deeper than 2048 levels, of 256 bytes at most. */
 export const MAX_LINE_BYTES = 1024 * 1024;
@@ -69,7 +71,7 @@ export function parseRecord(line: string): IndexRecord {
     gid: gid as string,
     blocks: blocks as string,
     flags: flags === '-' ? '' : (flags as string),
-    archive: archive === '-' ? '' : (archive as string),
+    archive: archive === '-' ? '' : (archive),
   };
 }
 
@@ -104,16 +106,21 @@ export async function* splitLines(source: AsyncIterable<Buffer>): AsyncGenerator
  */
 export async function* completeLines(batches: AsyncIterable<string[]>): AsyncGenerator<string[], void> {
   let records = 0;
-  let promised = -1;
+  const ends: string[] = [];
   for await (const lines of batches) {
-    const end = promised === -1 ? lines.findIndex(isEnd) : 0;
-    const counted = end === -1 ? [] : lines.slice(end);
-    for (const line of counted) promised = Math.max(promised, 0) + parseEnd(line);
+    const end = ends.length === 0 ? lines.findIndex((line) => line.charCodeAt(0) === END_BYTE) : 0;
     const found = end === -1 ? lines : lines.slice(0, end);
+    if (end !== -1) ends.push(...lines.slice(end));
     records += found.length;
     if (found.length > 0) yield found;
   }
-  if (promised === -1) throw damaged('it has no end record: its writing was interrupted', '');
+  checkEnds(ends, records);
+}
+
+/** Throws INDEX_DAMAGED unless these are end records that promise as many records as were read. */
+export function checkEnds(ends: readonly string[], records: number): void {
+  if (ends.length === 0) throw damaged('it has no end record: its writing was interrupted', '');
+  const promised = ends.reduce((sum, line) => sum + parseEnd(line), 0);
   if (promised !== records) throw damaged(`its end record says ${promised} records, ${records} are there`, '');
 }
 
@@ -125,10 +132,6 @@ export async function* parseRecords(batches: AsyncIterable<string[]>): AsyncGene
 /** The records of a complete index file or stream, in batches; memory is bounded. Throws INDEX_DAMAGED. */
 export function readRecords(source: AsyncIterable<Buffer>): AsyncGenerator<IndexRecord[], void> {
   return parseRecords(completeLines(splitLines(source)));
-}
-
-function isEnd(line: string): boolean {
-  return line.charCodeAt(0) === 0x2f;
 }
 
 function parseEnd(line: string): number {

@@ -8,25 +8,28 @@ import type { IndexRecord } from './record.js';
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * Writes NUL-terminated lines to a new file of ours (0600). `add` only collects; `drain` writes when enough
+ * Writes lines (NUL-terminated, unless told otherwise) to a new file of ours (0600). `add` only collects; `drain` writes when enough
  * has come together: call it once per batch, so that memory stays bounded without a promise per line.
  */
 export class LineWriter {
   readonly file: string;
-  #handle: FileHandle;
+  readonly #handle: FileHandle;
   #text = '';
   #written = 0;
   #lines = 0;
+  #closed = false;
+  readonly #terminator: string;
 
-  private constructor(file: string, handle: FileHandle) {
+  private constructor(file: string, handle: FileHandle, terminator: string) {
     this.file = file;
     this.#handle = handle;
+    this.#terminator = terminator;
   }
 
   /** Replaces what a former start left under this name. Throws OUTPUT_NOT_CREATED. */
-  static async create(file: string): Promise<LineWriter> {
+  static async create(file: string, terminator: '\0' | '\n' = '\0'): Promise<LineWriter> {
     try {
-      return new LineWriter(file, await open(file, 'w+', 0o600));
+      return new LineWriter(file, await open(file, 'w+', 0o600), terminator);
     } catch (error) {
       throw new BwError('OUTPUT_NOT_CREATED', {
         message: `a work file cannot be created: ${(error as Error).message}`,
@@ -48,7 +51,7 @@ export class LineWriter {
   }
 
   add(line: string): void {
-    this.#text += `${line}\0`;
+    this.#text += line + this.#terminator;
     this.#lines += 1;
   }
 
@@ -78,8 +81,10 @@ export class LineWriter {
     await this.close();
   }
 
-  /** Closes without an end record. */
+  /** Closes without an end record; may be called again. */
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     try {
       await this.#flush();
     } finally {

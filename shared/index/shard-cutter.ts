@@ -27,6 +27,7 @@ class Stretch {
 }
 
 interface OpenPart {
+  readonly part: number;
   readonly writer: LineWriter;
   /** All directories before the current one. */
   readonly before: Stretch;
@@ -44,7 +45,6 @@ export class ShardCutter {
   readonly #starts: { position: number; part: number }[] = [];
   readonly #lone = new Map<number, number>();
   #open: OpenPart | null = null;
-  #openPart = -1;
   #group = { dirname: '', stretch: new Stretch(), position: 0, bytes: 0, lines: 0 };
 
   constructor(dir: string, limits: CutLimits) {
@@ -52,18 +52,21 @@ export class ShardCutter {
     this.#limits = limits;
   }
 
-  /** `line` null: it counts here, but is held back. `position`: its number in the index. */
-  async add(record: IndexRecord, line: string | null, position: number): Promise<void> {
-    const share = isHardLinked(record) ? record.nlink : 1;
+  /**
+   * `line` null: it counts here, but is held back. `position`: its number in the index. A returned promise must
+   * be awaited before the next call; most calls have none.
+   */
+  add(record: IndexRecord, line: string | null, position: number): Promise<void> | undefined {
     if (record.type === 'f' && Number(record.size) > this.#limits.maxBytes) return this.#addLone(record, line, position);
-    this.#open ??= await this.#start(position);
-    if (record.dirname !== this.#group.dirname) this.#startGroup(record.dirname, position);
-    if (this.#exceeds(record, share)) await this.#cut(record, share, position);
-    const { writer } = this.#open;
-    this.#group.stretch.load.add(record, share);
-    if (line === null) return;
-    this.#group.stretch.written.add(record);
-    writer.add(line);
+    const share = isHardLinked(record) ? record.nlink : 1;
+    if (this.#open !== null) {
+      if (record.dirname !== this.#group.dirname) this.#startGroup(this.#open, record.dirname, position);
+      if (!this.#exceeds(this.#open, record, share)) {
+        this.#put(this.#open, record, line, share);
+        return undefined;
+      }
+    }
+    return this.#addToNext(record, line, share, position);
   }
 
   /** Once per batch: writes what has come together. */
@@ -73,7 +76,7 @@ export class ShardCutter {
 
   /** Closes the files. To be called also after a failure. */
   async finish(): Promise<readonly Part[]> {
-    if (this.#open !== null) await this.#close(this.#open);
+    if (this.#open !== null) await this.#closePart(this.#open);
     this.#open = null;
     return this.#parts;
   }
@@ -104,55 +107,66 @@ export class ShardCutter {
     this.#parts[part] = { file: writer.file, tally };
   }
 
-  #startGroup(dirname: string, position: number): void {
-    const open = this.#open as OpenPart;
+  async #addToNext(record: IndexRecord, line: string | null, share: number, position: number): Promise<void> {
+    if (this.#open === null) this.#group = { ...this.#group, dirname: record.dirname, position };
+    this.#open = this.#open === null ? await this.#start(position) : await this.#cut(this.#open, record, share, position);
+    this.#put(this.#open, record, line, share);
+  }
+
+  #put(open: OpenPart, record: IndexRecord, line: string | null, share: number): void {
+    this.#group.stretch.load.add(record, share);
+    if (line === null) return;
+    this.#group.stretch.written.add(record);
+    open.writer.add(line);
+  }
+
+  #startGroup(open: OpenPart, dirname: string, position: number): void {
     open.before.merge(this.#group.stretch);
     const { writer } = open;
     this.#group = { dirname, stretch: new Stretch(), position, bytes: writer.position, lines: writer.lines };
   }
 
-  #exceeds(record: IndexRecord, share: number): boolean {
-    const open = this.#open as OpenPart;
-    const { before } = open;
-    const { stretch } = this.#group;
-    const records = before.load.records + stretch.load.records;
-    if (records === 0) return false;
-    if (records + 1 > this.#limits.maxFiles) return true;
+  #exceeds(open: OpenPart, record: IndexRecord, share: number): boolean {
+    const before = open.before.load;
+    const group = this.#group.stretch.load;
+    if (before.records + group.records === 0) return false;
+    if (before.records + group.records + 1 > this.#limits.maxFiles) return true;
     const size = record.type === 'f' ? Number(record.size) / share : 0;
-    return before.load.bytes.approximate + stretch.load.bytes.approximate + size > this.#limits.maxBytes;
+    return before.bytes.approximate + group.bytes.approximate + size > this.#limits.maxBytes;
   }
 
-  /** Ends the part before the current directory; or, if nothing is before it (or that is not enough), before the current record. */
-  async #cut(record: IndexRecord, share: number, position: number): Promise<void> {
-    const full = this.#open as OpenPart;
-    const { stretch, bytes, lines, position: groupPosition } = this.#group;
-    if (full.before.load.records > 0) {
-      this.#open = await this.#start(groupPosition);
-      await full.writer.moveTail(bytes, full.writer.lines - lines, this.#open.writer);
-      this.#parts[this.#openPart - 1] = { file: full.writer.file, tally: full.before.written };
-      await full.writer.close();
-      this.#group = { ...this.#group, bytes: 0, lines: 0 };
-      if (!this.#exceeds(record, share)) return;
-    }
-    const whole = this.#open as OpenPart;
-    whole.before.merge(stretch);
-    this.#group = { ...this.#group, stretch: new Stretch(), position, bytes: 0, lines: 0 };
-    await this.#close(whole);
-    this.#open = await this.#start(position);
+  /** Ends the part before the current directory, and also before the current record if the directory alone is too much. */
+  async #cut(full: OpenPart, record: IndexRecord, share: number, position: number): Promise<OpenPart> {
+    const next = full.before.load.records > 0 ? await this.#moveGroup(full) : full;
+    if (next !== full && !this.#exceeds(next, record, share)) return next;
+    await this.#closePart(next);
+    this.#group = { ...this.#group, position };
+    return this.#start(position);
   }
 
-  async #close(open: OpenPart): Promise<void> {
-    if (this.#group.stretch.load.records > 0) open.before.merge(this.#group.stretch);
-    this.#group = { ...this.#group, stretch: new Stretch() };
-    this.#parts[this.#openPart] = { file: open.writer.file, tally: open.before.written };
+  /** The current directory begins a new part. */
+  async #moveGroup(full: OpenPart): Promise<OpenPart> {
+    const { bytes, lines, position } = this.#group;
+    const next = await this.#start(position);
+    await full.writer.moveTail(bytes, full.writer.lines - lines, next.writer);
+    this.#parts[full.part] = { file: full.writer.file, tally: full.before.written };
+    await full.writer.close();
+    this.#group = { ...this.#group, bytes: 0, lines: 0 };
+    return next;
+  }
+
+  /** Ends a part with all of the current directory that came so far. */
+  async #closePart(open: OpenPart): Promise<void> {
+    open.before.merge(this.#group.stretch);
+    this.#group = { ...this.#group, stretch: new Stretch(), bytes: 0, lines: 0 };
+    this.#parts[open.part] = { file: open.writer.file, tally: open.before.written };
     await open.writer.close();
   }
 
   async #start(position: number): Promise<OpenPart> {
     const { part, writer } = await this.#newFile();
-    this.#openPart = part;
     this.#starts.push({ position, part });
-    return { writer, before: new Stretch() };
+    return { part, writer, before: new Stretch() };
   }
 
   async #newFile(): Promise<{ part: number; writer: LineWriter }> {

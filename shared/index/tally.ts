@@ -8,7 +8,9 @@ export class ByteSum {
   #small = 0;
   #large = 0n;
 
+  /** `share`: by how much it is divided; Infinity adds nothing. */
   add(size: string, share = 1): void {
+    if (share === Infinity) return;
     if (size.length > 15) this.#large += BigInt(size) / BigInt(share);
     else this.#small += Math.floor(Number(size) / share);
     if (this.#small > EXACT) this.#carry();
@@ -39,7 +41,7 @@ export class Tally {
   directories = 0;
   readonly bytes = new ByteSum();
 
-  /** `share`: by how many names the content of a hard-linked file is divided. */
+  /** `share`: by how many names the content of a hard-linked file is divided; Infinity when another name counts it. */
   add(record: Pick<IndexRecord, 'type' | 'size'>, share = 1): void {
     this.records += 1;
     if (record.type === 'd') this.directories += 1;

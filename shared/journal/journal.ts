@@ -8,7 +8,7 @@ import { encodeLine } from './line.js';
 import type { JournalEntry } from './record.js';
 
 export interface JournalOptions {
-  /** A file that has reached this size is closed and a new one begun. 64 MiB: about 250,000 records, half a second to read. */
+  /** A file that has reached this size is closed and a new one begun. 64 MiB: about 230,000 attempts, two seconds to read. */
   readonly rotateBytes?: number;
   /** ms since the epoch. */
   readonly now?: () => number;

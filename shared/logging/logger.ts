@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { pino, type DestinationStream, type Logger } from 'pino';
 import { pretty as createPretty } from './pretty-stream.js';
-import { hideSecretFields, maskSecretText } from './redact.js';
+import { maskSecretText } from './redact.js';
 import { serializeError } from './serialize-error.js';
 import { serializePath } from './serialize-path.js';
 import type { LogLevel } from '../config/config.js';
@@ -45,7 +45,8 @@ export function createLogger(options: LoggerOptions): Logger {
       base: { host: options.host ?? hostname(), pid: process.pid, component: options.component ?? 'bw-bkup' },
       timestamp: pino.stdTimeFunctions.isoTime,
       serializers: { err: serializeError, error: serializeError, path: serializePath, readFrom: serializePath },
-      formatters: { level: (label) => ({ level: label }), log: hideSecretFields, bindings: hideSecretFields },
+      formatters: { level: (label) => ({ level: label }) },
+      // Not pino's `redact`: it knows paths, and secrets also come in messages, stacks and child bindings.
       hooks: { streamWrite: maskSecretText },
     },
     pretty ? createPretty(destination, terminal) : destination,

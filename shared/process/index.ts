@@ -2,6 +2,7 @@
 export type { Arg, Command, ExitStatus } from './command.js';
 export { activeChildren, killAll, type ActiveChild } from './active-children.js';
 export { tailText, type BoundedOutput } from './bounded-output.js';
+export { runAttached } from './attached.js';
 export { hasPdeathsig, hasProgram } from './launch.js';
 export { startPipeline, type Pipeline, type PipelineOptions, type StageResult } from './pipeline.js';
 export { describeStatus, run, type RunOptions, type RunResult } from './run.js';

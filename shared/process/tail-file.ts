@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export async function* tailFile(file: string, until: Promise<unknown>, intervalMs = 200): AsyncGenerator<Buffer, void> {
   const end = abortWhenSettled(until);
   const handle = await open(file, 'r');
-  const buffer = Buffer.allocUnsafe(64 * 1024);
+  const buffer = Buffer.allocUnsafe(256 * 1024);
   try {
     for (;;) {
       const last = end.aborted; // before the reads: what was written before the end is read now

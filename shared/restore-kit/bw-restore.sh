@@ -128,10 +128,9 @@ if [ -s "$work/keys" ]; then
   else
     die "this backup is encrypted: set BW_KEY_FILE to a file with the passphrase of key $(tr '\n' ' ' <"$work/keys")"
   fi
-  case $passphrase in
-    *[\"\'\`\\]*) die 'a passphrase with quotes or backslashes cannot be passed on by this script: run dar by hand as in README.txt' ;;
-  esac
-  printf -- '-K ":%s"\n' "$passphrase" >"$work/dcf"
+  # In a dar command file these need a backslash, also inside quotes.
+  escaped=$(printf '%s\n' "$passphrase" | sed "s/[\"'\`\\\\#$tab]/\\\\&/g")
+  printf -- '-K ":%s"\n' "$escaped" >"$work/dcf"
 fi
 
 # --- restoring -------------------------------------------------------------------------------------------------------

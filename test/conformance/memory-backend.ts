@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { BwError } from '../../shared/errors/bw-error.js';
+import { BwError, toBwError } from '../../shared/errors/bw-error.js';
 import {
   REPLACEABLE_PREFIX,
   type StoredObject,
@@ -28,6 +28,7 @@ export class MemoryBackend implements TransferBackend {
   readonly kind = 'memory';
   readonly objects = new Map<string, Buffer>();
   readonly calls: string[] = [];
+  #keys = 0;
   readonly #tasks = new Map<string, Task>();
 
   capabilities() {
@@ -40,7 +41,7 @@ export class MemoryBackend implements TransferBackend {
   }
 
   prepare(): Promise<string> {
-    return Promise.resolve(`key-${this.#tasks.size}`);
+    return Promise.resolve(`key-${(this.#keys += 1)}`);
   }
 
   submit(key: string, items: readonly TransferItem[], options: TransferOptions = {}): Promise<TransferHandle> {
@@ -49,7 +50,7 @@ export class MemoryBackend implements TransferBackend {
     try {
       for (const item of items) assertObjectName(item.object);
     } catch (thrown) {
-      return Promise.reject(thrown as BwError);
+      return Promise.reject(toBwError(thrown));
     }
     const known = this.#tasks.get(key);
     if (known === undefined || known.status.state === 'failed') {
@@ -123,7 +124,6 @@ export class MemoryBackend implements TransferBackend {
 
   remove(objects: readonly string[]): Promise<void> {
     for (const object of objects) this.objects.delete(object);
-    for (const [key, task] of this.#tasks) if (task.waiting.length === 0) this.#tasks.delete(key);
     return Promise.resolve();
   }
 

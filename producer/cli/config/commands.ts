@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { describeConfig, maskSecrets } from '../../../shared/config/describe-config.js';
 import { loadConfig, type LoadedConfig } from '../../../shared/config/load-config.js';
 import { ConfigError, formatProblem } from '../../../shared/config/problems.js';
-import { BwError, formatError } from '../../../shared/errors/bw-error.js';
+import { formatError, toBwError } from '../../../shared/errors/bw-error.js';
 import { EXIT, exitCodeOf, type ExitCode } from '../../../shared/errors/exit-codes.js';
 import { addConfigOptions, configRequest, type ConfigOptions } from './config-options.js';
 import { checkOutput, json, showOutput } from './outputs.js';
@@ -56,11 +56,12 @@ export async function showCommand(options: ConfigOptions, terminal: Terminal = P
   }
 }
 
-/** Only known errors end quietly: anything else is a bug and keeps its stack. */
+/** Anything but a known error is a bug and shows its stack. */
 function fail(thrown: unknown, terminal: Terminal): ExitCode {
-  if (!(thrown instanceof BwError)) throw thrown;
-  terminal.error(`${formatError(thrown)}\n`);
-  return exitCodeOf(thrown);
+  const error = toBwError(thrown);
+  const stack = error.cause instanceof Error && error.code === 'UNEXPECTED' ? `${error.cause.stack ?? ''}\n` : '';
+  terminal.error(`${formatError(error)}\n${stack}`);
+  return exitCodeOf(error);
 }
 
 /** Adds `config check` and `config show` to the program; they set process.exitCode. */

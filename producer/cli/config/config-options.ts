@@ -13,7 +13,7 @@ export interface ConfigOptions {
 /** Adds `--config FILE`, `--set KEY=VALUE` and `--json` to a command. */
 export function addConfigOptions(command: Command): Command {
   return command
-    .option('--config <file>', 'configuration file (else $BW_CONFIG, else /etc/bw-bkup/bw-bkup.yaml)')
+    .option('-c, --config <file>', 'configuration file (else $BW_CONFIG, else /etc/bw-bkup/bw-bkup.yaml)')
     .option('--set <key=value>', 'a setting that beats file and environment, such as --set dar.sliceSize=1GiB; may be repeated', collect)
     .option('--json', 'output for programs');
 }

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { kitFiles } from '../../../shared/restore-kit/index.js';
+import { needsRoot } from '../../helpers/needs.js';
 import { workspace } from '../../helpers/workspace.js';
 import { archive, archiveMetadata, describeTree, finish, makeFull, makeSource, sh } from './sample-backup.js';
 
@@ -17,7 +18,7 @@ interface Site {
   readonly source: string;
   readonly backup: string;
   readonly target: string;
-  restore(shell: string, args: readonly string[], env?: Record<string, string>): { code: number | null; output: string };
+  readonly restore: (shell: string, args: readonly string[], env?: Record<string, string>) => { code: number | null; output: string };
 }
 
 async function site(): Promise<Site> {
@@ -36,6 +37,9 @@ async function site(): Promise<Site> {
 }
 
 describe.each(['dash', 'bash'])('bw-restore.sh under %s', (shell) => {
+  // Owners and trusted attributes.
+  beforeEach(needsRoot);
+
   it('brings a tree back with owners, modes, ACLs, attributes, links and times, also its top', async () => {
     const { source, backup, target, restore, dir } = await site();
     makeSource(source);
@@ -102,12 +106,12 @@ describe.each(['dash', 'bash'])('bw-restore.sh under %s', (shell) => {
   it.runIf(shell === 'dash')('restores encrypted backups with a key file, and says so without one', async () => {
     const { dir, source, backup, target, restore } = await site();
     makeSource(source);
-    writeFileSync(join(dir, 'dcf'), '-K "camellia256:open: sesame #1"\n', { mode: 0o600 });
+    writeFileSync(join(dir, 'dcf'), `-K "camellia256:it\\'s \\"open\\": \\\\ \\\` \\#1"\n`, { mode: 0o600 });
     makeFull(backup, source, ['-B', join(dir, 'dcf')], 'site-2024');
     expect(restore(shell, [backup, target]).output).toContain('BW_KEY_FILE');
     writeFileSync(join(dir, 'wrong'), 'guess');
     expect(restore(shell, [backup, target], { BW_KEY_FILE: join(dir, 'wrong') })).toMatchObject({ code: 1 });
-    writeFileSync(join(dir, 'key'), 'open: sesame #1\n');
+    writeFileSync(join(dir, 'key'), `it's "open": \\ \` #1\n`);
     expect(restore(shell, [backup, target], { BW_KEY_FILE: join(dir, 'key') })).toMatchObject(RESTORED);
     expect(describeTree(target)).toBe(describeTree(source));
   });

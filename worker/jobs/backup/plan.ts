@@ -1,7 +1,4 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
-import { exceptionLine } from '../../../shared/index/exceptions.js';
 import { inspectRoot, type RootFacts } from '../../../shared/index/inspect-root.js';
 import { planShards, type ShardPlan } from '../../../shared/index/plan-shards.js';
 import { scan, type Scan } from '../../../shared/index/scan.js';
@@ -30,7 +27,7 @@ export async function planBackup(context: WorkerContext, job: BackupJob, run: Jo
   const work = await context.catalog.createWork(job.backupId, run.job.attemptsStarted);
   const capturedAt = context.now();
   const found = await scan({ root, exclude: topdir.exclude, tempDir: work.path, signal: run.signal });
-  const shards = await planShards({ records: found.records, limits: topdir.shards, outDir: work.path, root });
+  const shards = await planShards({ root, records: found.records, limits: topdir.shards, outDir: work.path, known: found.exceptions, signal: run.signal });
   const plan = await writePlanOf({ context, job, root, facts, workPath: work.path, capturedAt, found, shards, run });
   run.logger.info({ records: plan.counts.records, bytes: plan.counts.sourceBytes, shards: plan.shards.length }, 'planned');
   return markSaving(context, job, work.name, plan);
@@ -61,9 +58,6 @@ interface PlanInput {
 
 async function writePlanOf(input: PlanInput): Promise<PlanFile> {
   const { found, shards, facts } = input;
-  const exceptions = [...found.exceptions, ...shards.exceptions];
-  const file = exceptions.length === 0 ? null : 'scan.exceptions';
-  if (file !== null) await writeFile(join(input.workPath, file), exceptions.map((each) => `${exceptionLine(each)}\n`).join(''), { mode: 0o600 });
   const plan: PlanFile = {
     v: 1,
     start: `t${input.run.job.attemptsStarted}`,
@@ -78,9 +72,9 @@ async function writePlanOf(input: PlanInput): Promise<PlanFile> {
       directories: shards.counts.directories,
       sourceBytes: shards.counts.sourceBytes,
       vanished: found.vanished,
-      exceptions: exceptions.length,
+      exceptions: shards.counts.exceptions,
     },
-    exceptions: file,
+    exceptions: shards.exceptionsFile,
   };
   await writePlan(input.workPath, plan);
   return plan;

@@ -49,15 +49,15 @@ export async function makeMetadataArchive(spec: MetadataSpec, run: ArchiveRun): 
     },
     run,
   );
-  await checkHolds(raw, spec.dar);
+  await checkHolds(raw, spec.dar, spec.dir);
   await run.sender.send(raw.unsent);
   return { raw, complete };
 }
 
 /** rc 0 is not proof: the archive must list exactly the one directory. */
-async function checkHolds(raw: RawArchive, dar: DarConfig): Promise<void> {
+async function checkHolds(raw: RawArchive, dar: DarConfig, secretsDir: string): Promise<void> {
   const entries: string[] = [];
-  for await (const batch of listCatalogue(raw.base, dar)) entries.push(...batch.map((entry) => `${entry.type} ${entry.path}`));
+  for await (const batch of listCatalogue(raw.base, dar, { secretsDir })) entries.push(...batch.map((entry) => `${entry.type} ${entry.path}`));
   if (entries.join() === `d ${METADATA_DIRECTORY}`) return;
   throw new BwError('METADATA_ARCHIVE_WRONG', {
     message: 'the archive of the basepath directory does not hold what it should',

@@ -90,6 +90,24 @@ describe('BasepathRegistry', () => {
     await journal.close();
   });
 
+  it('calls nothing known that is not in the journal yet', async () => {
+    const { registry, journal, written } = await site();
+    let writes = 0;
+    const failsOnce = {
+      appendAll: async (entries: JournalEntry[]): Promise<void> => {
+        await Promise.resolve();
+        writes += 1;
+        if (writes === 1) throw new Error('disk full');
+        await journal.appendAll(entries);
+      },
+    } as unknown as Journal;
+    const [first, second] = await Promise.allSettled([registry.assign(found('alice'), failsOnce), registry.assign(found('alice'), failsOnce)]);
+    expect(first).toMatchObject({ status: 'rejected' });
+    expect(second).toMatchObject({ status: 'fulfilled', value: { finding: 'new' } });
+    expect(await written()).toHaveLength(1);
+    await journal.close();
+  });
+
   it('gives a path a longer hash where its id belongs to another', async () => {
     const { journal } = await site();
     const squatted = record('2026-01-01T00:00:00.000Z', proposeId('/u/staff', bytePath.of('alice')), '/u/other');

@@ -48,7 +48,7 @@ describe('seal', () => {
     expect(await catalog.checkBackup(work.manifest)).toEqual([]);
     const dir = dirOf(root, work);
     expect((await stat(dir)).mode & 0o777).toBe(0o700);
-    expect((await stat(join(dir, 'manifest.json'))).mode & 0o777).toBe(0o600);
+    for (const name of await readdir(dir)) expect((await stat(join(dir, name))).mode & 0o777).toBe(0o600);
     expect((await readdir(dir)).sort()).toEqual(['manifest.json', ...work.files.map((file) => file.name)].sort());
   });
 
@@ -209,6 +209,14 @@ describe('seal', () => {
     await writeFile(tombstone, '{}');
     await expect(catalog.seal(child)).rejects.toMatchObject({ code: 'SEAL_REMOVED', retry: 'permanent' });
     expect(await listed(catalog)).toEqual(which === 'itself' ? [parent.manifest.backupId] : []);
+  });
+
+  it('does not call a backup sealed that was removed since', async () => {
+    const { root, catalog, request } = await site();
+    const work = await request();
+    await catalog.seal(work);
+    await writeFile(join(dirOf(root, work), 'removed.json'), '{}');
+    await expect(catalog.seal(work)).rejects.toMatchObject({ code: 'SEAL_REMOVED' });
   });
 
   it('looks for the parent\'s tombstone after its own directory can be seen', async () => {

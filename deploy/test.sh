@@ -1,0 +1,39 @@
+#!/bin/sh
+# npm test [-- VITEST ARGUMENTS]: from a clean clone to a verdict. The last line is always `N passed, N failed, N skipped`.
+# Exit: 0 if all that ran passed, and something ran.
+set -eu
+cd -- "$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)"
+
+report=$(mktemp)
+trap 'rm -f "$report"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# A stage that fails counts as one failed test: what comes after it has not been looked at.
+stage() {
+  name=$1
+  shift
+  printf '\n== %s\n' "$name"
+  "$@" && return 0
+  printf '\nstage "%s" failed, nothing behind it was run\n0 passed, 1 failed, 0 skipped\n' "$name"
+  exit 1
+}
+
+dependencies() {
+  if [ -f node_modules/.package-lock.json ] && [ ! package-lock.json -nt node_modules/.package-lock.json ]; then
+    echo "node_modules is as package-lock.json wants it"
+  else
+    npm ci --no-audit --no-fund
+  fi
+}
+
+stage setup sh deploy/setup.sh
+stage dependencies dependencies
+stage build npm run --silent build
+stage lint npm run --silent lint
+stage types npm run --silent types
+
+printf '\n== tests\n'
+status=0
+node_modules/.bin/vitest run --reporter=default --reporter=json --outputFile.json="$report" "$@" || status=$?
+node dist/deploy/test-report.js "$report" "$status"

@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto';
+import { open, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import { BwError } from '../errors/bw-error.js';
+import { describeStatus, startPipeline, tailText, type StageResult } from '../process/index.js';
+import { checkEnds, END_BYTE, endLine } from './format.js';
+import { LineWriter, readCompleteLines } from './line-file.js';
+
+export interface MergeOptions {
+  /** One per shard, sorted, with end record; no path is in two of them. */
+  readonly settledFiles: readonly string[];
+  /** Index line of the basepath directory itself. */
+  readonly rootRecord: Buffer;
+  /** The final index, zstd-compressed; replaced if it exists. Work files lie beside it. */
+  readonly out: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface MergedIndex {
+  readonly records: number;
+  readonly bytes: number;
+  /** Of the file, hexadecimal. */
+  readonly sha512: string;
+}
+
+/** Up to this many bytes of settled records are merged here, without a `sort`. */
+const MEMORY_BYTES = 3 * 1024 * 1024;
+/** `sort -m` opens this many files at once and goes in rounds for more. */
+const MERGE_FILES = '200';
+
+/**
+ * Makes the final index of a backup from its settled shards. What the end records of the shards promise is counted.
+ * Throws INDEX_DAMAGED, INDEX_NOT_WRITTEN.
+ */
+export async function mergeSettled(options: MergeOptions): Promise<MergedIndex> {
+  const root = options.rootRecord.toString('latin1').replace(/\0$/, '');
+  const sizes = await Promise.all(options.settledFiles.map(async (file) => (await stat(file)).size));
+  const small = sizes.reduce((sum, size) => sum + size, 0) <= MEMORY_BYTES;
+  const merged = small ? await mergeInMemory(options.settledFiles, root) : await mergeBySort(options, root);
+  const { signal } = options;
+  const zstd = startPipeline([{ program: 'zstd', args: ['-q', '-T1', '-3', '-c'] }], {
+    input: Readable.from(merged.content, { objectMode: true }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const written = await writeHashed(zstd.stdout, options.out);
+  requireSuccess(await zstd.done, options.out);
+  return { records: merged.records(), ...written };
+}
+
+interface Merged {
+  readonly content: AsyncIterable<Buffer> | Iterable<Buffer>;
+  /** Known when the content was read. */
+  readonly records: () => number;
+}
+
+async function mergeInMemory(files: readonly string[], root: string): Promise<Merged> {
+  const lines = [root];
+  for (const file of files) for await (const batch of readCompleteLines(file)) lines.push(...batch);
+  lines.sort(); // runs that are sorted already: a merge
+  const records = lines.length;
+  lines.push(endLine(records), '');
+  return { content: [Buffer.from(lines.join('\0'), 'latin1')], records: () => records };
+}
+
+/**
+ * The end records sort behind all others, and their counts add up, so that the merged stream is a complete index
+ * as it is: its bytes only pass through and are counted.
+ */
+async function mergeBySort(options: MergeOptions, root: string): Promise<Merged> {
+  const rootFile = await LineWriter.create(`${options.out}.root`);
+  rootFile.add(root);
+  await rootFile.end();
+  const args = ['-z', '-m', `--batch-size=${MERGE_FILES}`, '-T', dirname(options.out), '--', rootFile.file, ...options.settledFiles];
+  const sort = startPipeline([{ program: 'sort', args }], options.signal === undefined ? {} : { signal: options.signal });
+  let records = 0;
+  async function* content(): AsyncGenerator<Buffer> {
+    const counter = new RecordCounter();
+    for await (const chunk of sort.stdout as AsyncIterable<Buffer>) {
+      counter.add(chunk);
+      yield chunk;
+    }
+    requireSuccess(await sort.done, options.out);
+    records = counter.check();
+    await rm(rootFile.file, { force: true });
+  }
+  return { content: content(), records: () => records };
+}
+
+/** Counts lines by their NULs alone, and keeps the end records, which begin with `/`, for the check. */
+class RecordCounter {
+  #records = 0;
+  #lineStart = true;
+  #ends = '';
+
+  add(chunk: Buffer): void {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#ends !== '' || (this.#lineStart && chunk[at] === END_BYTE)) {
+        this.#ends += chunk.toString('latin1', at);
+        return;
+      }
+      const end = chunk.indexOf(0, at);
+      this.#lineStart = end !== -1;
+      if (end === -1) return;
+      this.#records += 1;
+      at = end + 1;
+    }
+  }
+
+  /** Number of records. Throws INDEX_DAMAGED. */
+  check(): number {
+    checkEnds(this.#ends.split('\0').slice(0, -1), this.#records);
+    return this.#records;
+  }
+}
+
+async function writeHashed(source: Readable, file: string): Promise<{ bytes: number; sha512: string }> {
+  const hash = createHash('sha512');
+  let bytes = 0;
+  const out = await open(file, 'w', 0o600);
+  try {
+    for await (const chunk of source as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      await out.appendFile(chunk);
+      bytes += chunk.length;
+    }
+  } finally {
+    await out.close();
+  }
+  return { bytes, sha512: hash.digest('hex') };
+}
+
+function requireSuccess(stages: readonly StageResult[], file: string): void {
+  const failed = stages.find((stage) => stage.status.code !== 0);
+  if (failed === undefined) return;
+  throw new BwError('INDEX_NOT_WRITTEN', {
+    message: `the final index could not be written: ${failed.program} ended with ${describeStatus(failed.status)}`,
+    subject: file,
+    retry: 'retry',
+    hint: 'Check space and permissions of the work directory in the catalog.',
+    detail: tailText(failed.stderr),
+  });
+}

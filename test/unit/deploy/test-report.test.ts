@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { judgeReport } from '../../../deploy/test-report.js';
+
+const passed = { fullName: 'a works', status: 'passed', meta: {} };
+const failed = { fullName: 'b works', status: 'failed', meta: {} };
+const skipped = { fullName: 'c works', status: 'skipped', meta: { skipReason: 'needs root' } };
+const todo = { fullName: 'd works', status: 'todo', meta: {} };
+
+function report(...files: { status?: string; message?: string; tests: object[] }[]): string {
+  const testResults = files.map(({ status = 'passed', message = '', tests }, i) => ({ name: `file-${i}`, status, message, assertionResults: tests }));
+  return JSON.stringify({ testResults });
+}
+
+describe('the verdict on a test run', () => {
+  it('counts, and lists skips with their reasons above the last line', () => {
+    expect(judgeReport(report({ tests: [passed, skipped] }, { tests: [passed, todo] }), 0)).toEqual({
+      ok: true,
+      text: 'SKIPPED  c works: needs root\nSKIPPED  d works: no reason given\n2 passed, 0 failed, 2 skipped\n',
+    });
+  });
+
+  it('fails with a failed test', () => {
+    expect(judgeReport(report({ status: 'failed', tests: [passed, failed] }), 1)).toEqual({ ok: false, text: 'FAILED   b works\n1 passed, 1 failed, 0 skipped\n' });
+  });
+
+  it('fails with a file that could not be loaded', () => {
+    const text = report({ tests: [passed] }, { status: 'failed', message: 'Cannot find module\nstack', tests: [] });
+    expect(judgeReport(text, 1)).toEqual({ ok: false, text: 'FAILED   file-1: Cannot find module\n1 passed, 1 failed, 0 skipped\n' });
+  });
+
+  it('fails when only vitest knows why', () => {
+    expect(judgeReport(report({ tests: [passed] }), 1)).toEqual({ ok: false, text: 'FAILED   vitest ended with exit code 1, see above\n1 passed, 1 failed, 0 skipped\n' });
+  });
+
+  it('fails when nothing was run', () => {
+    const nothing = 'no test was run: that is a failure too\n';
+    expect(judgeReport(report(), 0)).toEqual({ ok: false, text: `${nothing}0 passed, 0 failed, 0 skipped\n` });
+    expect(judgeReport(report({ tests: [skipped] }), 0)).toEqual({ ok: false, text: `SKIPPED  c works: needs root\n${nothing}0 passed, 0 failed, 1 skipped\n` });
+    expect(judgeReport('', 1).text).toBe('FAILED   vitest wrote no report\n0 passed, 1 failed, 0 skipped\n');
+  });
+});

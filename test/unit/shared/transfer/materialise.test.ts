@@ -1,0 +1,45 @@
+import { lstat, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { TransferBackend } from '../../../../shared/transfer/backend.js';
+import { createBackend } from '../../../../shared/transfer/create-backend.js';
+import { materialise, sendItems } from '../../../../shared/transfer/engine.js';
+import { MemoryBackend } from '../../../conformance/memory-backend.js';
+import { sampleBytes, sampleItem } from '../../../conformance/sample-items.js';
+import { workspace } from '../../../helpers/workspace.js';
+
+async function stored(backend: TransferBackend) {
+  const dir = await workspace();
+  const sent = [await sampleItem(dir, 'bp/b1/x.1.dar', sampleBytes(2000)), await sampleItem(dir, 'bp/b1/x.2.dar', sampleBytes(10))];
+  await sendItems({ backend, items: sent, key: 'k', sleep: () => Promise.resolve() });
+  const items = sent.map(({ object, bytes, sha512 }, i) => ({ object, bytes, sha512, name: `x.${i + 1}.dar` }));
+  return { backend, items, dir: await workspace() };
+}
+
+describe('materialise', () => {
+  it('links objects that can be read in place, moving no bytes', async () => {
+    const { backend, items, dir } = await stored(createBackend({ name: 'd', backend: 'posix', dir: await workspace(), bandwidthBytesPerSecond: null }));
+    const files = await materialise({ backend, items, dir });
+    expect(files).toEqual([join(dir, 'x.1.dar'), join(dir, 'x.2.dar')]);
+    expect(await readlink(files[0] ?? '')).toBe(backend.localPath('bp/b1/x.1.dar'));
+    expect((await readFile(files[0] ?? '')).equals(sampleBytes(2000))).toBe(true);
+  });
+
+  it('recalls and fetches from other storages', async () => {
+    const backend = new MemoryBackend();
+    const { items, dir } = await stored(backend);
+    const files = await materialise({ backend, items, dir });
+    expect((await lstat(files[1] ?? '')).isFile()).toBe(true);
+    expect((await readFile(files[1] ?? '')).equals(sampleBytes(10))).toBe(true);
+    expect(backend.calls).toContain('stage');
+  });
+
+  it('refuses a damaged and a missing object, and makes no name for it', async () => {
+    const { backend, items, dir } = await stored(createBackend({ name: 'd', backend: 'posix', dir: await workspace(), bandwidthBytesPerSecond: null }));
+    await writeFile(backend.localPath('bp/b1/x.1.dar') ?? '', sampleBytes(2000, 5));
+    await expect(materialise({ backend, items, dir })).rejects.toMatchObject({ code: 'RESTORE_OBJECT_CORRUPT', retry: 'permanent', subject: 'bp/b1/x.1.dar' });
+    await backend.remove(['bp/b1/x.1.dar']);
+    await expect(materialise({ backend, items, dir })).rejects.toMatchObject({ code: 'RESTORE_OBJECT_MISSING' });
+    expect(await readdir(dir)).toEqual([]);
+  });
+});

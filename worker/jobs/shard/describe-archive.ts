@@ -1,0 +1,47 @@
+import { copyFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { hashFile, type CatalogueEntry } from '../../../shared/dar/index.js';
+import { stat } from 'node:fs/promises';
+import type { MadeArchive, MadeFile } from '../../../shared/runs/shard-result.js';
+import type { RawArchive } from './make-archive.js';
+import type { ShardFrame } from './open-shard.js';
+
+/** Counts of a catalogue, taken while it streams by. */
+export class EntryCounter {
+  entries = 0;
+  directoriesWithEa = 0;
+
+  async *watch(batches: AsyncIterable<CatalogueEntry[]>): AsyncGenerator<CatalogueEntry[], void> {
+    for await (const batch of batches) {
+      this.entries += batch.length;
+      for (const entry of batch) if (entry.type === 'd' && entry.hasEa) this.directoriesWithEa++;
+      yield batch;
+    }
+  }
+}
+
+/** What the shard's result says of one archive. */
+export function describeArchive(
+  frame: ShardFrame,
+  raw: RawArchive,
+  what: Pick<MadeArchive, 'key' | 'kind' | 'entries' | 'directoriesWithEa' | 'catalogue'>,
+): MadeArchive {
+  const { exitCode, wallMs, peakRssBytes, lastError } = raw.outcome;
+  const bytes = raw.slices.reduce((sum, slice) => sum + slice.bytes, 0);
+  const perSecond = (amount: number): number => Math.round((amount * 1000) / Math.max(1, wallMs));
+  return {
+    ...what,
+    name: basename(raw.base),
+    slices: raw.slices.map((slice) => frame.sender.madeSlice(slice)),
+    dar: { exitCode, wallMs, peakRssBytes, bytesPerSecond: perSecond(bytes), filesPerSecond: perSecond(what.entries), lastError },
+  };
+}
+
+/** Brings the isolated catalogue to the work directory, where the seal finds it from any host. */
+export async function keepCatalogue(frame: ShardFrame, raw: RawArchive): Promise<MadeFile> {
+  const file = `${raw.catalogueBase}.1.dar`;
+  const name = basename(file);
+  const kept = join(frame.workDir, name);
+  await copyFile(file, kept);
+  return { name, bytes: (await stat(kept)).size, sha512: await hashFile(kept) };
+}

@@ -1,0 +1,25 @@
+import type { DarCreate } from '../../../shared/dar/index.js';
+import type { ShardFrame } from './open-shard.js';
+
+/** Often enough for a person watching; a Redis round trip and a read of /proc each time. */
+const EVERY_MS = 1_000;
+
+/**
+ * Reports how far dar is while it runs: bytes it wrote, and entries in proportion to bytes read (dar does not tell, and
+ * counting its messages would put every path into the log). Returns how to stop.
+ */
+export function reportWhile(frame: ShardFrame, create: DarCreate): () => void {
+  const expected = Number(frame.shard.bytes);
+  const timer = setInterval(() => {
+    void create.progress().then((progress) => {
+      if (progress === null) return undefined;
+      const share = expected === 0 ? 0 : Math.min(0.99, progress.readBytes / expected);
+      return reportPart(frame, Math.floor(frame.shard.records * share), progress.writtenBytes);
+    }).catch(() => undefined); // Redis is away for a moment: the next report says more
+  }, EVERY_MS);
+  return () => { clearInterval(timer); };
+}
+
+export async function reportPart(frame: ShardFrame, entries: number, archiveBytes: number): Promise<void> {
+  await frame.context.runs.reportPart(frame.data.backupId, `shard-${frame.shard.number}`, entries, archiveBytes);
+}

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { shardResultSchema, type MadeArchive, type MadeFile, type ShardResult } from '../../../shared/runs/shard-result.js';
+import { exceptionLine } from '../../../shared/index/exceptions.js';
+import { bytePath } from '../../../shared/paths/byte-path.js';
+import type { WorkerContext } from '../../context.js';
+import type { JobRun } from '../../processor/run-job.js';
+import { describeArchive } from './describe-archive.js';
+import { makeMetadataArchive, METADATA_KEY } from './metadata-archive.js';
+import { abandonEarlierStarts, archiveName, openShard, type ShardFrame } from './open-shard.js';
+import { reportPart } from './report-progress.js';
+import { saveInRounds, type SavedShard } from './save-rounds.js';
+
+/** Names the file with all the rest: job results live in Redis and stay small. */
+export interface ShardJobResult {
+  readonly result: string;
+}
+
+/**
+ * Archives one shard: dar over its list, slices away while it writes, reconciliation both ways, what changed meanwhile
+ * again. The first shard also carries the metadata of the basepath directory itself.
+ */
+export async function shardJob(context: WorkerContext, run: JobRun): Promise<ShardJobResult> {
+  const frame = await openShard(context, run);
+  await abandonEarlierStarts(frame);
+  const metadata = frame.shard.number === frame.plan.shards[0]?.number ? await saveMetadata(frame) : null;
+  const saved = await saveInRounds(frame);
+  const result = await recordResult(frame, saved, metadata);
+  await reportPart(frame, frame.shard.records, sliceBytes(result.archives));
+  recordMetrics(frame, result);
+  run.logger.info({ ...result.counts, archives: result.archives.length }, 'shard saved');
+  return { result: resultName(frame) };
+}
+
+interface SavedMetadata {
+  readonly archive: MadeArchive;
+  /** False: owner, ACL or xattrs of the basepath directory could not all be taken over. */
+  readonly complete: boolean;
+}
+
+async function saveMetadata(frame: ShardFrame): Promise<SavedMetadata> {
+  const { root, topdir, stagingDir, sender, run } = frame;
+  const name = archiveName(frame, 'm');
+  const spec = { root, dir: stagingDir, name, dar: topdir.dar };
+  const { raw, complete } = await makeMetadataArchive(spec, { sender, signal: run.signal, onStart: () => undefined });
+  const archive = describeArchive(frame, raw, { key: METADATA_KEY, kind: 'metadata', entries: 1, directoriesWithEa: 0, catalogue: null });
+  return { archive, complete };
+}
+
+async function recordResult(frame: ShardFrame, saved: SavedShard, metadata: SavedMetadata | null): Promise<ShardResult> {
+  const incomplete = metadata !== null && !metadata.complete;
+  const result: ShardResult = {
+    v: 1,
+    shard: frame.shard.number,
+    start: frame.start,
+    host: frame.context.config.host,
+    archives: metadata === null ? [...saved.archives] : [metadata.archive, ...saved.archives],
+    settled: saved.settled,
+    exceptions: incomplete ? await withRootException(frame, saved.exceptions) : saved.exceptions,
+    log: await keepLog(frame, saved.messages),
+    counts: { ...saved.counts, exceptions: saved.counts.exceptions + (incomplete ? 1 : 0) },
+  };
+  const temporary = join(frame.workDir, `${resultName(frame)}.tmp`);
+  await writeFile(temporary, JSON.stringify(shardResultSchema.parse(result)), { mode: 0o600 });
+  await rename(temporary, join(frame.workDir, resultName(frame)));
+  return result;
+}
+
+function resultName(frame: ShardFrame): string {
+  return `${frame.start}.result.json`;
+}
+
+async function withRootException(frame: ShardFrame, exceptions: string | null): Promise<string> {
+  const name = exceptions ?? `${frame.start}.exceptions`;
+  const detail = 'not all of owner, mode, ACL and xattrs of the basepath directory could be taken over (not root, or staging without ACLs or xattrs)';
+  const line = exceptionLine({ path: bytePath.of('.'), reason: 'not saved', detail });
+  await writeFile(join(frame.workDir, name), `${line}\n`, { flag: 'a', mode: 0o600 });
+  return name;
+}
+
+/** dar's messages beside statistics; none when all went well. */
+async function keepLog(frame: ShardFrame, messages: readonly Buffer[]): Promise<MadeFile | null> {
+  if (messages.length === 0) return null;
+  const name = `${frame.start}.log`;
+  const bytes = Buffer.concat(messages.flatMap((line) => [line, Buffer.from('\n')]));
+  await writeFile(join(frame.workDir, name), bytes, { mode: 0o600 });
+  return { name, bytes: bytes.length, sha512: createHash('sha512').update(bytes).digest('hex') };
+}
+
+function recordMetrics(frame: ShardFrame, result: ShardResult): void {
+  const { metrics } = frame.context;
+  for (const { dar, entries, slices } of result.archives) {
+    metrics.darExited({ operation: 'create', status: { code: dar.exitCode, signal: null }, peakRssBytes: dar.peakRssBytes });
+    const bytes = slices.reduce((sum, slice) => sum + slice.bytes, 0);
+    metrics.archiveFinished({ level: 'full', bytes, files: entries, wallMs: dar.wallMs });
+  }
+}
+
+function sliceBytes(archives: readonly MadeArchive[]): number {
+  return archives.flatMap((archive) => archive.slices).reduce((sum, slice) => sum + slice.bytes, 0);
+}
