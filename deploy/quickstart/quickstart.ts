@@ -16,6 +16,7 @@ const step = (text: string): void => {
 /** Saves, restores, compares. Whether all held. */
 async function quickstart(args: readonly string[]): Promise<boolean> {
   const site = makeSite(parseArguments(args));
+  step(`everything it writes lies in ${site.workDir}`);
   if (site.isSample) await makeSample(site);
   const content = readTopdir(site.topdir);
   tellSource(site, content);
@@ -28,7 +29,7 @@ async function quickstart(args: readonly string[]): Promise<boolean> {
 }
 
 async function makeSample(site: Site): Promise<void> {
-  step(`making a sample of awkward files in ${site.topdir}`);
+  step('making a sample of awkward files');
   for (const { what, why } of await makeSampleTree(site.topdir)) say(`  left out: ${what} (${why})`);
 }
 

@@ -12,7 +12,7 @@ export function reportText(site: Site, rows: readonly Row[], paint: Paint): stri
   const held = allHeld(rows)
     ? paint('good', 'Everything was saved, and what was restored is identical with its source.')
     : paint('bad', 'Not everything held: see the table, and the messages above.');
-  return ['', table(rows, columns(site, paint)), ...rows.flatMap(differenceLines), held, '', places(site), '', nextCommands(site, rows)].join('\n');
+  return ['', table(rows, columns(site, paint)), ...rows.flatMap(differenceLines), held, '', places(site), nextCommands(site, rows)].join('\n');
 }
 
 function columns(site: Site, paint: Paint): Column<Row>[] {

@@ -1,7 +1,7 @@
-import { Readable } from 'node:stream';
+import { pipeline as pump } from 'node:stream/promises';
 import { BwError } from '../errors/bw-error.js';
 import { bytePath, showPath, type BytePath } from '../paths/byte-path.js';
-import { describeStatus, startPipeline, tailText, type Arg, type Command, type StageResult } from '../process/index.js';
+import { describeStatus, startPipeline, tailText, type Arg, type Command, type Pipeline, type StageResult } from '../process/index.js';
 import { Cursor, lines, nulRecords } from './cursor.js';
 import type { Entry } from './difference.js';
 import { ENTRY_FORMAT, parseDevice, parseEntry, parseHash, parseLink, parseXattrs, pathOf, type StatEntry } from './parse.js';
@@ -104,8 +104,8 @@ function xattrStream(tree: Tree): AsyncGenerator<Keyed<ReadonlyMap<string, strin
 async function* firstNameStream(tree: Tree): AsyncGenerator<Keyed<BytePath>, void> {
   const linked = ['!', '-type', 'd', '-links', '+1', '-printf', '%D:%i %p//\\0'];
   const byInode = nulRecords(read(tree, [find(tree, linked), SORT]));
-  const input = Readable.from(namesWithFirst(byInode, tree.prefix), { objectMode: false });
-  for await (const record of nulRecords(read(tree, [SORT], [], input))) {
+  const names = namesWithFirst(byInode, tree.prefix);
+  for await (const record of nulRecords(read(tree, [SORT], [], names))) {
     const end = record.indexOf('//');
     yield { key: record.slice(0, end + 2), value: pathOf(record.slice(end + 2)) };
   }
@@ -133,17 +133,34 @@ function xargs(program: string, args: readonly string[]): Command {
   return { program: 'xargs', args: ['-0', '-r', program, ...args] };
 }
 
-/** Output of a pipeline; ends in an error if a stage failed, for then the output cannot be all. */
-async function* read(tree: Tree, commands: readonly Command[], okLast: readonly number[] = [], input?: Readable): AsyncGenerator<Buffer, void> {
-  const pipeline = startPipeline(commands, { signal: tree.signal, ...(input === undefined ? {} : { input }) });
+/** Output of a pipeline; ends in an error if a stage or the input failed, for then the output cannot be all. */
+async function* read(tree: Tree, commands: readonly Command[], okLast: readonly number[] = [], input?: AsyncGenerator<Buffer, void>): AsyncGenerator<Buffer, void> {
+  const pipeline = startPipeline(commands, { signal: tree.signal, input: input === undefined ? 'none' : 'pipe' });
+  const fed = input === undefined ? Promise.resolve(null) : feed(input, pipeline);
   try {
     for await (const chunk of pipeline.stdout) yield chunk as Buffer;
+    const failure = await fed;
+    if (failure instanceof BwError) throw failure;
     const stages = await pipeline.done;
     for (const [i, stage] of stages.entries()) checkStage(tree, stage, i === stages.length - 1 ? okLast : []);
+    if (failure !== null) throw failure;
   } finally {
     pipeline.stop();
     pipeline.stdout.destroy();
     await pipeline.done.catch(() => undefined); // what failed first is already on its way to the caller
+    await fed;
+    await input?.return();
+  }
+}
+
+/** Resolves with what went wrong: a broken pipe only says that the program ended, whose exit code says why. */
+async function feed(input: AsyncIterable<Buffer>, pipeline: Pipeline): Promise<Error | null> {
+  try {
+    await pump(input, pipeline.stdin);
+    return null;
+  } catch (error) {
+    pipeline.stop();
+    return error as Error;
   }
 }
 

@@ -40,7 +40,7 @@ export function loadSection<S extends Section>(section: S, layers: readonly Laye
   const instance = convict<Record<string, unknown>>(convictSchema(section, ''), { env: environmentOf(environment), args: [] });
   for (const layer of layers) {
     if (layer.kind === 'file' || layer.kind === 'host') instance.load(nested(layer.values));
-    if (layer.kind === 'default') for (const [key, text] of layer.values) instance.set(key, text);
+    if (layer.kind === 'flag') for (const [key, text] of layer.values) instance.set(key, text);
   }
   instance.validate({ allowed: 'strict' });
   const raw = (key: string): unknown => instance.get(key);

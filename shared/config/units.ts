@@ -58,7 +58,7 @@ function amount(raw: unknown, units: Readonly<Record<string, number>>, unitless:
   const match = typeof raw === 'string' ? /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(raw.trim()) : null;
   if (match === null) return null;
   const [, digits = '', unit = ''] = match;
-  const factor = unit === '' ? unitless : Object.hasOwn(units, unit) ? (units[unit] ?? null) : null;
+  const factor = unit === '' ? unitless : (units[unit] ?? null);
   return factor === null ? null : Math.round(Number(digits) * factor);
 }
 

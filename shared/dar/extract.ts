@@ -1,7 +1,8 @@
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { DarConfig } from '../config/config.js';
 import { BwError } from '../errors/bw-error.js';
-import { bytePath, type BytePath } from '../paths/byte-path.js';
+import { bytePath, showPath, type BytePath } from '../paths/byte-path.js';
 import { describeStatus, startGuarded, type Arg, type GuardedExit } from '../process/index.js';
 import { abortedDar } from './archive-commands.js';
 import { BASE_ARGS, includeArgs } from './arguments.js';
@@ -51,9 +52,10 @@ const PASS_ARGS: Readonly<Record<ExtractPass, readonly string[]>> = {
 
 /**
  * `dar -x` over what may be there already. Attributes that cannot be restored are only told in messages, with exit
- * code 0. Rejects DAR_EXTRACT_FAILED, PROGRAM_ABORTED, DAR_KEY_UNUSABLE and what startGuarded rejects.
+ * code 0. Rejects DAR_TARGET_MISSING, DAR_EXTRACT_FAILED, PROGRAM_ABORTED, DAR_KEY_UNUSABLE and what startGuarded rejects.
  */
 export async function extract(spec: ExtractSpec): Promise<ExtractOutcome> {
+  await assertTarget(spec.root);
   const keys = await keyArgs(spec.dar.encryption, spec.rescueCatalogue === undefined ? ['-K'] : ['-K', '-J']);
   const hidden = [...keys, ...includeArgs(spec.includePaths ?? [])];
   const position = await logPosition(spec.logFile);
@@ -62,6 +64,16 @@ export async function extract(spec: ExtractSpec): Promise<ExtractOutcome> {
   if (spec.signal?.aborted === true) throw abortedDar();
   if (exit.code !== 0 && exit.code !== 5) throw extractFailed(spec, exit, messages);
   return { exitCode: exit.code, problems: messages.lines, wallMs: Math.round(exit.wallMs) };
+}
+
+/** A missing target is only one more message for dar, with the exit code of an unreadable file. */
+async function assertTarget(root: BytePath): Promise<void> {
+  try {
+    if ((await stat(bytePath.toBuffer(root))).isDirectory()) return;
+  } catch (error) {
+    throw targetMissing(root, error);
+  }
+  throw targetMissing(root);
 }
 
 /** -wa: replace what is there. Without `no-warn` files that changed while they were saved are skipped, silently. */
@@ -89,6 +101,16 @@ async function runExtract(spec: ExtractSpec, args: readonly Arg[]): Promise<Guar
   } finally {
     signal?.removeEventListener('abort', child.terminate);
   }
+}
+
+function targetMissing(root: BytePath, cause?: unknown): BwError {
+  return new BwError('DAR_TARGET_MISSING', {
+    message: 'the directory to restore into is not there',
+    retry: 'retry',
+    hint: 'Check that its filesystem is mounted on this host, or choose another target.',
+    subject: showPath(root),
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 function extractFailed(spec: ExtractSpec, exit: GuardedExit, messages: DarMessages): BwError {

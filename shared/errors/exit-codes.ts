@@ -24,23 +24,31 @@ export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   internal: 'a bug: please report it',
 };
 
-const USAGE_CODES = new Set(['CONFIG_INVALID', 'USAGE', 'ARGUMENT_INVALID']);
-const NOTHING_MATCHED_CODES = new Set(['BACKUP_NOT_FOUND', 'BASEPATH_UNKNOWN', 'TOPDIR_UNKNOWN', 'NOTHING_MATCHED']);
-const SERVICE_CODES = new Set([
-  'REDIS_UNREACHABLE',
-  'REDIS_TOO_OLD',
-  'REDIS_EVICTS',
-  'REDIS_SERVER_MISSING',
-  'REDIS_START_FAILED',
-  'PROGRAM_NOT_FOUND',
-  'DAR_MISSING',
-  'DAR_TOO_OLD',
-]);
+/** Errors that end a command with more than "failed". Codes: codes.md. */
+export const EXIT_BY_ERROR: Readonly<Record<string, keyof typeof EXIT>> = {
+  CONFIG_INVALID: 'usage',
+  USAGE: 'usage',
+  BACKUP_AMBIGUOUS: 'usage',
+  REDIS_NOT_CONFIGURED: 'usage',
+  BACKUP_NOT_FOUND: 'nothingMatched',
+  BASEPATH_UNKNOWN: 'nothingMatched',
+  NO_BACKUP: 'nothingMatched',
+  RESTORE_PATH_UNKNOWN: 'nothingMatched',
+  TOPDIR_UNKNOWN: 'nothingMatched',
+  DAR_MISSING: 'serviceMissing',
+  DAR_TOO_OLD: 'serviceMissing',
+  PROGRAM_NOT_FOUND: 'serviceMissing',
+  REDIS_EVICTS: 'serviceMissing',
+  REDIS_SERVER_MISSING: 'serviceMissing',
+  REDIS_START_FAILED: 'serviceMissing',
+  REDIS_TOO_OLD: 'serviceMissing',
+  REDIS_UNREACHABLE: 'serviceMissing',
+  ARGUMENT_INVALID: 'internal',
+  UNEXPECTED: 'internal',
+};
 
 /** The exit code a command ends with after this error. */
 export function exitCodeOf(error: BwError): ExitCode {
-  if (USAGE_CODES.has(error.code)) return EXIT.usage;
-  if (NOTHING_MATCHED_CODES.has(error.code)) return EXIT.nothingMatched;
-  if (SERVICE_CODES.has(error.code)) return EXIT.serviceMissing;
-  return error.code === 'UNEXPECTED' ? EXIT.internal : EXIT.failed;
+  if (error.code.startsWith('DAR_LACKS_')) return EXIT.serviceMissing;
+  return EXIT[(Object.hasOwn(EXIT_BY_ERROR, error.code) ? EXIT_BY_ERROR[error.code] : undefined) ?? 'failed'];
 }

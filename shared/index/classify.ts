@@ -1,6 +1,8 @@
 import { compareEntry, hasLostTime, sameState, wentThrough, type Comparison } from './compare-entry.js';
+import type { BytePath } from '../paths/byte-path.js';
 import type { ExceptionReason } from './exceptions.js';
 import type { PathState } from './examine-paths.js';
+import { splitPath } from './format.js';
 import type { IndexRecord } from './record.js';
 import type { EntryFacts } from './saved-entry.js';
 
@@ -12,6 +14,7 @@ export const RETRY_FLAGS = { modified: 'm', partner: 'p' } as const;
 
 /** A record whose path is not in the archive as it was meant, or an entry nobody meant (record null). */
 export interface Mismatch {
+  readonly path: BytePath;
   readonly record: IndexRecord | null;
   readonly entry: EntryFacts | null;
   readonly comparison: Comparison | 'missing' | 'unlisted';
@@ -43,7 +46,7 @@ const NOTHING: Decision = { settle: null, retry: null, exception: null, vanished
 export function decide(mismatch: Mismatch, situation: Situation): Decision {
   const { record } = mismatch;
   const { state } = situation;
-  if (record === null) return decideUnlisted(mismatch.entry as EntryFacts, situation);
+  if (record === null) return decideUnlisted(mismatch.path, mismatch.entry as EntryFacts, situation);
   if (isPartner(record) && mismatch.entry === null) return state.kind === 'there' ? { ...NOTHING, retry: record } : NOTHING;
   if (state.kind === 'gone') return { ...NOTHING, vanished: true, settle: held(mismatch, record, situation) };
   if (state.kind === 'unknown') {
@@ -84,10 +87,17 @@ function isSuspect(record: IndexRecord, entry: EntryFacts | null, now: IndexReco
 }
 
 /** A name below one that needed `-g`, made after the scan: it is in the archive, so it is in the index. */
-function decideUnlisted(entry: EntryFacts, { state, archiveKey }: Situation): Decision {
-  if (state.kind !== 'there') return NOTHING;
-  const same = compareEntry(state.record, entry);
-  return { ...NOTHING, settle: settled(state.record, archiveKey, same === 'same' ? '' : same === 'dirty' ? 'c' : 'x') };
+function decideUnlisted(path: BytePath, entry: EntryFacts, { state, archiveKey }: Situation): Decision {
+  if (!entry.stored) return NOTHING;
+  const record = state.kind === 'there' ? state.record : recordOfEntry(path, entry);
+  const same = state.kind === 'there' && compareEntry(record, { ...entry, dirty: false }) === 'same';
+  return { ...NOTHING, settle: settled(record, archiveKey, entry.dirty ? 'c' : same ? '' : 'x') };
+}
+
+/** All that is known of a path that only the archive has. */
+function recordOfEntry(path: BytePath, { type, size, mtime, ctime }: EntryFacts): IndexRecord {
+  const unknown = { inode: '0:0', nlink: 1, mode: '0', uid: '0', gid: '0', blocks: '0', flags: '', archive: '' };
+  return { ...splitPath(path), type, size: size === '' ? '0' : size, mtime, ctime, ...unknown };
 }
 
 function retryRecord(mismatch: Mismatch, record: IndexRecord, live: IndexRecord, situation: Situation): IndexRecord {
@@ -100,7 +110,7 @@ function retryRecord(mismatch: Mismatch, record: IndexRecord, live: IndexRecord,
 /** The record as the newest archive that holds anything of the path has it, flagged; null if none does. */
 function held({ entry, comparison }: Mismatch, record: IndexRecord, { archiveKey }: Situation): IndexRecord | null {
   if (entry?.stored === true) return settled(asSaved(record, entry), archiveKey, comparison === 'dirty' ? 'c' : 'x');
-  return record.archive === '' ? null : settled(record, record.archive, record.flags.includes('c') ? 'c' : 'x');
+  return record.archive === '' ? null : settled(record, record.archive, heldFlag(record));
 }
 
 function asSaved(record: IndexRecord, entry: EntryFacts): IndexRecord {
@@ -114,6 +124,11 @@ export function settled(record: IndexRecord, archive: string, flag = ''): IndexR
 
 export function settledFlags(record: Pick<IndexRecord, 'flags' | 'mtime'>, flag = ''): string {
   return `${flag}${record.flags.includes('u') ? 'u' : ''}${hasLostTime(record) ? 't' : ''}`;
+}
+
+/** How a record in a retry list is held by the archive it names: c dirty, x in another state. */
+export function heldFlag(record: Pick<IndexRecord, 'flags'>): 'c' | 'x' {
+  return record.flags.includes('c') ? 'c' : 'x';
 }
 
 export function isPartner(record: Pick<IndexRecord, 'flags'>): boolean {

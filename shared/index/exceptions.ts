@@ -1,5 +1,6 @@
-import { toPathJson } from '../paths/path-json.js';
 import type { BytePath } from '../paths/byte-path.js';
+import { toPathJson } from '../paths/path-json.js';
+import { LineWriter } from './line-file.js';
 
 /** A path that is not in the backup as it should be, or at all. */
 export interface IndexException {
@@ -19,7 +20,44 @@ export type ExceptionReason =
   | 'changed while read'
   | 'mtime before 1970 is not kept';
 
-/** One NDJSON line (without newline) of an exceptions file; pure ASCII-safe JSON, so it may be written as latin1. */
+/** Writes exceptions as NDJSON; the file is made with the first of them. */
+export class ExceptionLog {
+  readonly #file: string;
+  #waiting: string[] = [];
+  #writer: LineWriter | null = null;
+  #count = 0;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(exception: IndexException): void {
+    this.#waiting.push(exceptionLine(exception));
+    this.#count += 1;
+  }
+
+  /** To be called once per batch. Throws OUTPUT_NOT_CREATED. */
+  async drain(): Promise<void> {
+    if (this.#waiting.length === 0) return;
+    this.#writer ??= await LineWriter.create(this.#file, '\n');
+    for (const line of this.#waiting) this.#writer.add(line);
+    this.#waiting = [];
+    await this.#writer.drain();
+  }
+
+  /** The file, null when there was no exception. */
+  async close(): Promise<string | null> {
+    await this.drain();
+    await this.#writer?.close();
+    return this.#writer === null ? null : this.#file;
+  }
+}
+
+/** One NDJSON line, without newline. ASCII only, so that it can be written as latin1 like everything else here. */
 export function exceptionLine({ path, reason, detail }: IndexException): string {
   return escapeNonAscii(JSON.stringify({ path: toPathJson(path), reason, detail }));
 }

@@ -5,10 +5,9 @@ import { showPath, type BytePath } from '../paths/byte-path.js';
 import { AwkwardShards } from './awkward-shards.js';
 import { awkwardUnit } from './awkward.js';
 import { Cursor } from './cursor.js';
-import { exceptionLine, type IndexException } from './exceptions.js';
+import { ExceptionLog, type IndexException } from './exceptions.js';
 import { endLine, formatRecord, parseRecord } from './format.js';
 import { HardLinks, type Destination, type LinkFacts } from './hard-links.js';
-import { LineWriter } from './line-file.js';
 import { LineSorter } from './line-sorter.js';
 import { recordPath, type IndexRecord } from './record.js';
 import { ShardCutter, type CutLimits, type Part } from './shard-cutter.js';
@@ -75,8 +74,7 @@ class Planner {
   /** What the hard-linked names add to a part. */
   readonly #linked = new Map<number, Tally>();
   readonly #total = new Tally();
-  #exceptions: LineWriter | null = null;
-  #exceptionCount = 0;
+  readonly #exceptions: ExceptionLog;
   #root: IndexRecord | null = null;
   #position = 0;
   #last: IndexRecord | null = null;
@@ -87,6 +85,7 @@ class Planner {
     this.#options = options;
     this.#cutter = new ShardCutter(options.outDir, options.limits);
     this.#links = new HardLinks(sorting);
+    this.#exceptions = new ExceptionLog(join(options.outDir, EXCEPTIONS_FILE));
     this.#extras = new LineSorter(sorting);
     this.#longest = MAX_PATH_BYTES - options.root.length - 1;
   }
@@ -95,13 +94,14 @@ class Planner {
     for (const record of batch) {
       if (this.#repeats(record)) continue;
       if (record.dirname.length + record.name.length >= this.#longest && recordPath(record).length > this.#longest) {
-        await this.#except({ path: recordPath(record), reason: 'path longer than PATH_MAX', detail: `more than ${MAX_PATH_BYTES} bytes with the root` });
+        this.#exceptions.add({ path: recordPath(record), reason: 'path longer than PATH_MAX', detail: `more than ${MAX_PATH_BYTES} bytes with the root` });
       } else if (record.name === '.' && record.dirname === '.') this.#root = record;
       else {
         const added = this.#place(record);
         if (added !== undefined) await added;
       }
     }
+    await this.#exceptions.drain();
     await this.#cutter.drain();
     await this.#links.drain();
     await this.#extras.drain();
@@ -110,19 +110,19 @@ class Planner {
   async finish(): Promise<ShardPlan> {
     const root = this.#root;
     if (root === null) throw noRoot(this.#options.root);
-    for (const known of this.#options.known ?? []) await this.#except(known);
+    for (const known of this.#options.known ?? []) this.#exceptions.add(known);
     const parts = await this.#cutter.finish();
     const links = await this.#links.resolve((position) => this.#cutter.partAt(position), (...held) => this.#placeLinked(...held));
     const shards = await this.#writeShards(parts, links);
-    await this.#exceptions?.close();
+    const exceptionsFile = await this.#exceptions.close();
     this.#total.bytes.addSum(links.tally.bytes);
     const { records, directories, bytes } = this.#total;
     const counts = { records: records + 1, directories: directories + 1, files: records - directories, sourceBytes: bytes.total.toString() };
     return {
       root,
       shards,
-      counts: { ...counts, hardlinkSets: links.sets, exceptions: this.#exceptionCount },
-      exceptionsFile: this.#exceptions === null ? null : EXCEPTIONS_FILE,
+      counts: { ...counts, hardlinkSets: links.sets, exceptions: this.#exceptions.count },
+      exceptionsFile: exceptionsFile === null ? null : EXCEPTIONS_FILE,
     };
   }
 
@@ -130,7 +130,7 @@ class Planner {
   async close(): Promise<void> {
     this.#links.abandon();
     this.#extras.abandon();
-    await this.#exceptions?.close();
+    await this.#exceptions.close();
     for (const part of await this.#cutter.finish()) await rm(part.file, { force: true });
   }
 
@@ -164,13 +164,6 @@ class Planner {
       tally.add(parseRecord(line), first ? 1 : Infinity);
     }
     return this.#extras.drain();
-  }
-
-  async #except(exception: IndexException): Promise<void> {
-    this.#exceptions ??= await LineWriter.create(join(this.#options.outDir, EXCEPTIONS_FILE), '\n');
-    this.#exceptions.add(exceptionLine(exception));
-    this.#exceptionCount += 1;
-    await this.#exceptions.drain();
   }
 
   async #writeShards(parts: readonly Part[], links: LinkFacts): Promise<PlannedShard[]> {

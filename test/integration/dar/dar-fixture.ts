@@ -68,7 +68,7 @@ export async function listAll(fx: Fixture, base: string, dar: DarConfig = PLAIN)
 /** Owner, mode, type, times, sizes, ACLs and extended attributes of a tree, in byte order. */
 export async function describeTree(root: string): Promise<string[]> {
   const find = await shell(root, `find . -mindepth 1 -printf '%p %y %m %U %G %T@ %s %l\\0'`);
-  const acls = await shell(root, `find . -mindepth 1 -print0 | sort -z | xargs -0 -r getfacl -np; find . -mindepth 1 -print0 | sort -z | xargs -0 -r getfattr -h -d -m '^user'`);
+  const acls = await shell(root, `find . -mindepth 1 -type f,d -print0 | sort -z > ../names; xargs -0 -r getfacl -np < ../names; xargs -0 -r getfattr -d < ../names`);
   const directories = (line: string): string => line.replace(/^(\S+ d .* )\d+ $/s, '$1'); // a directory's size is the filesystem's affair
   return [...find.split('\0').map(directories).sort(), acls];
 }

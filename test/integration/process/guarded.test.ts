@@ -28,6 +28,8 @@ async function start(script: string) {
 describe('startGuarded', () => {
   it('sends one TERM however often it is asked, and maps the status', async () => {
     const { child, logFile } = await start(COUNTER);
+    child.terminate();
+    await until(said(logFile, 'term'));
     for (let i = 0; i < 5; i++) child.terminate();
     expect(await child.exited).toMatchObject({ code: 4, signal: null, terminatedByUs: true });
     expect(await readFile(logFile, 'utf8')).toBe('ready\nterm\nend\n');

@@ -6,6 +6,7 @@ import type { SealedBackup } from '../../../deploy/quickstart/command-line.js';
 import { allHeld, chooseToRestore, makeRows, type Proof } from '../../../deploy/quickstart/prove.js';
 import { quote, reportText } from '../../../deploy/quickstart/report.js';
 import { makeSite, parseArguments, readTopdir, type Site } from '../../../deploy/quickstart/site.js';
+import { loadConfig } from '../../../shared/config/load-config.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { plain } from '../../../shared/terminal/index.js';
 import { workspace } from '../../helpers/workspace.js';
@@ -46,6 +47,14 @@ describe('the site of a quickstart', () => {
     expect(config).toMatchObject({ topdirs: [{ path: join(workDir, 'sample') }], catalog: { dir: join(workDir, 'catalog') } });
     expect(config).not.toHaveProperty('redis');
     for (const dir of ['sample', 'staging', 'state', 'catalog', 'lts', 'restored']) expect(statSync(join(workDir, dir)).mode & 0o777).toBe(0o700);
+  });
+
+  it('gives bw-bkup a configuration it accepts', async () => {
+    const workDir = join(await workspace(), 'new');
+    const { configFile } = makeSite({ topdir: null, workDir });
+    mkdirSync(join(workDir, 'sample/alice'));
+    const { config } = await loadConfig({ file: configFile, env: {}, flags: {} });
+    expect(config).toMatchObject({ redis: { url: null }, http: { producerPort: null, workerPort: null }, restore: { allowedTargets: [join(workDir, 'restored')] } });
   });
 
   it('refuses a work directory inside the source, also by another name, and one that is in use', async () => {

@@ -25,9 +25,9 @@ export async function sweepBackupJob(context: WorkerContext, run: JobRun): Promi
   const manifest = await sealedManifest(context, data.basepathId, data.backupId);
   let orphans = 0;
   for (const backend of context.backends) {
-    const prefix = `${data.basepathId}/${data.backupId}/`;
+    const prefix = `${data.basepathId}/${data.backupId}`;
     // A manifest in LTS without one in the catalog is a seal to be finished, not rubbish.
-    if (manifest === null && (await backend.stat(`${prefix}manifest.json`)) !== null) throw unfinishedSeal(`${backend.name}:${prefix}`);
+    if (manifest === null && (await backend.stat(`${prefix}/manifest.json`)) !== null) throw unfinishedSeal(`${backend.name}:${prefix}`);
     const named = manifest === null ? new Set<string>() : namedObjects(manifest, backend.name, prefix);
     const rubbish: string[] = [];
     for await (const { object } of backend.list(prefix)) if (!named.has(object)) rubbish.push(object);
@@ -48,7 +48,7 @@ async function sealedManifest(context: WorkerContext, basepathId: string, backup
 }
 
 function namedObjects(manifest: Manifest, lts: string, prefix: string): Set<string> {
-  const named = new Set(HELPER_OBJECTS.map((name) => `${prefix}${name}`));
+  const named = new Set(HELPER_OBJECTS.map((name) => `${prefix}/${name}`));
   const parts = [...manifest.archives.flatMap((archive) => archive.slices), ...storedFiles(manifest)];
   for (const part of parts) {
     const location = part.locations[lts];

@@ -60,11 +60,11 @@ describe('a good configuration', () => {
 
   it('reads a whole URL, or only its password, from private files', async () => {
     await writeFile(join(dir, 'url'), 'rediss://bw:pw@redis:6380/1\n', { mode: 0o600 });
-    await writeFile(join(dir, 'pw'), 'p@ss/w:rd\n', { mode: 0o600 });
+    await writeFile(join(dir, 'pw'), 'p@ss/w:r%41d\n', { mode: 0o600 });
     expect((await load(`redis: {urlFile: ${dir}/url}\n`)).config.redis.url).toBe('rediss://bw:pw@redis:6380/1');
     const { config, sources } = await load(`redis: {url: redis://bw@redis, passwordFile: ${dir}/pw}\n`);
     const url = new URL(config.redis.url ?? '');
-    expect([url.username, decodeURIComponent(url.password), url.hostname]).toEqual(['bw', 'p@ss/w:rd', 'redis']);
+    expect([url.username, decodeURIComponent(url.password), url.hostname]).toEqual(['bw', 'p@ss/w:r%41d', 'redis']);
     expect(describeConfig(config, sources)).not.toContain('p@ss');
     expect(maskSecrets(config).redis.url).toBe('redis://bw:***@redis');
   });

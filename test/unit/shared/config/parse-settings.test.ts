@@ -35,7 +35,8 @@ describe('strength', () => {
   });
 
   it('counts an empty variable as not set', () => {
-    expect(parse(text, { env: { BW_DAR_SLICE_SIZE: '' } }).settings.site.dar.sliceSize).toBe(2 ** 30);
+    const { settings, problems } = parse(text, { env: { BW_DAR_SLICE_SIZE: '' } });
+    expect([problems, settings.site.dar.sliceSize]).toEqual([[], 2 ** 30]);
   });
 
   it('reads lists, switches and "none" from text', () => {
@@ -122,7 +123,7 @@ hosts:
   });
 
   it('name the line of a syntax error, once, without quoting it', () => {
-    const { problems } = parse('topdirs: []\nredis: {url: "redis://:hunter2@host\nstaging: {dir: /x}\n');
+    const { problems } = parse('topdirs: []\nredis: {url: "redis://:hunter2@host" ] }\nstaging: {dir: /x}\n');
     expect(problems.length).toBeGreaterThan(0);
     expect(problems.every((problem) => /^site\.yaml:\d$/.test(problem.file) && problem.problem.startsWith('is not valid YAML'))).toBe(true);
     expect(JSON.stringify(problems)).not.toContain('hunter2');

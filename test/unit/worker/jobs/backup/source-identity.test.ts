@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Manifest } from '../../../../shared/catalog/index.js';
-import { bytePath } from '../../../../shared/paths/byte-path.js';
-import { checkIdentity } from '../../../../worker/jobs/backup/source-identity.js';
+import type { Manifest } from '../../../../../shared/catalog/index.js';
+import { bytePath } from '../../../../../shared/paths/byte-path.js';
+import { checkIdentity } from '../../../../../worker/jobs/backup/source-identity.js';
 
 const root = bytePath.fromText('/u/staff/alice');
 const newest = { backupId: '01JQZX3K5V8W9Y2A4B6C7D8E9F', source: { fsType: 'lustre', fsId: 'abc' } } as Manifest;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { encodeManifest } from '../../../../shared/catalog/index.js';
-import type { Config } from '../../../../shared/config/config.js';
-import type { StoredItem } from '../../../../shared/runs/item-store.js';
-import type { MadeArchive, ShardResult } from '../../../../shared/runs/shard-result.js';
-import { buildManifest, type ManifestInput } from '../../../../worker/jobs/backup/build-manifest.js';
+import { encodeManifest } from '../../../../../shared/catalog/index.js';
+import type { Config } from '../../../../../shared/config/config.js';
+import type { StoredItem } from '../../../../../shared/runs/item-store.js';
+import type { MadeArchive, ShardResult } from '../../../../../shared/runs/shard-result.js';
+import { buildManifest, type ManifestInput } from '../../../../../worker/jobs/backup/build-manifest.js';
 
 const HASH = 'ab'.repeat(64);
 const BACKUP = '01JQZX3K5V8W9Y2A4B6C7D8E9F';

@@ -1,0 +1,65 @@
+import { rename } from 'node:fs/promises';
+import { Cursor } from './cursor.js';
+import { keyLength } from './format.js';
+import { LineWriter, readCompleteLines } from './line-file.js';
+
+/** A sorted, complete file of settled records. */
+export interface SettledFile {
+  readonly file: string;
+  readonly records: number;
+  /** Of them, those whose state an archive holds (without flag x). */
+  readonly saved: number;
+}
+
+/**
+ * Merges files into `target`, complete and sorted; of several lines of one path that of the latest file is taken. One file that
+ * alone holds anything is only renamed. Returns the number of records whose state an archive holds.
+ */
+export async function mergeNewest(files: readonly SettledFile[], target: string): Promise<number> {
+  const filled = files.filter((file) => file.records > 0);
+  const only = filled.length === 1 ? filled[0] : undefined;
+  if (only !== undefined) {
+    await rename(only.file, target);
+    return only.saved;
+  }
+  const out = await LineWriter.create(target);
+  try {
+    const saved = await mergeAll(filled, out);
+    await out.end();
+    return saved;
+  } finally {
+    await out.close();
+  }
+}
+
+async function mergeAll(files: readonly SettledFile[], out: LineWriter): Promise<number> {
+  const sources = await Promise.all(files.map(({ file }) => Cursor.open(readCompleteLines(file))));
+  let saved = 0;
+  for (let line = smallest(sources); line !== undefined; line = smallest(sources)) {
+    const key = line.slice(0, keyLength(line));
+    let newest = line;
+    for (const source of sources) {
+      if (source.current?.startsWith(key) !== true) continue;
+      newest = source.current;
+      const moved = source.advance();
+      if (moved === undefined) continue;
+      await moved;
+      await out.drain();
+    }
+    out.add(newest);
+    if (!hasLost(newest)) saved += 1;
+  }
+  return saved;
+}
+
+function smallest(sources: readonly Cursor<string>[]): string | undefined {
+  let least: string | undefined;
+  for (const { current } of sources) if (current !== undefined && (least === undefined || current < least)) least = current;
+  return least;
+}
+
+/** Whether the flags of a record line, its last field but one, say that no archive holds this state. */
+function hasLost(line: string): boolean {
+  const end = line.lastIndexOf(' ');
+  return line.slice(line.lastIndexOf(' ', end - 1) + 1, end).includes('x');
+}

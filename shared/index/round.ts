@@ -1,0 +1,257 @@
+import type { BytePath } from '../paths/byte-path.js';
+import { awkwardUnit } from './awkward.js';
+import { decide, isPartner, RETRY_FLAGS, settledFlags, type Decision, type Mismatch } from './classify.js';
+import { hasLostTime } from './compare-entry.js';
+import { examinePaths } from './examine-paths.js';
+import type { ExceptionLog } from './exceptions.js';
+import { formatRecord, parseRecord } from './format.js';
+import { joinEntries, removeParents } from './join-entries.js';
+import { LineWriter, readCompleteLines } from './line-file.js';
+import { LineSorter } from './line-sorter.js';
+import type { SettledFile } from './merge-newest.js';
+import type { ArchiveContent, ReconcilerOptions, RoundResult } from './reconcile.js';
+import { recordPath, type IndexRecord } from './record.js';
+import { entryLine } from './saved-entry.js';
+import { isHardLinked } from './tally.js';
+
+export interface RoundOptions extends ReconcilerOptions, ArchiveContent {
+  /** What the archive was to save. */
+  readonly listed: { readonly recordsFile: string; readonly sorted: boolean };
+  readonly files: RoundFiles;
+  readonly exceptions: ExceptionLog;
+  readonly counts: { vanished: number; changedThenSaved: number };
+}
+
+/** settled: what was saved as listed · late: what its examination settled · retry: what the next archive should save. */
+export type RoundFiles = Readonly<Record<'settled' | 'late' | 'retry', string>>;
+
+export function roundFiles(prefix: string): RoundFiles {
+  return { settled: `${prefix}.settled`, late: `${prefix}.late`, retry: `${prefix}.retry` };
+}
+
+export interface RoundOutcome extends RoundResult {
+  readonly settled: readonly SettledFile[];
+}
+
+const EXAMINE_BATCH = 1000;
+const NAMED_UNLISTED = 20;
+
+/** One archive compared with what it was to save. */
+export class Round {
+  readonly #options: RoundOptions;
+  readonly #settled: LineWriter;
+  readonly #late: LineWriter;
+  readonly #retry: LineSorter;
+  #examine: Mismatch[] = [];
+  #lateSaved = 0;
+  /** Directories in the archive that were not listed: fine if they lead to something that was. */
+  readonly #passages = new Set<BytePath>();
+  #strangers: BytePath[] = [];
+  /** Inodes of hard-linked files that must be saved again, all names of each. */
+  readonly #inodes = new Set<string>();
+  readonly #suspects = new Set<BytePath>();
+
+  private constructor(options: RoundOptions, settled: LineWriter, late: LineWriter) {
+    this.#options = options;
+    this.#settled = settled;
+    this.#late = late;
+    this.#retry = this.#sorter();
+  }
+
+  static async run(options: RoundOptions): Promise<RoundOutcome> {
+    const settled = await LineWriter.create(options.files.settled);
+    const late = await LineWriter.create(options.files.late);
+    const round = new Round(options, settled, late);
+    try {
+      return await round.#run();
+    } finally {
+      await settled.close();
+      await late.close();
+      round.#retry.abandon();
+    }
+  }
+
+  async #run(): Promise<RoundOutcome> {
+    await joinEntries(this.#listedLines(), this.#entryLines(), {
+      saved: (record, line) => { this.#saved(record, line); },
+      mismatch: (mismatch) => this.#mismatch(mismatch),
+      drain: () => this.#drain(),
+    });
+    await this.#examineNow();
+    if (this.#passages.size > 0) await removeParents(this.#listedLines(), this.#passages);
+    await this.#settled.end();
+    await this.#late.end();
+    const unlisted = [...this.#strangers, ...this.#passages];
+    const accepted = unlisted.length === 0;
+    if (!accepted) await this.#takeAllBack();
+    else if (this.#inodes.size + this.#suspects.size > 0) await this.#takeBackAffected();
+    const retry = await this.#writeRetry(accepted);
+    const files = [
+      { file: this.#settled.file, records: this.#settled.lines, saved: this.#settled.lines },
+      { file: this.#late.file, records: this.#late.lines, saved: this.#lateSaved },
+    ];
+    const saved = accepted ? this.#settled.lines + this.#lateSaved : 0;
+    return { accepted, unlisted: unlisted.slice(0, NAMED_UNLISTED), saved, retry, settled: accepted ? files : [] };
+  }
+
+  /** The common case, so it works on the line: only flags and archive, its last fields, change. */
+  #saved(record: IndexRecord, line: string): void {
+    const { archiveKey, counts, exceptions } = this.#options;
+    const flags = settledFlags(record);
+    const end = line.lastIndexOf(' ', line.lastIndexOf(' ') - 1);
+    this.#settled.add(`${line.slice(0, end)} ${flags === '' ? '-' : flags} ${archiveKey}`);
+    if (record.flags.includes(RETRY_FLAGS.modified)) counts.changedThenSaved += 1;
+    if (hasLostTime(record) && !isPartner(record)) exceptions.add(lostTime(record));
+  }
+
+  #mismatch(mismatch: Mismatch): Promise<void> | undefined {
+    const { record, entry, path } = mismatch;
+    if (record === null && awkwardUnit(path) === null) this.#unlisted(path, entry?.type === 'd' && entry.stored);
+    else if (record !== null && entry === null && this.#options.interrupted === true) this.#again(record);
+    else this.#examine.push(mismatch);
+    return this.#examine.length >= EXAMINE_BATCH ? this.#examineNow() : undefined;
+  }
+
+  #unlisted(path: BytePath, isDirectory: boolean): void {
+    if (isDirectory) this.#passages.add(path);
+    else if (this.#strangers.length < NAMED_UNLISTED) this.#strangers.push(path);
+  }
+
+  async #examineNow(): Promise<void> {
+    const mismatches = this.#examine;
+    this.#examine = [];
+    const states = await examinePaths(this.#options, mismatches.map(({ path }) => path));
+    for (const [i, state] of states.entries()) {
+      const mismatch = mismatches[i] as Mismatch;
+      const message = mismatch.entry === null ? (this.#options.messageFor?.(mismatch.path) ?? null) : null;
+      this.#apply(mismatch, decide(mismatch, { archiveKey: this.#options.archiveKey, state, message }));
+    }
+    await this.#drain();
+  }
+
+  #apply({ record, path }: Mismatch, decision: Decision): void {
+    const { counts, exceptions } = this.#options;
+    if (decision.vanished) counts.vanished += 1;
+    if (decision.changedThenSaved) counts.changedThenSaved += 1;
+    if (decision.exception !== null) exceptions.add({ path, ...decision.exception });
+    if (decision.suspect) this.#suspects.add(path);
+    if (decision.settle !== null) this.#settleLate(decision.settle, decision.exception === null && !decision.vanished);
+    if (decision.retry === null) return;
+    this.#again(decision.retry);
+    if (record !== null && isHardLinked(record)) this.#inodes.add(record.inode);
+  }
+
+  #settleLate(record: IndexRecord, isSaved: boolean): void {
+    this.#late.add(formatRecord(record));
+    if (!record.flags.includes('x')) this.#lateSaved += 1;
+    if (isSaved && hasLostTime(record)) this.#options.exceptions.add(lostTime(record));
+  }
+
+  #again(record: IndexRecord): void {
+    this.#retry.add(formatRecord(record));
+    if (isHardLinked(record)) this.#inodes.add(record.inode);
+  }
+
+  /** The archive does not count: all that it would have saved is to be saved again. */
+  async #takeAllBack(): Promise<void> {
+    await this.#eachSettled((record) => {
+      this.#retry.add(formatRecord({ ...record, archive: '', flags: record.flags.includes('u') ? 'u' : '' }));
+    });
+  }
+
+  /** All names of an inode must be in one archive; what lies below a directory that was perhaps another one is not proven. */
+  async #takeBackAffected(): Promise<void> {
+    await this.#eachSettled((record) => {
+      const unlisted = record.flags.includes('u') ? 'u' : '';
+      if (isBelow(recordPath(record), this.#suspects)) this.#retry.add(formatRecord({ ...record, flags: `${unlisted}x` }));
+      else if (record.type !== 'd' && this.#inodes.has(record.inode)) {
+        this.#retry.add(formatRecord({ ...record, flags: `${unlisted}${RETRY_FLAGS.partner}` }));
+      }
+    });
+  }
+
+  /** The records this round settled as saved. */
+  async #eachSettled(use: (record: IndexRecord) => void): Promise<void> {
+    for (const { file } of [this.#settled, this.#late]) {
+      for await (const lines of readCompleteLines(file)) {
+        for (const record of lines.map(parseRecord)) if (!/[xc]/.test(record.flags)) use(record);
+        await this.#retry.drain();
+      }
+    }
+  }
+
+  async #writeRetry(accepted: boolean): Promise<RoundResult['retry']> {
+    if (this.#retry.lines === 0) return null;
+    const out = await LineWriter.create(this.#options.files.retry);
+    try {
+      for await (const lines of this.#retry.sorted()) {
+        for (const line of lines) out.add(accepted ? line : this.#forget(line));
+        await out.drain();
+      }
+      await out.end();
+    } finally {
+      await out.close();
+    }
+    return { recordsFile: out.file, records: out.lines };
+  }
+
+  /** A record of the retry list as if the archive of this round did not exist. */
+  #forget(line: string): string {
+    const record = parseRecord(line);
+    if (record.archive !== this.#options.archiveKey) return line;
+    return formatRecord({ ...record, archive: '', flags: record.flags.replace(/[xc]/g, '') });
+  }
+
+  async #drain(): Promise<void> {
+    await this.#settled.drain();
+    await this.#late.drain();
+    await this.#retry.drain();
+    await this.#options.exceptions.drain();
+  }
+
+  async *#entryLines(): AsyncGenerator<string[], void> {
+    const sorter = this.#sorter();
+    try {
+      for await (const entries of this.#options.entries) {
+        for (const entry of entries) sorter.add(entryLine(entry));
+        await sorter.drain();
+      }
+      yield* sorter.sorted();
+    } finally {
+      sorter.abandon();
+    }
+  }
+
+  async *#listedLines(): AsyncGenerator<string[], void> {
+    const { recordsFile, sorted } = this.#options.listed;
+    if (sorted) {
+      yield* readCompleteLines(recordsFile);
+      return;
+    }
+    const sorter = this.#sorter();
+    try {
+      for await (const lines of readCompleteLines(recordsFile)) {
+        for (const line of lines) sorter.add(line);
+        await sorter.drain();
+      }
+      yield* sorter.sorted();
+    } finally {
+      sorter.abandon();
+    }
+  }
+
+  #sorter(): LineSorter {
+    const { workDir, signal } = this.#options;
+    return new LineSorter({ tempDir: workDir, ...(signal === undefined ? {} : { signal }) });
+  }
+}
+
+function lostTime(record: IndexRecord): { path: BytePath; reason: 'mtime before 1970 is not kept'; detail: string } {
+  return { path: recordPath(record), reason: 'mtime before 1970 is not kept', detail: `${record.mtime} is saved as 0` };
+}
+
+function isBelow(path: BytePath, directories: ReadonlySet<string>): boolean {
+  if (directories.size === 0) return false;
+  for (let cut = path.indexOf('/'); cut !== -1; cut = path.indexOf('/', cut + 1)) if (directories.has(path.slice(0, cut))) return true;
+  return false;
+}
