@@ -104,6 +104,7 @@ function configText(site: Site): string {
     dar: { sliceSize: site.isSample ? '1MiB' : '256MiB' },
     restore: { allowedTargets: [site.restoredDir] },
     http: { producerPort: 'none', workerPort: 'none' },
+    logging: { level: 'warn' },
   };
   return `# Made by the quickstart. Without redis.url, bw-bkup starts a private Redis below state.dir.\n${stringify(config)}`;
 }

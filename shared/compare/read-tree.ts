@@ -1,3 +1,4 @@
+import { Readable, type Writable } from 'node:stream';
 import { pipeline as pump } from 'node:stream/promises';
 import { BwError } from '../errors/bw-error.js';
 import { bytePath, showPath, type BytePath } from '../paths/byte-path.js';
@@ -156,7 +157,7 @@ async function* read(tree: Tree, commands: readonly Command[], okLast: readonly 
 /** Resolves with what went wrong: a broken pipe only says that the program ended, whose exit code says why. */
 async function feed(input: AsyncIterable<Buffer>, pipeline: Pipeline): Promise<Error | null> {
   try {
-    await pump(input, pipeline.stdin);
+    await pump(Readable.from(input, { objectMode: false }), pipeline.stdin as Writable);
     return null;
   } catch (error) {
     pipeline.stop();

@@ -6,7 +6,7 @@ import { bytePath, type BytePath } from '../paths/byte-path.js';
  * the whole subtree, so everything below is part of the same unit.
  */
 export function awkwardUnit(path: BytePath): BytePath | null {
-  if (!path.includes('\n') && !path.includes('\r')) return null;
+  if (!mayBeAwkward(path)) return null;
   let start = 0;
   while (start <= path.length) {
     const slash = path.indexOf('/', start);
@@ -16,4 +16,9 @@ export function awkwardUnit(path: BytePath): BytePath | null {
     start = end + 1;
   }
   return null;
+}
+
+/** Quick: false means that a list can carry any path this is part of. */
+export function mayBeAwkward(part: string): boolean {
+  return part.includes('\n') || part.includes('\r');
 }

@@ -105,7 +105,7 @@ export function endLine(records: number): string {
 export async function* splitLines(source: AsyncIterable<Buffer>): AsyncGenerator<string[], void> {
   let rest = '';
   for await (const chunk of source) {
-    const text = rest + chunk.toString('latin1', 0, chunk.length);
+    const text = rest + chunk.toString('latin1');
     const lines: string[] = [];
     let start = 0;
     for (let end = text.indexOf('\0'); end !== -1; end = text.indexOf('\0', start)) {

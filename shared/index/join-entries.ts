@@ -10,6 +10,8 @@ import { parseEntry } from './saved-entry.js';
 export interface JoinSink {
   /** The archive holds what the record says. Called in index order. */
   readonly saved: (record: IndexRecord, line: string) => void;
+  /** The same for an ordinary file without flags, whose line was never taken apart. */
+  readonly savedPlain: (line: string) => void;
   /** Also in index order, but batches of mismatches wait for their examination. */
   readonly mismatch: (mismatch: Mismatch) => Promise<void> | undefined;
   /** Called now and then, so that what was collected can be written. */
@@ -47,6 +49,10 @@ function step(left: Cursor<string>, right: Cursor<string>, sink: JoinSink): Prom
 }
 
 function matchPair(line: string, entryLine: string, length: number, sink: JoinSink): Promise<void> | undefined {
+  if (isPlainMatch(line, entryLine, length)) {
+    sink.savedPlain(line);
+    return undefined;
+  }
   const record = parseRecord(line);
   const entry = parseEntry(entryLine, length);
   const comparison = compareEntry(record, entry);
@@ -54,6 +60,24 @@ function matchPair(line: string, entryLine: string, length: number, sink: JoinSi
   sink.saved(record, line);
   return undefined;
 }
+
+/**
+ * The common case, on the text alone: the line of a regular file without flags, `KEYf SIZE SECONDS.x SECONDS.x ... - -`, and
+ * the same `KEYf SIZE SECONDS SECONDS -` of the entry. Anything unusual is no match here and is looked at closely.
+ */
+function isPlainMatch(line: string, entryLine: string, length: number): boolean {
+  if (line.charCodeAt(length) !== REGULAR || !line.endsWith(UNSAVED)) return false;
+  const mtimeEnd = line.indexOf('.', length);
+  const ctime = line.indexOf(' ', mtimeEnd) + 1;
+  const ctimeEnd = line.indexOf('.', ctime);
+  if (mtimeEnd === -1 || ctimeEnd === -1 || line.charCodeAt(line.indexOf(' ', length + 2) + 1) === MINUS) return false;
+  return entryLine.startsWith(line.slice(0, mtimeEnd)) && entryLine.slice(mtimeEnd) === ` ${line.slice(ctime, ctimeEnd)} -`;
+}
+
+const REGULAR = 'f'.charCodeAt(0);
+const MINUS = '-'.charCodeAt(0);
+/** Flags and archive of a record as it was planned. */
+const UNSAVED = ' - -';
 
 function both(...promises: readonly (Promise<void> | undefined)[]): Promise<void> | undefined {
   const waiting = promises.filter((promise) => promise !== undefined);

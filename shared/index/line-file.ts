@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { BwError } from '../errors/bw-error.js';
 import { completeLines, endLine, readRecords, splitLines } from './format.js';
+import { LineBuffer } from './line-buffer.js';
 import type { IndexRecord } from './record.js';
 
 /** Written at once; also what a stream is read by: 1,000,000 lines are 130 MB, larger pieces gain nothing. */
@@ -14,16 +15,15 @@ const PIECE_BYTES = 256 * 1024;
 export class LineWriter {
   readonly file: string;
   readonly #handle: FileHandle;
-  #text = '';
+  readonly #waiting: LineBuffer;
   #written = 0;
   #lines = 0;
   #closed = false;
-  readonly #terminator: string;
 
   private constructor(file: string, handle: FileHandle, terminator: string) {
     this.file = file;
     this.#handle = handle;
-    this.#terminator = terminator;
+    this.#waiting = new LineBuffer(terminator.charCodeAt(0));
   }
 
   /** Replaces what a former start left under this name. Throws OUTPUT_NOT_CREATED. */
@@ -47,25 +47,25 @@ export class LineWriter {
 
   /** Bytes so far, written or not: where the next line will begin. */
   get position(): number {
-    return this.#written + this.#text.length;
+    return this.#written + this.#waiting.length;
   }
 
   add(line: string): void {
-    this.#text += line + this.#terminator;
+    this.#waiting.add(line);
     this.#lines += 1;
   }
 
   async drain(): Promise<void> {
-    if (this.#text.length >= PIECE_BYTES) await this.#flush();
+    if (this.#waiting.length >= PIECE_BYTES) await this.#flush();
   }
 
   /** Takes everything behind `position` out of this file and adds it to another one. */
   async moveTail(position: number, lines: number, to: LineWriter): Promise<void> {
     await this.#flush();
-    const buffer = Buffer.allocUnsafe(PIECE_BYTES);
     for (let at = position; at < this.#written; ) {
+      const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
       const { bytesRead } = await this.#handle.read(buffer, 0, PIECE_BYTES, at);
-      to.#text += buffer.toString('latin1', 0, bytesRead);
+      to.#waiting.addBytes(buffer.subarray(0, bytesRead));
       await to.drain();
       at += bytesRead;
     }
@@ -77,7 +77,7 @@ export class LineWriter {
 
   /** Writes the end record and closes: only now the file is a complete one. */
   async end(): Promise<void> {
-    this.#text += `${endLine(this.#lines)}\0`;
+    this.#waiting.add(endLine(this.#lines));
     await this.close();
   }
 
@@ -93,14 +93,13 @@ export class LineWriter {
   }
 
   async #flush(): Promise<void> {
-    const bytes = Buffer.from(this.#text, 'latin1');
-    this.#text = '';
-    let done = 0;
-    while (done < bytes.length) {
-      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, this.#written + done);
-      done += bytesWritten;
+    for (const piece of this.#waiting.take()) {
+      for (let done = 0; done < piece.length; ) {
+        const { bytesWritten } = await this.#handle.write(piece, done, piece.length - done, this.#written);
+        done += bytesWritten;
+        this.#written += bytesWritten;
+      }
     }
-    this.#written += done;
   }
 }
 

@@ -2,12 +2,14 @@ import type { Writable } from 'node:stream';
 import { BwError } from '../errors/bw-error.js';
 import { describeStatus, startPipeline, tailText, type Pipeline } from '../process/index.js';
 import { splitLines } from './format.js';
+import { LineBuffer } from './line-buffer.js';
 
 /** Up to this many bytes are sorted here: about 20,000 records, 40 ms; starting a `sort` costs 5 ms and a pipe each way. */
 const MEMORY_BYTES = 3 * 1024 * 1024;
 /** Buffer of the external sort; more goes to files in `tempDir`. */
 const SORT_BUFFER = '64M';
 const BATCH_LINES = 2000;
+const PIECE_BYTES = 64 * 1024;
 
 export interface SorterOptions {
   /** Where the external sort puts what exceeds its buffer. */
@@ -23,8 +25,8 @@ export interface SorterOptions {
  */
 export class LineSorter {
   readonly #options: SorterOptions;
-  #text = '';
-  #pieces: string[] = [];
+  readonly #waiting = new LineBuffer();
+  #pieces: Buffer[] = [];
   #bytes = 0;
   #lines = 0;
   #external: (Pipeline & { readonly stdin: Writable }) | null = null;
@@ -38,20 +40,19 @@ export class LineSorter {
   }
 
   add(line: string): void {
-    this.#text += `${line}\0`;
+    this.#waiting.add(line);
     this.#lines += 1;
   }
 
-  /** Complete lines, as a latin1 string with their NULs. */
-  addText(text: string, lines: number): void {
-    this.#text += text;
+  /** A piece of a stream of lines, of which `lines` end in it. It is not copied. */
+  addBytes(bytes: Buffer, lines: number): void {
+    this.#waiting.addBytes(bytes);
     this.#lines += lines;
   }
 
   /** To be called once per batch: hands over what was collected. Throws SORT_FAILED. */
   async drain(): Promise<void> {
-    if (this.#text.length < 64 * 1024) return;
-    await this.#hand();
+    if (this.#waiting.length >= PIECE_BYTES) await this.#hand();
   }
 
   /** All lines in order, in batches. Throws SORT_FAILED if the sort failed or lost a line. */
@@ -72,10 +73,8 @@ export class LineSorter {
   }
 
   async #hand(): Promise<void> {
-    const text = this.#text;
-    this.#text = '';
-    this.#bytes += text.length;
-    this.#pieces.push(text);
+    this.#bytes += this.#waiting.length;
+    this.#pieces.push(...this.#waiting.take());
     if (this.#external === null && this.#bytes <= (this.#options.memoryBytes ?? MEMORY_BYTES)) return;
     this.#external ??= this.#start();
     const pieces = this.#pieces;
@@ -91,7 +90,7 @@ export class LineSorter {
   }
 
   *#inMemory(): Generator<string[]> {
-    const lines = this.#pieces.join('').split('\0');
+    const lines = Buffer.concat(this.#pieces).toString('latin1').split('\0');
     this.#pieces = [];
     lines.pop(); // behind the last NUL
     lines.sort(); // latin1 strings: code unit order is byte order
@@ -113,8 +112,8 @@ export class LineSorter {
 }
 
 /** A sort that died shows in its status, so a broken pipe is not an error of its own. */
-async function feed(stdin: Writable, text: string): Promise<void> {
-  if (stdin.destroyed || stdin.write(Buffer.from(text, 'latin1'))) return;
+async function feed(stdin: Writable, bytes: Buffer): Promise<void> {
+  if (stdin.destroyed || stdin.write(bytes)) return;
   await new Promise<void>((resolve) => {
     const settle = (): void => {
       stdin.off('drain', settle).off('close', settle);

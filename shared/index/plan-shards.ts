@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { BwError } from '../errors/bw-error.js';
 import { showPath, type BytePath } from '../paths/byte-path.js';
 import { AwkwardShards } from './awkward-shards.js';
-import { awkwardUnit } from './awkward.js';
+import { awkwardUnit, mayBeAwkward } from './awkward.js';
 import { Cursor } from './cursor.js';
 import { ExceptionLog, type IndexException } from './exceptions.js';
 import { endLine, formatRecord, parseRecord } from './format.js';
@@ -78,6 +78,7 @@ class Planner {
   #root: IndexRecord | null = null;
   #position = 0;
   #last: IndexRecord | null = null;
+  #directory = { name: '', awkward: false };
   readonly #longest: number;
 
   constructor(options: PlanOptions) {
@@ -141,9 +142,15 @@ class Planner {
     return last !== null && last.name === record.name && last.dirname === record.dirname;
   }
 
+  /** Most paths are not put together for this: the directory's name is looked at once for all it contains. */
+  #unitOf(record: IndexRecord): string | null {
+    if (record.dirname !== this.#directory.name) this.#directory = { name: record.dirname, awkward: mayBeAwkward(record.dirname) };
+    return this.#directory.awkward || mayBeAwkward(record.name) ? awkwardUnit(recordPath(record)) : null;
+  }
+
   #place(record: IndexRecord): Promise<void> | undefined {
     const line = formatRecord(record);
-    const unit = awkwardUnit(recordPath(record));
+    const unit = this.#unitOf(record);
     const linked = isHardLinked(record);
     this.#position += 1;
     this.#total.records += 1;

@@ -74,6 +74,7 @@ export class Round {
   async #run(): Promise<RoundOutcome> {
     await joinEntries(this.#listedLines(), this.#entryLines(), {
       saved: (record, line) => { this.#saved(record, line); },
+      savedPlain: (line) => { this.#settled.add(`${line.slice(0, -1)}${this.#options.archiveKey}`); },
       mismatch: (mismatch) => this.#mismatch(mismatch),
       drain: () => this.#drain(),
     });
@@ -94,7 +95,7 @@ export class Round {
     return { accepted, unlisted: unlisted.slice(0, NAMED_UNLISTED), saved, retry, settled: accepted ? files : [] };
   }
 
-  /** The common case, so it works on the line: only flags and archive, its last fields, change. */
+  /** Works on the line: only flags and archive, its last fields, change. */
   #saved(record: IndexRecord, line: string): void {
     const { archiveKey, counts, exceptions } = this.#options;
     const flags = settledFlags(record);

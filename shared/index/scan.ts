@@ -67,7 +67,7 @@ async function list(options: ScanOptions, messages: string, sorter: LineSorter):
   const pipeline = startPipeline([command], options.signal === undefined ? {} : { signal: options.signal });
   let open = false; // whether the last piece ended within a line
   for await (const chunk of pipeline.stdout as AsyncIterable<Buffer>) {
-    sorter.addText(chunk.toString('latin1', 0, chunk.length), countLines(chunk));
+    sorter.addBytes(chunk, countLines(chunk));
     open = chunk[chunk.length - 1] !== 0;
     await sorter.drain();
     options.onProgress?.(sorter.lines);

@@ -17,7 +17,8 @@ export interface Launch {
 }
 
 /**
- * How to start a command so that the kernel sends it `deathSignal` when the thread that started it ends.
+ * How to start a command so that the kernel sends it `deathSignal` when the thread that started it ends. (If that
+ * happens in the millisecond before setpriv has asked for it, the program runs on to its own end.)
  * Throws PROGRAM_NOT_FOUND, ARGUMENT_INVALID.
  */
 export function launchOf(command: Command, deathSignal: 'KILL'): Launch {

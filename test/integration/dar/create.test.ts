@@ -2,7 +2,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { DarConfig } from '../../../shared/config/config.js';
-import { extract, hashFile, isolateCatalogue, probeDar, sliceNumbers, startCreate, testArchive, watchSlices, type CompleteSlice } from '../../../shared/dar/index.js';
+import { extract, hashFile, isolateCatalogue, probeDar, sliceNumbers, startCreate, testArchive, watchSlices, type CompleteSlice, type DarCreate } from '../../../shared/dar/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { activeChildren, run } from '../../../shared/process/index.js';
 import { create, createDone, describeTree, fixture, listAll, PLAIN, shell, type Fixture } from './dar-fixture.js';
@@ -151,6 +151,19 @@ describe('encryption', () => {
   });
 });
 
+/** Stops dar where a TERM is safe: one exactly at a slice edge can ruin the archive (then the shard is made again). */
+async function pauseInsideSlice(fx: Fixture, child: DarCreate, sliceBytes: number): Promise<void> {
+  for (;;) {
+    child.pause();
+    while (/^State:\s+T/m.exec(await readFile(`/proc/${child.pid}/status`, 'latin1')) === null) await new Promise(setImmediate);
+    const last = (await sliceNumbers(fx.base)).at(-1) ?? 0;
+    const { size } = await stat(`${fx.base}.${last}.dar`);
+    if (size > sliceBytes * 0.2 && size < sliceBytes * 0.8) return;
+    child.resume();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
 describe('slices', () => {
   const dar = { ...PLAIN, sliceBytes: 1_000_000 };
 
@@ -171,7 +184,7 @@ describe('slices', () => {
     const watch = watchSlices({ dir: join(fx.dir, 'staging'), baseName: 'a', intervalMs: 2, finished: child.done });
     await watch.next();
     expect((await child.progress())?.readBytes).toBeGreaterThan(0);
-    child.pause();
+    await pauseInsideSlice(fx, child, dar.sliceBytes);
     child.terminate();
     child.terminate();
     const outcome = await child.done;

@@ -109,6 +109,7 @@ describe('when this process is killed', () => {
 
   it('a plain program dies', async () => {
     const { worker, pid } = await startWorker(`p.startPipeline([{ program: 'sleep', args: ['60'] }]); console.log(p.activeChildren()[0].pid);`);
+    await until(async () => (await readFile(`/proc/${pid}/comm`, 'utf8')) === 'sleep\n');
     worker.kill('SIGKILL');
     await until(() => !existsSync(`/proc/${pid}`));
   });

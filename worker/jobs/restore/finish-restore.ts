@@ -11,9 +11,10 @@ import { METADATA_DIRECTORY } from '../shard/metadata-archive.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { applyDirectoryMetadata, readDirectoryMetadata } from '../../directory-metadata/directory-metadata.js';
 import { archiveOf, openArchive } from './open-archive.js';
-import { printableProblems } from './problems.js';
+import { attributeProblems } from './problems.js';
 import { mergeInPlace } from './merge-in-place.js';
 import { currentTarget } from './target.js';
+import { verifyRestored, type Verified } from './verify-restored.js';
 
 /**
  * When all files are there: default ACLs of directories (archives that have some), merging into an existing
@@ -27,10 +28,13 @@ export async function finishRestore(context: WorkerContext, run: JobRun, job: Re
     if (archiveOf(manifest, part.archive).directoriesWithEa === 0) continue;
     problems.push(...(await directoryPass(context, run, job, manifest, part.archive, target.extractTo)));
   }
+  const verified = await verify(context, run, job, manifest, target.extractTo);
+  problems.push(...verified.problems);
   if (job.paths.length === 0) problems.push(...(await applyMetadataArchive(context, run, job, manifest, target.extractTo)));
   if (target.mergeInto !== null) problems.push(...(await mergeInPlace(target.extractTo, target.mergeInto, job.conflict)));
   await rm(context.staging.backupDir(job.restoreId), { recursive: true, force: true });
-  const result = summarise(job, manifest, restored, problems);
+  const unlisted = verified.problemCount - verified.problems.length;
+  const result = summarise(job, manifest, restored, problems, unlisted);
   await record(context, job, result);
   return result;
 }
@@ -60,7 +64,19 @@ async function directoryPass(
     secretsDir,
     signal: run.signal,
   });
-  return printableProblems(archive.name, done.problems);
+  return attributeProblems(archive.name, done.problems);
+}
+
+/** Looks at what is there now, path by path, whatever dar said. */
+async function verify(context: WorkerContext, run: JobRun, job: RestoreJob, manifest: Manifest, target: string): Promise<Verified> {
+  return verifyRestored({
+    indexFile: context.catalog.file(manifest, manifest.index),
+    paths: job.paths.map(fromPathJson),
+    target,
+    tempDir: await context.staging.createStart(job.restoreId, 'verify'),
+    options: { owners: process.getuid?.() === 0 },
+    signal: run.signal,
+  });
 }
 
 async function applyMetadataArchive(
@@ -80,12 +96,12 @@ async function applyMetadataArchive(
   const done = await extract({ base, root: bytePath.fromText(skeleton), dar, pass: 'plain', logFile, secretsDir, signal: run.signal });
   const metadata = await readDirectoryMetadata(bytePath.fromText(join(skeleton, METADATA_DIRECTORY)));
   const same = await applyDirectoryMetadata(metadata, bytePath.fromText(extractTo));
-  const problems = printableProblems(archive.name, done.problems);
+  const problems = attributeProblems(archive.name, done.problems);
   return same ? problems : [...problems, { where: '.', problem: 'owner, mode, ACL or xattrs of the basepath directory itself could not all be restored' }];
 }
 
-function summarise(job: RestoreJob, manifest: Manifest, restored: readonly ArchiveRestored[], problems: readonly RestoreProblem[]): RestoreResult {
-  const cut = restored.reduce((sum, part) => sum + part.problemCount - part.problems.length, 0);
+function summarise(job: RestoreJob, manifest: Manifest, restored: readonly ArchiveRestored[], problems: readonly RestoreProblem[], unlisted: number): RestoreResult {
+  const cut = restored.reduce((sum, part) => sum + part.problemCount - part.problems.length, unlisted);
   const all = [...problems, ...unsavedPaths(manifest)];
   return {
     restoreId: job.restoreId,

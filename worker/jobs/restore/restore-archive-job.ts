@@ -1,13 +1,13 @@
 import { extract } from '../../../shared/dar/index.js';
 import { BwError } from '../../../shared/errors/bw-error.js';
-import { bytePath } from '../../../shared/paths/byte-path.js';
+import { bytePath, showPath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { parseJob, restoreArchiveJobSchema, restoreJobSchema, type RestoreJob } from '../../../shared/queues/job-data.js';
 import { MAX_PROBLEMS, type ArchiveRestored } from '../../../shared/runs/restore-result.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { archiveOf, openArchive } from './open-archive.js';
-import { printableProblems } from './problems.js';
+import { attributeProblems } from './problems.js';
 import { currentTarget } from './target.js';
 
 /**
@@ -35,8 +35,9 @@ export async function restoreArchiveJob(context: WorkerContext, run: JobRun): Pr
   run.signal.throwIfAborted();
   const bytes = archive.slices.reduce((sum, slice) => sum + slice.bytes, 0);
   await context.runs.reportPart(data.restoreId, archive.key, archive.entries, bytes);
-  const problems = printableProblems(archive.name, done.problems);
-  for (const problem of problems) run.logger.warn({ problem }, 'dar reported a problem while restoring');
+  const problems = attributeProblems(archive.name, done.problems);
+  for (const problem of problems) run.logger.warn({ problem }, 'dar could not restore attributes');
+  if (done.exitCode !== 0) run.logger.warn({ exitCode: done.exitCode, said: done.problems.slice(0, 20).map((line) => showPath(bytePath.fromBuffer(line))) }, 'dar complained');
   return { archive: archive.key, bytes, problems: problems.slice(0, MAX_PROBLEMS), problemCount: problems.length };
 }
 

@@ -1,0 +1,188 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import { drainCleanup } from '../../bin/drain-cleanup.js';
+import { startLocalWorker, type LocalWorker } from '../../bin/start-local.js';
+import { enqueueBackup } from '../../producer/scheduler/enqueue.js';
+import { scanTopdir } from '../../producer/scheduler/tick.js';
+import { watchJobs, type Ended } from '../../producer/scheduler/watch-jobs.js';
+import { readBasepaths, type BasepathRecord } from '../../shared/basepaths/index.js';
+import type { Manifest } from '../../shared/catalog/manifest.js';
+import type { Config, TopdirConfig } from '../../shared/config/config.js';
+import { loadConfig } from '../../shared/config/load-config.js';
+import { openJournal, writerName } from '../../shared/journal/index.js';
+import { createLogger } from '../../shared/logging/index.js';
+import { workerConnection } from '../../shared/redis/connect.js';
+import { startEmbeddedRedis } from '../../shared/redis/embedded.js';
+import { hurryKitRefresh } from '../../shared/runs/order-kit.js';
+import { cpuSince, cpuTime, type CpuTime } from './cpu-time.js';
+import { meanProfile, profileOf, type LogLine, type Profile } from './profile.js';
+import { makeBasepaths } from './trees.js';
+
+export interface SiteSettings {
+  /** Everything of the site but the source goes below it; made. */
+  readonly dir: string;
+  readonly top: string;
+  /** In the keys of the configuration file. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+export interface ProductRun {
+  /** First job added to last job ended: the seal, and what is recorded right after it. */
+  readonly wallMs: number;
+  readonly cpu: CpuTime;
+  readonly profile: Profile;
+  readonly manifests: readonly Manifest[];
+}
+
+/** Writes the configuration of a site of its own. Returns the file. */
+export async function writeSiteConfig({ dir, top, settings = {} }: SiteSettings): Promise<string> {
+  const at = (name: string): string => join(dir, name);
+  for (const name of ['staging', 'catalog', 'lts', 'state', 'warm']) await mkdir(at(name), { recursive: true, mode: 0o700 });
+  await makeBasepaths(at('warm'), 1, { filesPerDirectory: 20, maxFileBytes: 2000 });
+  const file = at('bw-bkup.yaml');
+  const all = {
+    host: 'bench',
+    topdirs: [{ path: top }, { path: at('warm') }],
+    staging: { dir: at('staging'), budget: '8GiB' },
+    catalog: { dir: at('catalog') },
+    state: { dir: at('state') },
+    lts: [{ name: 'lts', backend: 'posix', dir: at('lts') }],
+    dar: { sliceSize: '1GiB' },
+    worker: { slots: 2, transferSlots: 2 },
+    http: { producerPort: null, workerPort: null },
+    logging: { level: 'warn', format: 'json' },
+    ...settings,
+  };
+  await writeFile(file, stringify(all), { mode: 0o600 });
+  return file;
+}
+
+/** A site with Redis and one worker in this process, warmed up by one small backup. */
+export class BenchSite {
+  readonly #log: string[];
+  readonly #closers: (() => Promise<void>)[] = [];
+  #worker: LocalWorker | null = null;
+
+  private constructor(
+    readonly config: Config,
+    log: string[],
+  ) {
+    this.#log = log;
+  }
+
+  static async open(settings: SiteSettings): Promise<BenchSite> {
+    const { config } = await loadConfig({ file: await writeSiteConfig(settings), env: {}, flags: {} });
+    const site = new BenchSite(config, []);
+    try {
+      await site.#start();
+      await site.backUp(1);
+      return site;
+    } catch (thrown) {
+      await site.close();
+      throw thrown;
+    }
+  }
+
+  /** Backs up all basepaths of topdir `index` (0 = the measured one), waits until all are sealed, removes them again. */
+  async backUp(index = 0): Promise<ProductRun> {
+    const topdir = this.config.topdirs[index] as TopdirConfig;
+    const basepaths = await this.#basepaths(topdir);
+    this.#log.length = 0;
+    globalThis.gc?.(); // what the harness left must not be collected within the measurement
+    const before = cpuTime();
+    const startedAt = performance.now();
+    const startMs = Date.now();
+    const jobIds = await this.#enqueue(topdir, basepaths);
+    const ended = await this.#wait(jobIds);
+    const wallMs = performance.now() - startedAt;
+    const cpu = cpuSince(before);
+    const manifests = await this.#manifests(ended);
+    const lines = this.#log.map(readLine);
+    await this.#tidy(manifests);
+    return { wallMs, cpu, manifests, profile: meanProfile(manifests.map((manifest) => profileOf(lines, manifest, startMs))) };
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0).reverse()) await close();
+  }
+
+  async #start(): Promise<void> {
+    const redis = await startEmbeddedRedis(this.config);
+    this.#closers.push(() => redis.stop());
+    // Level debug says when each job was done; a few hundred bytes per job, kept as they are until the clock stands.
+    const logger = createLogger({ level: 'debug', format: 'json', host: 'bench', destination: { write: (line) => void this.#log.push(line) } });
+    const worker = await startLocalWorker(this.config, logger, 'worker');
+    this.#worker = worker;
+    this.#closers.push(() => worker.close());
+  }
+
+  get #running(): LocalWorker {
+    if (this.#worker === null) throw new Error('the site is not started');
+    return this.#worker;
+  }
+
+  async #basepaths(topdir: TopdirConfig): Promise<BasepathRecord[]> {
+    const { catalog } = this.#running.context;
+    const journal = await openJournal(catalog.journalDir, writerName('bench-producer', process.pid));
+    try {
+      const registry = await readBasepaths(catalog.journalDir, (problem) => { throw new Error(JSON.stringify(problem)); });
+      return (await scanTopdir({ registry, journal }, topdir)).map(({ record }) => record);
+    } finally {
+      await journal.close();
+    }
+  }
+
+  async #enqueue(topdir: TopdirConfig, basepaths: readonly BasepathRecord[]): Promise<string[]> {
+    const jobIds: string[] = [];
+    for (const { basepathId, path } of basepaths) {
+      const request = { basepathId, topdir: topdir.path, path, level: 'full', priorityClass: 'full', policyHash: this.config.policyHash, reason: 'bench', acceptSource: false } as const;
+      jobIds.push((await enqueueBackup(this.#running.context.queues, request, Date.now())).jobId);
+    }
+    return jobIds;
+  }
+
+  async #wait(jobIds: readonly string[]): Promise<Ended[]> {
+    const ended: Ended[] = [];
+    await watchJobs(this.#running.context.queues, workerConnection(this.config), new Set(jobIds), (each) => ended.push(each));
+    const failed = ended.find((each) => each.state === 'failed');
+    if (failed !== undefined) throw new Error(`${failed.jobId}: ${failed.reason ?? 'failed'}`);
+    return ended;
+  }
+
+  /** A backup that saved less than all would be no measurement. */
+  async #manifests(ended: readonly Ended[]): Promise<Manifest[]> {
+    const { catalog } = this.#running.context;
+    const manifests = await Promise.all(ended.map(async ({ returnValue }) => catalog.findBackup(resultSchema.parse(returnValue).backupId)));
+    const unclean = manifests.find(({ outcome, counts }) => outcome !== 'clean' || counts.exceptions + counts.vanished > 0);
+    if (unclean !== undefined) throw new Error(`backup ${unclean.backupId} is not clean: ${JSON.stringify(unclean.counts)}`);
+    return manifests;
+  }
+
+  /** Lets cleanup finish, so that it does not run into the next measurement, and gives memory back. */
+  async #tidy(manifests: readonly Manifest[]): Promise<void> {
+    const { queues } = this.#running.context;
+    await hurryKitRefresh(queues);
+    await drainCleanup(queues, this.config.host);
+    const homes = [join(this.config.catalog.dir, 'backups'), ...this.config.lts.map((lts) => lts.dir)];
+    for (const { basepathId, backupId } of manifests) {
+      for (const home of homes) await rm(join(home, basepathId, backupId), { recursive: true, force: true });
+    }
+  }
+}
+
+const resultSchema = z.object({ backupId: z.string() });
+
+const lineSchema = z.object({
+  time: z.string(),
+  msg: z.string().default(''),
+  backupId: z.string().nullish(),
+  jobName: z.string().nullish(),
+  ms: z.number().nullish(),
+});
+
+function readLine(text: string): LogLine {
+  const { time, msg, backupId = null, jobName = null, ms = null } = lineSchema.parse(JSON.parse(text));
+  return { atMs: Date.parse(time), msg, backupId, jobName, ms };
+}

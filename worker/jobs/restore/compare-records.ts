@@ -1,0 +1,28 @@
+import type { IndexRecord } from '../../../shared/index/record.js';
+
+export interface VerifyOptions {
+  /** Only root can give files to others. */
+  readonly owners: boolean;
+}
+
+/** What of a restored path differs from what was backed up, or null (pure). */
+export function differenceOf(want: IndexRecord, have: IndexRecord, options: VerifyOptions): string | null {
+  if (want.name === '.' && want.dirname === '.') return null; // verified where its metadata was applied
+  if (want.type !== have.type) return `type ${want.type} was backed up, ${have.type} is there`;
+  // Saved, but not in the state the record describes (changed while read, time before 1970): named when it was backed up.
+  if (/[cxt]/.test(want.flags)) return null;
+  const fields: [name: string, wanted: string, found: string][] = [
+    ['mode', want.type === 'l' ? '' : want.mode, want.type === 'l' ? '' : have.mode],
+    ['mtime', seconds(want.mtime), seconds(have.mtime)],
+  ];
+  if (want.type === 'f') fields.push(['size', want.size, have.size]);
+  if (options.owners) fields.push(['owner', `${want.uid}:${want.gid}`, `${have.uid}:${have.gid}`]);
+  const different = fields.filter(([, wanted, found]) => wanted !== found);
+  return different.length === 0 ? null : different.map(([name, wanted, found]) => `${name} ${wanted} was backed up, ${found} is there`).join('; ');
+}
+
+/** find prints 10 decimals, some filesystems keep fewer: nanoseconds, as dar does. */
+function seconds(time: string): string {
+  const [whole = '', fraction = ''] = time.split('.');
+  return `${whole}.${fraction.slice(0, 9).padEnd(9, '0')}`;
+}
