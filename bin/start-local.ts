@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../shared/config/config.js';
 import { BW_BKUP_VERSION } from '../shared/version.js';
 import { createMetrics, type Metrics } from '../shared/metrics/index.js';
+import { TIMING, type QueueTiming } from '../shared/queues/options.js';
 import { workerConnection } from '../shared/redis/connect.js';
 import { startEmbeddedRedis } from '../shared/redis/embedded.js';
 import { startContext, sweepStaging } from '../worker/start-context.js';
@@ -16,7 +17,12 @@ export interface LocalWorker {
 }
 
 /** Start-up checks, then a worker in this process. */
-export async function startLocalWorker(config: Config, logger: Logger, component: 'worker' | 'standalone'): Promise<LocalWorker> {
+export async function startLocalWorker(
+  config: Config,
+  logger: Logger,
+  component: 'worker' | 'standalone',
+  timing: QueueTiming = TIMING,
+): Promise<LocalWorker> {
   const metrics = createMetrics({ host: config.host, component, version: BW_BKUP_VERSION });
   const redis = workerConnection(config);
   redis.on('error', (error) => { logger.warn({ err: error }, 'redis connection trouble'); });
@@ -24,7 +30,7 @@ export async function startLocalWorker(config: Config, logger: Logger, component
     await redis.connect();
     const context = await startContext(config, logger, metrics, redis);
     await sweepStaging(context);
-    const worker = startWorker(context, () => workerConnection(config));
+    const worker = startWorker(context, () => workerConnection(config), timing);
     const close = async (): Promise<void> => {
       await worker.close();
       await context.queues.close();

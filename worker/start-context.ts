@@ -1,4 +1,4 @@
-import { access, constants } from 'node:fs/promises';
+import { access, chmod, constants, stat } from 'node:fs/promises';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { openCatalog } from '../shared/catalog/index.js';
@@ -24,7 +24,10 @@ import { Staging } from './staging/staging.js';
 export async function startContext(config: Config, logger: Logger, metrics: Metrics, redis: Redis): Promise<WorkerContext> {
   const dar = await probeDar();
   for (const policy of [config.dar, ...config.topdirs.map((topdir) => topdir.dar)]) assertDarSupports(dar, policy);
-  for (const dir of [config.staging.dir, config.catalog.dir]) await checkWritable(dir);
+  for (const dir of [config.staging.dir, config.catalog.dir, ...config.lts.map((lts) => lts.dir)]) {
+    await checkWritable(dir);
+    await closeToOthers(dir, logger);
+  }
   const { version } = await checkRedis(redis, redisLocation(config));
   const backends = config.lts.map(createBackend);
   for (const backend of backends) await backend.probe();
@@ -57,6 +60,18 @@ async function checkWritable(dir: string): Promise<void> {
       cause,
     });
   });
+}
+
+/** Archives hold everybody's files: their directories are for us alone. */
+async function closeToOthers(dir: string, logger: Logger): Promise<void> {
+  const { mode, uid } = await stat(dir);
+  if ((mode & 0o077) === 0) return;
+  if (uid !== process.getuid?.()) {
+    logger.warn({ dir, mode: (mode & 0o7777).toString(8) }, 'others may enter this directory and it is not ours to close: chmod 700 it');
+    return;
+  }
+  await chmod(dir, 0o700);
+  logger.warn({ dir }, 'others could enter this directory: it is 0700 now');
 }
 
 /** Removes staging of backups that are not in flight any more: nothing in it has lasting value. */

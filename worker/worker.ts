@@ -2,7 +2,7 @@ import { Worker, type Job, type Processor } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { toBwError } from '../shared/errors/bw-error.js';
 import { cleanupQueue, QUEUES, transferQueue } from '../shared/queues/names.js';
-import { workerOptions } from '../shared/queues/options.js';
+import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
 import { failRun, parseFailedReason } from '../shared/runs/fail-run.js';
 import type { WorkerContext } from './context.js';
 import { processorsOf, type JobTable } from './jobs/job-table.js';
@@ -22,7 +22,7 @@ const CLEANUP_CONCURRENCY = 2;
  * Starts the queue workers of this host: backup slots, transfers and releases of what it staged itself, and a
  * share of the common cleanup. `connect` makes one connection per worker.
  */
-export function startWorker(context: WorkerContext, connect: () => Redis): RunningWorker {
+export function startWorker(context: WorkerContext, connect: () => Redis, timing: QueueTiming = TIMING): RunningWorker {
   const { host, worker } = context.config;
   const plan: [string, number][] = [
     [QUEUES.backup, worker.slots],
@@ -31,7 +31,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis): Runni
     [QUEUES.cleanup, 1],
   ];
   const table = processorsOf(context);
-  const workers = plan.map(([queue, concurrency]) => startQueueWorker(context, table, queue, concurrency, connect()));
+  const workers = plan.map(([queue, concurrency]) => startQueueWorker({ context, table, timing, connection: connect() }, queue, concurrency));
   return {
     close: () => closeAll(workers),
     isRunning: () => workers.every(({ worker: each }) => each.isRunning()),
@@ -43,9 +43,16 @@ interface QueueWorker {
   readonly connection: Redis;
 }
 
-function startQueueWorker(context: WorkerContext, table: JobTable, queue: string, concurrency: number, connection: Redis): QueueWorker {
+interface WorkerParts {
+  readonly context: WorkerContext;
+  readonly table: JobTable;
+  readonly timing: QueueTiming;
+  readonly connection: Redis;
+}
+
+function startQueueWorker({ context, table, timing, connection }: WorkerParts, queue: string, concurrency: number): QueueWorker {
   const worker = new Worker(queue, processor(context, table, queue), {
-    ...workerOptions(`${context.config.host}/${queue}`, concurrency),
+    ...workerOptions(`${context.config.host}/${queue}`, concurrency, timing),
     connection,
   });
   const logger = context.logger.child({ queue });

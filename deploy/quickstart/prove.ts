@@ -15,19 +15,23 @@ export interface Row {
   readonly proof: Proof | null;
 }
 
-export type Proof =
-  | { readonly restoredTo: string; readonly compared: CompareResult }
-  | { readonly restoredTo: string; readonly problem: string };
+export interface Proof {
+  /** What the restore or the comparison complained about. */
+  readonly problem: string | null;
+  /** null: could not be compared. */
+  readonly compared: CompareResult | null;
+}
 
-/** A basepath of this many entries shows something; smaller ones are taken only if there is no other. */
-const WORTH_SHOWING = 20;
+/** A restore of this size takes seconds and shows enough. */
+const HANDY_BYTES = 1024 ** 3;
 
-/** All of the sample; of a user's directory the smallest basepath that is worth it, for it costs space and time. */
+/** All of the sample; of a user's directory the largest clean basepath that is handy, or else the smallest. */
 export function chooseToRestore(site: Site, backups: readonly SealedBackup[]): SealedBackup[] {
   if (site.isSample) return [...backups];
   const bySize = [...backups].sort((a, b) => Number(a.archiveBytes) - Number(b.archiveBytes));
   const clean = bySize.filter((backup) => backup.outcome === 'clean');
-  const chosen = clean.find((backup) => backup.records >= WORTH_SHOWING) ?? clean.at(-1) ?? bySize[0];
+  const handy = clean.filter((backup) => Number(backup.archiveBytes) <= HANDY_BYTES);
+  const chosen = handy.at(-1) ?? clean[0] ?? bySize[0];
   return chosen === undefined ? [] : [chosen];
 }
 
@@ -35,12 +39,12 @@ export function chooseToRestore(site: Site, backups: readonly SealedBackup[]): S
 export async function restoreAndCompare(site: Site, backup: SealedBackup): Promise<Proof> {
   const restoredTo = join(site.restoredDir, backup.basepathId);
   const status = await runShown(site, 'restore', backup.basepathId, '--to', restoredTo);
-  if (status.code !== 0) return { restoredTo, problem: `bw-bkup restore ended with ${describeStatus(status)}` };
+  const problem = status.code === 0 ? null : `bw-bkup restore ended with ${describeStatus(status)}`;
   try {
     const right = bytePath.fromText(restoredTo);
-    return { restoredTo, compared: await compareTrees({ left: backup.path, right, content: 'hash', ignore: notComparable() }) };
+    return { problem, compared: await compareTrees({ left: backup.path, right, content: 'hash', ignore: notComparable() }) };
   } catch (thrown) {
-    return { restoredTo, problem: formatError(toBwError(thrown)) };
+    return { problem: [problem, formatError(toBwError(thrown))].filter((each) => each !== null).join('\n'), compared: null };
   }
 }
 
@@ -62,5 +66,5 @@ export function makeRows(basepaths: readonly BytePath[], backups: readonly Seale
 export function allHeld(rows: readonly Row[]): boolean {
   const saved = rows.every((row) => row.backup?.outcome === 'clean');
   const proofs = rows.flatMap((row) => (row.proof === null ? [] : [row.proof]));
-  return saved && proofs.length > 0 && proofs.every((proof) => 'compared' in proof && proof.compared.same);
+  return saved && proofs.length > 0 && proofs.every((proof) => proof.problem === null && proof.compared?.same === true);
 }

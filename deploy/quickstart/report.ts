@@ -1,18 +1,28 @@
 import { join } from 'node:path';
-import { showPath } from '../../shared/paths/byte-path.js';
+import type { CompareResult } from '../../shared/compare/index.js';
+import { showPath, type BytePath } from '../../shared/paths/byte-path.js';
 import { facts, formatBytes, formatCount, table, type Column, type Paint } from '../../shared/terminal/index.js';
 import { BW_BKUP } from './command-line.js';
 import { allHeld, type Proof, type Row } from './prove.js';
 import type { Site } from './site.js';
 
 const DIFFERENCES_SHOWN = 10;
+const SCREENFUL = 40;
 
 /** The last page of the quickstart: what happened, where it lies, what to try next. */
 export function reportText(site: Site, rows: readonly Row[], paint: Paint): string {
   const held = allHeld(rows)
     ? paint('good', 'Everything was saved, and what was restored is identical with its source.')
     : paint('bad', 'Not everything held: see the table, and the messages above.');
-  return ['', table(rows, columns(site, paint)), ...rows.flatMap(differenceLines), held, '', places(site), nextCommands(site, rows)].join('\n');
+  const shown = rowsToShow(rows);
+  const hidden = rows.length > shown.length ? [`and ${formatCount(rows.length - shown.length)} more, all clean`, ''] : [];
+  return ['', table(shown, columns(site, paint)), ...hidden, ...rows.flatMap(problemLines), held, '', places(site), nextCommands(site, rows)].join('\n');
+}
+
+/** All of a screenful; of more, what is not clean or was restored, and the first ones. */
+function rowsToShow(rows: readonly Row[]): readonly Row[] {
+  if (rows.length <= SCREENFUL) return rows;
+  return rows.filter((row, i) => i < SCREENFUL / 2 || row.backup?.outcome !== 'clean' || row.proof !== null);
 }
 
 function columns(site: Site, paint: Paint): Column<Row>[] {
@@ -35,17 +45,22 @@ function outcomeText({ backup }: Row, paint: Paint): string {
   return backup.outcome === 'clean' ? paint('good', 'clean') : paint('warning', `${formatCount(backup.exceptions)} exceptions`);
 }
 
-function proofText(proof: Proof, paint: Paint): string {
-  if ('problem' in proof) return paint('bad', 'failed');
-  if (!proof.compared.same) return paint('bad', `${formatCount(proof.compared.totalDifferences)} differences`);
-  return paint('good', `identical (${formatCount(proof.compared.compared.entries)} compared)`);
+function proofText({ problem, compared }: Proof, paint: Paint): string {
+  if (compared === null) return paint('bad', 'failed');
+  if (!compared.same) return paint('bad', `${formatCount(compared.totalDifferences)} differences`);
+  const identical = `identical (${formatCount(compared.compared.entries)} compared)`;
+  return problem === null ? paint('good', identical) : paint('warning', `${identical}, but see below`);
 }
 
-function differenceLines({ path, proof }: Row): string[] {
+function problemLines({ path, proof }: Row): string[] {
   if (proof === null) return [];
-  if ('problem' in proof) return [`${showPath(path)}: ${proof.problem}`, ''];
-  const { differences, totalDifferences } = proof.compared;
-  if (totalDifferences === 0) return [];
+  const problem = proof.problem === null ? [] : [`${showPath(path)}: ${proof.problem}`, ''];
+  return [...problem, ...differenceLines(path, proof.compared)];
+}
+
+function differenceLines(path: BytePath, compared: CompareResult | null): string[] {
+  if (compared === null || compared.same) return [];
+  const { differences, totalDifferences } = compared;
   const shown = differences.slice(0, DIFFERENCES_SHOWN).map((each) => `  ${showPath(each.path)}: ${each.field} ${each.left} -> ${each.right}`);
   const more = totalDifferences > shown.length ? [`  and ${formatCount(totalDifferences - shown.length)} more`] : [];
   const reason = 'a file that changed since it was saved shows up here too';
@@ -66,7 +81,7 @@ function places(site: Site): string {
 
 /** A shell function instead of an alias: scripts and pasted lines know it too. */
 function nextCommands(site: Site, rows: readonly Row[]): string {
-  const backup = rows.find((row) => row.backup !== null)?.backup;
+  const backup = (rows.find((row) => row.proof !== null) ?? rows.find((row) => row.backup !== null))?.backup;
   const lines = [`bw() { ${quote(process.execPath)} ${quote(BW_BKUP)} "$@" --config ${quote(site.configFile)}; }`, 'bw status'];
   if (backup !== undefined && backup !== null) {
     lines.push(`bw ls ${backup.backupId} '*'`);

@@ -56,10 +56,10 @@ export function decide(mismatch: Mismatch, situation: Situation): Decision {
 }
 
 function decidePresent(mismatch: Mismatch, record: IndexRecord, now: IndexRecord, situation: Situation): Decision {
-  const { entry, comparison } = mismatch;
+  const { entry } = mismatch;
   const live = { ...now, flags: keptFlags(record, now) };
   const suspect = isSuspect(record, entry, now);
-  if (entry !== null && comparison !== 'dirty' && entry.stored) {
+  if (entry !== null && entry.stored && !entry.dirty) {
     const saved = stateSaved(record, entry, live);
     if (saved !== null) return { ...NOTHING, settle: settled(saved, situation.archiveKey), changedThenSaved: true, suspect };
   }
@@ -108,8 +108,8 @@ function retryRecord(mismatch: Mismatch, record: IndexRecord, live: IndexRecord,
 }
 
 /** The record as the newest archive that holds anything of the path has it, flagged; null if none does. */
-function held({ entry, comparison }: Mismatch, record: IndexRecord, { archiveKey }: Situation): IndexRecord | null {
-  if (entry?.stored === true) return settled(asSaved(record, entry), archiveKey, comparison === 'dirty' ? 'c' : 'x');
+function held({ entry }: Mismatch, record: IndexRecord, { archiveKey }: Situation): IndexRecord | null {
+  if (entry?.stored === true) return settled(asSaved(record, entry), archiveKey, entry.dirty ? 'c' : 'x');
   return record.archive === '' ? null : settled(record, record.archive, heldFlag(record));
 }
 

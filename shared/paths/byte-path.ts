@@ -32,7 +32,6 @@ export function utf8OrNull(path: BytePath): string | null {
 export function showPath(path: BytePath): string {
   const utf8 = utf8OrNull(path);
   const escaped = (utf8 ?? path).replace(/\\/g, '\\\\');
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   const oneLine = escaped.replace(/[\x00-\x1f\x7f\u0080-\u009f\u2028\u2029]/g, hexEscape);
   return utf8 === null ? oneLine.replace(/[\x80-\xff]/g, hexEscape) : oneLine;
 }

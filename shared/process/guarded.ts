@@ -23,7 +23,7 @@ export interface GuardedOptions {
 }
 
 export interface GuardedExit extends ExitStatus {
-  /** Peak resident memory; null when it ended before the first reading (20 ms). */
+  /** Peak resident memory; null when it ended before the first reading (5 ms). */
   readonly peakRssBytes: number | null;
   readonly wallMs: number;
   readonly terminatedByUs: boolean;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 /** Dense at first, for programs that end at once; then one reading a second. */
-const FIRST_MS = 20;
+const FIRST_MS = 5;
 const LAST_MS = 1000;
 
 export interface PeakMemory {

@@ -7,29 +7,36 @@ import { PREFIX } from './names.js';
  */
 export const LOCK = { lockDurationMs: 300_000, lockRenewTimeMs: 60_000, stalledIntervalMs: 60_000 } as const;
 
+/** Pause before a second attempt, and the longest one. */
+const BACKOFF = { firstBackoffMs: 5_000, maxBackoffMs: 600_000 } as const;
+
+/** How long things take in the queues, ms. Tests of crashes and retries give shorter ones. */
+export type QueueTiming = Readonly<Record<keyof typeof LOCK | keyof typeof BACKOFF, number>>;
+
+export const TIMING: QueueTiming = { ...LOCK, ...BACKOFF };
+
 /** Stalls beyond this fail the job; each is a crash of a worker, not an attempt. */
 const MAX_STALLED = 3;
 const ATTEMPTS = 4;
-const BACKOFF = { firstMs: 5_000, capMs: 600_000 } as const;
 
-export function workerOptions(name: string, concurrency: number): Omit<WorkerOptions, 'connection'> {
+export function workerOptions(name: string, concurrency: number, timing: QueueTiming = TIMING): Omit<WorkerOptions, 'connection'> {
   return {
     prefix: PREFIX,
     name,
     concurrency,
     autorun: false,
-    lockDuration: LOCK.lockDurationMs,
-    lockRenewTime: LOCK.lockRenewTimeMs,
-    stalledInterval: LOCK.stalledIntervalMs,
+    lockDuration: timing.lockDurationMs,
+    lockRenewTime: timing.lockRenewTimeMs,
+    stalledInterval: timing.stalledIntervalMs,
     maxStalledCount: MAX_STALLED,
     drainDelay: 5,
-    settings: { backoffStrategy: (attempts) => backoffMs(attempts) },
+    settings: { backoffStrategy: (attempts) => backoffMs(attempts, Math.random, timing) },
   };
 }
 
 /** Doubling pause before the next attempt, capped, with up to 20 % jitter so that failed jobs do not return together. */
-export function backoffMs(attemptsMade: number, random: () => number = Math.random): number {
-  const base = Math.min(BACKOFF.firstMs * 2 ** Math.max(0, attemptsMade - 1), BACKOFF.capMs);
+export function backoffMs(attemptsMade: number, random: () => number = Math.random, timing: QueueTiming = TIMING): number {
+  const base = Math.min(timing.firstBackoffMs * 2 ** Math.max(0, attemptsMade - 1), timing.maxBackoffMs);
   return Math.round(base * (1 - 0.2 * random()));
 }
 

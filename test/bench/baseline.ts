@@ -1,5 +1,6 @@
 import { FIND_FORMAT } from '../../shared/index/find-command.js';
 import { run } from '../../shared/process/index.js';
+import { cpuSince, cpuTime } from './cpu-time.js';
 
 /** One step of what an administrator would do by hand. */
 export interface Step {
@@ -11,6 +12,8 @@ export interface Step {
 
 export interface BaselineRun {
   readonly wallMs: number;
+  /** Processor time of the programs. */
+  readonly cpuMs: number;
   readonly steps: readonly { readonly name: string; readonly wallMs: number }[];
 }
 
@@ -20,11 +23,12 @@ export const DAR_OPTIONS = ['-Q', '-N', '-az', '--fsa-scope=none'] as const;
 /** One step after the other; a step that fails fails the benchmark. */
 export async function runSteps(steps: readonly Step[]): Promise<BaselineRun> {
   const done: { name: string; wallMs: number }[] = [];
+  const before = cpuTime();
   for (const { name, script, args } of steps) {
     const { wallMs } = await runScript(script, args);
     done.push({ name, wallMs });
   }
-  return { wallMs: done.reduce((sum, step) => sum + step.wallMs, 0), steps: done };
+  return { wallMs: done.reduce((sum, step) => sum + step.wallMs, 0), cpuMs: cpuSince(before).childrenMs, steps: done };
 }
 
 /** Time of some of the steps of a run. */
@@ -73,11 +77,12 @@ function copySteps(out: string): Step[] {
  * The same steps for every basepath named, two loops at a time with half of the names each: no program is started
  * that the work does not need.
  */
-export async function runLoops(top: string, out: string, names: readonly string[]): Promise<{ wallMs: number }> {
+export async function runLoops(top: string, out: string, names: readonly string[]): Promise<BaselineRun> {
   const startedAt = performance.now();
+  const before = cpuTime();
   const halves = [0, 1].map((half) => names.filter((_, i) => i % 2 === half));
   await Promise.all(halves.map((half) => runScript(LOOP, [top, out, FIND_FORMAT, ...half])));
-  return { wallMs: performance.now() - startedAt };
+  return { wallMs: performance.now() - startedAt, cpuMs: cpuSince(before).childrenMs, steps: [] };
 }
 
 const LOOP = `

@@ -71,6 +71,14 @@ export function compare({ what, target, productMs, baselineMs }: Comparison): Ro
   };
 }
 
+/** Less disturbed by what else the machine does than wall time is. */
+export function cpuNote(product: readonly ProductRun[], baseline: readonly BaselineRun[]): string {
+  const ours = median(product.map(({ cpu }) => cpu.nodeMs + cpu.childrenMs));
+  const node = median(product.map(({ cpu }) => cpu.nodeMs));
+  const theirs = median(baseline.map((run) => run.cpuMs));
+  return `Processor time: bw-bkup ${seconds(ours)} (${seconds(node)} of it Node), baseline ${seconds(theirs)}; ratio ${(ours / theirs).toFixed(2)}.`;
+}
+
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
 }

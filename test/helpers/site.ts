@@ -10,8 +10,12 @@ import { openCatalog, type Catalog, type Manifest } from '../../shared/catalog/i
 import type { Config } from '../../shared/config/config.js';
 import { loadConfig } from '../../shared/config/load-config.js';
 import { createLogger } from '../../shared/logging/index.js';
+import { TIMING, type QueueTiming } from '../../shared/queues/options.js';
 import { workerConnection } from '../../shared/redis/connect.js';
 import { startEmbeddedRedis } from '../../shared/redis/embedded.js';
+import { createMetrics } from '../../shared/metrics/index.js';
+import { BW_BKUP_VERSION } from '../../shared/version.js';
+import { startContext } from '../../worker/start-context.js';
 import { workspace } from './workspace.js';
 
 /** A whole site in a temporary directory: topdir, staging, catalog, LTS, an embedded Redis, producer and worker. */
@@ -36,9 +40,16 @@ export interface SiteOptions {
   /** Merged over the defaults, in the keys of the configuration file. */
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly topdir?: Readonly<Record<string, unknown>>;
-  /** Do not start a worker named `here`. */
+  /** Makes what settings need in the site's directory, and returns more settings. */
+  readonly prepare?: (dir: string) => Promise<Readonly<Record<string, unknown>>>;
+  /** Start no worker: `site.worker` only has the context of one. */
   readonly noWorker?: boolean;
+  /** Default: FAST_RETRIES. */
+  readonly timing?: QueueTiming;
 }
+
+/** As in production, but a failed job comes again at once. */
+export const FAST_RETRIES: QueueTiming = { ...TIMING, firstBackoffMs: 20, maxBackoffMs: 50 };
 
 export async function testSite(options: SiteOptions = {}): Promise<TestSite> {
   const dir = await workspace();
@@ -56,6 +67,7 @@ export async function testSite(options: SiteOptions = {}): Promise<TestSite> {
     http: { producerPort: null, workerPort: null },
     logging: { level: 'error', format: 'json' },
     ...options.settings,
+    ...(await options.prepare?.(dir)),
   };
   const configFile = at('bw-bkup.yaml');
   await writeFile(configFile, stringify(settings));
@@ -72,11 +84,11 @@ async function assemble(dir: string, configFile: string, config: Config, options
   await connection.connect();
   onTestFinished(() => { connection.disconnect(); });
   const start = async (forConfig: Config): Promise<LocalWorker> => {
-    const worker = await startLocalWorker(forConfig, logger, 'worker');
+    const worker = await startLocalWorker(forConfig, logger, 'worker', options.timing ?? FAST_RETRIES);
     onTestFinished(() => worker.close());
     return worker;
   };
-  const worker = await start(options.noWorker === true ? { ...config, worker: { slots: 1, transferSlots: 1 }, host: 'observer' } : config);
+  const worker = options.noWorker === true ? await startObserver(config, logger) : await start(config);
   const producer = await openProducer({ config, logger, redis: connection, catalog });
   onTestFinished(() => producer.close());
   const waitFor = async (jobIds: readonly string[]): Promise<Ended[]> => {
@@ -113,6 +125,21 @@ async function assemble(dir: string, configFile: string, config: Config, options
       return start({ ...config, host, staging: { ...config.staging, dir: staging } });
     },
   };
+}
+
+/** What a worker works with, and no worker: jobs wait for those that the test starts. */
+async function startObserver(config: Config, logger: Logger): Promise<LocalWorker> {
+  const metrics = createMetrics({ host: 'observer', component: 'worker', version: BW_BKUP_VERSION });
+  const redis = workerConnection(config);
+  await redis.connect();
+  const context = await startContext({ ...config, host: 'observer' }, logger, metrics, redis);
+  const close = async (): Promise<void> => {
+    await context.queues.close();
+    await context.journal.close();
+    redis.disconnect();
+  };
+  onTestFinished(close);
+  return { context, metrics, isRunning: () => false, close };
 }
 
 /** BW_TEST_LOG=debug shows what the product logs while a test runs. */

@@ -1,6 +1,6 @@
 import { DelayedError, UnrecoverableError, WaitingChildrenError, type Job } from 'bullmq';
 import type { Logger } from 'pino';
-import { BwError, formatError, toBwError } from '../../shared/errors/bw-error.js';
+import { formatError, toBwError, type BwError } from '../../shared/errors/bw-error.js';
 
 /** Why a running job was asked to stop. */
 export type StopReason = 'shutdown' | 'lost-lock';

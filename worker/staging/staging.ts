@@ -57,8 +57,9 @@ export class Staging {
 }
 
 async function list(dir: string): Promise<string[]> {
-  return readdir(dir).catch((thrown: NodeJS.ErrnoException) => {
-    if (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR') return [];
+  return readdir(dir).catch((thrown: unknown) => {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
     throw thrown;
   });
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { hashedSteps, runSteps, type BaselineRun } from '../baseline.js';
 import { BenchSite, type ProductRun } from '../bench-site.js';
 import { checkRoom } from '../machine.js';
-import { compare, medianSteps, phasesOf, type CaseOptions, type CaseResult } from '../result.js';
+import { compare, cpuNote, medianSteps, phasesOf, type CaseOptions, type CaseResult } from '../result.js';
 import { makeBigFiles } from '../trees.js';
 
 const MIB = 2 ** 20;
@@ -48,6 +48,6 @@ export async function bigFiles({ dir, runs, quick, say, atEnd }: CaseOptions): P
     ],
     phases: [phasesOf('two shards', measured.map((run) => run.two)), phasesOf('one shard', measured.map((run) => run.one))],
     steps: medianSteps(measured.map((run) => run.baseline)),
-    notes: [],
+    notes: [cpuNote(measured.map((run) => run.two), measured.map((run) => run.baseline))],
   };
 }

@@ -1,9 +1,10 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runLoops } from '../baseline.js';
+import { runLoops, type BaselineRun } from '../baseline.js';
 import { BenchSite, type ProductRun } from '../bench-site.js';
 import { checkRoom } from '../machine.js';
-import { compare, phasesOf, type CaseOptions, type CaseResult } from '../result.js';
+import { compare, cpuNote, phasesOf, type CaseOptions, type CaseResult } from '../result.js';
+import { median } from '../statistics.js';
 import { makeBasepaths } from '../trees.js';
 
 /** Many basepaths of a few files: what a backup costs besides its data. */
@@ -16,7 +17,7 @@ export async function smallBasepaths({ dir, runs, quick, say, atEnd }: CaseOptio
   const site = await BenchSite.open({ dir: join(dir, 'site'), top });
   atEnd(() => site.close());
   const product: ProductRun[] = [];
-  const baselineMs: number[] = [];
+  const baseline: BaselineRun[] = [];
   for (let i = 0; i < runs; i++) {
     const ours = await site.backUp();
     const out = join(dir, 'baseline');
@@ -25,22 +26,19 @@ export async function smallBasepaths({ dir, runs, quick, say, atEnd }: CaseOptio
     await checkLoops(out, names);
     await rm(out, { recursive: true });
     product.push(ours);
-    baselineMs.push(theirs.wallMs);
+    baseline.push(theirs);
     say(`run ${i + 1}: ${ours.wallMs.toFixed(0)} ms against ${theirs.wallMs.toFixed(0)} ms`);
   }
+  const productMs = product.map((run) => run.wallMs);
   return {
     name: 'small-basepaths',
     data: `${count} basepaths of ${filesPerDirectory} files of 0 to 2 kB`,
     how: '2 slots, warm worker; baseline: two shell loops at a time, for each basepath find | sort | zstd, dar -c, dar -C, dar -l, cp, sha512sum',
-    rows: [compare({ what: 'two loops', target: 2.5, productMs: product.map((run) => run.wallMs), baselineMs })],
+    rows: [compare({ what: 'two loops', target: 2.5, productMs, baselineMs: baseline.map((run) => run.wallMs) })],
     phases: [phasesOf('mean of one basepath', product)],
     steps: [],
-    notes: [`One basepath takes the product ${(medianOf(product) / count).toFixed(1)} ms of wall time, two at a time.`],
+    notes: [`One basepath takes bw-bkup ${(median(productMs) / count).toFixed(1)} ms, of two at a time.`, cpuNote(product, baseline)],
   };
-}
-
-function medianOf(runs: readonly ProductRun[]): number {
-  return phasesOf('', runs).wallMs;
 }
 
 /** The exit code of a pipeline is that of its last program: see that every list and sum is there. */

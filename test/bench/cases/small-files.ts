@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { runSteps, safeSteps, timeOf, type BaselineRun } from '../baseline.js';
 import { BenchSite, type ProductRun } from '../bench-site.js';
 import { checkRoom } from '../machine.js';
-import { compare, medianSteps, phasesOf, type CaseOptions, type CaseResult } from '../result.js';
+import { compare, cpuNote, medianSteps, phasesOf, type CaseOptions, type CaseResult } from '../result.js';
 import { makeSmallTree } from '../trees.js';
 
 const BARE = ['dar -c', 'cp', 'sha512sum'];
@@ -44,6 +44,6 @@ export async function smallFiles({ dir, runs, quick, say, atEnd }: CaseOptions):
     ],
     phases: [phasesOf('two shards', product)],
     steps: medianSteps(baseline),
-    notes: ['The bare baseline is those steps of the same run.'],
+    notes: [cpuNote(product, baseline), 'The bare baseline is those steps of the same run.'],
   };
 }

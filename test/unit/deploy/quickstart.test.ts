@@ -25,7 +25,7 @@ function backup(name: string, fields: Partial<SealedBackup> = {}): SealedBackup 
 function proof(totalDifferences: number): Proof {
   const differences = totalDifferences === 0 ? [] : [{ path: bytePath.of('a\nb'), field: 'mode' as const, left: '644', right: '600' }];
   const compared = { same: totalDifferences === 0, compared: { entries: 1500, bytes: 1 }, allocated: { leftBytes: 1, rightBytes: 1 }, differences, totalDifferences };
-  return { restoredTo: '/w/restored/x', compared };
+  return { problem: null, compared };
 }
 
 describe('arguments', () => {
@@ -89,17 +89,18 @@ describe('what counts as held', () => {
     expect(allHeld(rows([clean, flawed], [['ID-a', proof(0)]]))).toBe(false);
     expect(allHeld(rows([clean, backup('b')], []))).toBe(false);
     expect(allHeld(rows([clean, backup('b')], [['ID-a', proof(0)], ['ID-b', proof(1)]]))).toBe(false);
-    expect(allHeld(rows([clean, backup('b')], [['ID-a', { restoredTo: '/x', problem: 'no' }]]))).toBe(false);
+    expect(allHeld(rows([clean, backup('b')], [['ID-a', { problem: 'no', compared: null }]]))).toBe(false);
+    expect(allHeld(rows([clean, backup('b')], [['ID-a', { ...proof(0), problem: 'no' }]]))).toBe(false);
   });
 
-  it('restores all of a sample, of a directory the smallest clean one worth showing', () => {
+  it('restores all of a sample, of a directory the largest clean one of a handy size', () => {
     const own = { ...site, isSample: false };
-    const [tiny, small, big] = [backup('t', { records: 2, archiveBytes: '9' }), backup('s', { archiveBytes: '100' }), backup('l', { archiveBytes: '1000' })];
-    const smallest = backup('x', { archiveBytes: '50', outcome: 'with-exceptions' });
-    expect(chooseToRestore(site, [big, small])).toEqual([big, small]);
-    expect(chooseToRestore(own, [big, tiny, smallest, small])).toEqual([small]);
-    expect(chooseToRestore(own, [tiny, smallest])).toEqual([tiny]);
-    expect(chooseToRestore(own, [smallest])).toEqual([smallest]);
+    const [tiny, small, huge, vast] = ['9', '100', '1073741825', '9999999999'].map((archiveBytes) => backup(`b${archiveBytes}`, { archiveBytes })) as [SealedBackup, SealedBackup, SealedBackup, SealedBackup];
+    const unclean = backup('x', { archiveBytes: '50', outcome: 'with-exceptions' });
+    expect(chooseToRestore(site, [huge, small])).toEqual([huge, small]);
+    expect(chooseToRestore(own, [vast, huge, tiny, unclean, small])).toEqual([small]);
+    expect(chooseToRestore(own, [vast, unclean, huge])).toEqual([huge]);
+    expect(chooseToRestore(own, [unclean])).toEqual([unclean]);
     expect(chooseToRestore(own, [])).toEqual([]);
   });
 });
@@ -107,15 +108,17 @@ describe('what counts as held', () => {
 describe('the report', () => {
   it('shows every basepath, what differs, where things lie and what to try', () => {
     const names = ['a', 'b\n', 'c', 'd'].map((name) => bytePath.of(`/top/${name}`));
-    const proofs = new Map([['ID-a', proof(0)], ['ID-c', proof(12)]]);
+    const proofs = new Map([['ID-a', proof(0)], ['ID-b\n', { ...proof(0), problem: 'bw-bkup restore ended with exit code 3' }], ['ID-c', proof(12)]]);
     const rows = makeRows(names, [backup('a'), backup('b\n', { outcome: 'with-exceptions', exceptions: 3 }), backup('c')], proofs);
     const text = reportText(site, rows, plain);
-    expect(text.split('\n').slice(1, 13)).toEqual([
+    expect(text.split('\n').slice(1, 15)).toEqual([
       'BASEPATH  OUTCOME       ENTRIES   SOURCE  ARCHIVED  ARCHIVES  SLICES  SECONDS  RESTORED',
       'a         clean           1,500  4.8 MiB   4.9 MiB         2       6      1.2  identical (1,500 compared)',
-      'b\\x0a     3 exceptions    1,500  4.8 MiB   4.9 MiB         2       6      1.2  -',
+      'b\\x0a     3 exceptions    1,500  4.8 MiB   4.9 MiB         2       6      1.2  identical (1,500 compared), but see below',
       'c         clean           1,500  4.8 MiB   4.9 MiB         2       6      1.2  12 differences',
       'd         not saved           -        -         -         -       -        -  -',
+      '',
+      '/top/b\\x0a: bw-bkup restore ended with exit code 3',
       '',
       '/top/c differs from what was restored (a file that changed since it was saved shows up here too):',
       '  a\\x0ab: mode 644 -> 600',
@@ -126,6 +129,17 @@ describe('the report', () => {
     ]);
     expect(text).toContain("  bw restore a-1 --to '/w/it'\\''s/again'\n");
     expect(text).toMatch(/^restore kit .* \/w\/lts\/restore-kit$/m);
+  });
+
+  it('shortens a long table to what matters', () => {
+    const names = Array.from({ length: 100 }, (_, i) => `n${i}`);
+    const backups = names.filter((name) => name !== 'n70').map((name) => backup(name));
+    const rows = makeRows(names.map((name) => bytePath.of(`/top/${name}`)), backups, new Map([['ID-n80', proof(0)]]));
+    const text = reportText(site, rows, plain);
+    expect(text.split('\n').filter((line) => /^n\d+ /.test(line))).toHaveLength(22);
+    expect(text).toMatch(/^n70 +not saved/m);
+    expect(text).toMatch(/^n80 .*identical/m);
+    expect(text).toContain('\nand 78 more, all clean\n');
   });
 
   it('quotes for a shell', () => {

@@ -57,7 +57,7 @@ async function currentRun(context: WorkerContext, data: BackupJob, run: JobRun):
 
 /** Returns when all children are done; otherwise gives the slot back until they are. */
 async function waitForShards(context: WorkerContext, data: BackupJob, work: string, run: JobRun): Promise<void> {
-  const { path } = await context.catalog.workDir(data.backupId, work);
+  const { path } = context.catalog.workDir(data.backupId, work);
   await enqueueShards(context, data, run, await readPlan(path));
   // The woken job is queued by its stored priority: what was begun is sealed before more is begun.
   await run.job.changePriority({ priority: priorityOf(data.priorityClass, 'seal') });

@@ -37,7 +37,7 @@ interface SealWork {
  * catalog. A crash before the link leaves no backup; a crash after it leaves nothing to do.
  */
 export async function sealBackup(context: WorkerContext, job: BackupJob, workName: string, run: JobRun): Promise<Sealed> {
-  const { path: dir } = await context.catalog.workDir(job.backupId, workName);
+  const { path: dir } = context.catalog.workDir(job.backupId, workName);
   const work: SealWork = {
     job,
     dir,

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Manifest } from '../../../shared/catalog/manifest.js';
+import type { Manifest, ManifestArchive } from '../../../shared/catalog/manifest.js';
 import { extract } from '../../../shared/dar/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson, toPathJson } from '../../../shared/paths/path-json.js';
@@ -24,9 +24,8 @@ export async function finishRestore(context: WorkerContext, run: JobRun, job: Re
   const restored = await childResults(run);
   const target = await currentTarget(context, job);
   const problems = restored.flatMap((part) => part.problems);
-  for (const part of restored) {
-    if (archiveOf(manifest, part.archive).directoriesWithEa === 0) continue;
-    problems.push(...(await directoryPass(context, run, job, manifest, part.archive, target.extractTo)));
+  for (const key of directoryPasses(restored.map((part) => archiveOf(manifest, part.archive)))) {
+    problems.push(...(await directoryPass(context, run, job, manifest, key, target.extractTo)));
   }
   const verified = await verify(context, run, job, manifest, target.extractTo);
   problems.push(...verified.problems);
@@ -37,6 +36,17 @@ export async function finishRestore(context: WorkerContext, run: JobRun, job: Re
   const result = summarise(job, manifest, restored, problems, unlisted);
   await record(context, job, result);
   return result;
+}
+
+/**
+ * Archives whose directories are set once more, in restore order: from the first one on that has directories with
+ * attributes, because a later archive may hold a newer state of the same directory.
+ */
+export function directoryPasses(archives: readonly Pick<ManifestArchive, 'key' | 'restoreOrder' | 'directoriesWithEa'>[]): string[] {
+  const inOrder = [...archives].sort((a, b) => a.restoreOrder - b.restoreOrder || (a.key < b.key ? -1 : 1));
+  const firstOrder = inOrder.find((archive) => archive.directoriesWithEa > 0)?.restoreOrder;
+  if (firstOrder === undefined) return [];
+  return inOrder.filter((archive) => archive.directoriesWithEa > 0 || archive.restoreOrder > firstOrder).map((archive) => archive.key);
 }
 
 async function childResults(run: JobRun): Promise<ArchiveRestored[]> {

@@ -37,7 +37,7 @@ export interface ShardFrame {
 export async function openShard(context: WorkerContext, run: JobRun): Promise<ShardFrame> {
   const data = parseJob(shardJobSchema, run.job.data, run.job.id);
   const state = await liveRun(context, data);
-  const { path: workDir } = await context.catalog.workDir(data.backupId, state.work ?? '');
+  const { path: workDir } = context.catalog.workDir(data.backupId, state.work ?? '');
   const plan = await readPlan(workDir);
   const shard = plan.shards.find((candidate) => candidate.number === data.shard);
   if (shard === undefined) throw ended(data, `the plan has no shard ${data.shard}`);

@@ -29,7 +29,7 @@ export async function shardJob(context: WorkerContext, run: JobRun): Promise<Sha
   const result = await recordResult(frame, saved, metadata);
   await reportPart(frame, frame.shard.records, sliceBytes(result.archives));
   recordMetrics(frame, result);
-  run.logger.info({ ...result.counts, archives: result.archives.length }, 'shard saved');
+  logSaved(frame, result);
   return { result: resultName(frame) };
 }
 
@@ -86,6 +86,15 @@ async function keepLog(frame: ShardFrame, messages: readonly Buffer[]): Promise<
   const bytes = Buffer.concat(messages.flatMap((line) => [line, Buffer.from('\n')]));
   await writeFile(join(frame.workDir, name), bytes, { mode: 0o600 });
   return { name, bytes: bytes.length, sha512: createHash('sha512').update(bytes).digest('hex') };
+}
+
+/** One line per archive with its rates and dar's memory: the first place to look when a site gets slow. */
+function logSaved(frame: ShardFrame, result: ShardResult): void {
+  for (const { key, entries, dar } of result.archives) {
+    const { wallMs, filesPerSecond, bytesPerSecond, peakRssBytes, lastError } = dar;
+    frame.run.logger.info({ archive: key, entries, wallMs, filesPerSecond, bytesPerSecond, peakRssBytes, lastError }, 'archive made');
+  }
+  frame.run.logger.info({ ...result.counts, archives: result.archives.length }, 'shard saved');
 }
 
 function recordMetrics(frame: ShardFrame, result: ShardResult): void {

@@ -1,6 +1,6 @@
 import type { JobRun } from '../../processor/run-job.js';
 import type { WorkerContext } from '../../context.js';
-import { BwError } from '../../../shared/errors/bw-error.js';
+import type { BwError } from '../../../shared/errors/bw-error.js';
 import { CLEANUP_PRIORITY } from '../../../shared/queues/priorities.js';
 import { JOB_VERSION, parseJob, transferJobSchema, type ReleaseJob, type TransferJob } from '../../../shared/queues/job-data.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';

@@ -20,9 +20,12 @@ it.each([['in memory', 1e9], ['by sort', 100]])('sorts in byte order %s', async 
   expect(await collect(sorter.sorted())).toEqual([...lines].sort());
 });
 
-it('says that the sort failed, and does not end early', async () => {
-  const sorter = new LineSorter({ tempDir: `${await workspace()}/missing`, memoryBytes: 10 });
-  for (let i = 0; i < 2_000_000; i += 1) sorter.add(`line ${String(i * 7919).padStart(80)}`);
+it('says that the sort was ended, and does not just end early', async () => {
+  const stop = new AbortController();
+  const sorter = new LineSorter({ tempDir: await workspace(), memoryBytes: 10, signal: stop.signal });
+  for (let i = 0; i < 2000; i += 1) sorter.add(`line ${String(i * 7919).padStart(80)}`);
+  await sorter.drain();
+  stop.abort();
   await expect(collect(sorter.sorted())).rejects.toMatchObject({ code: 'SORT_FAILED' });
 });
 

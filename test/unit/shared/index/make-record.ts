@@ -1,5 +1,4 @@
-import { parseRecord } from '../../../../shared/index/format.js';
-import { splitPath } from '../../../../shared/index/format.js';
+import { parseRecord, splitPath } from '../../../../shared/index/format.js';
 import { bytePath } from '../../../../shared/paths/byte-path.js';
 import type { IndexRecord } from '../../../../shared/index/record.js';
 
@@ -16,7 +15,7 @@ export function makeDirectory(path: string, fields: Partial<IndexRecord> = {}): 
   return makeRecord(path, { type: 'd', size: '4096', mode: '755', nlink: 2, ...fields });
 }
 
-export const makeRoot = (): IndexRecord => makeDirectory('.');
+export const makeRoot = (): IndexRecord => makeDirectory('.', { inode: '65024:2' });
 
 /** In index order, in batches of a few. */
 export async function* inOrder(records: readonly IndexRecord[], batch = 3): AsyncGenerator<IndexRecord[]> {

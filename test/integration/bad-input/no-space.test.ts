@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { compareTrees } from '../../../shared/compare/index.js';
+import { needsRoot } from '../../helpers/needs.js';
+import { testSite, type TestSite } from '../../helpers/site.js';
+import { statusOf } from './commands.js';
+import { expectSwept } from './leftovers.js';
+import { growTmpfs, mountTmpfs } from './mounts.js';
+import { bytes, restore, resultOf } from './restoring.js';
+
+const MIB = 1024 * 1024;
+
+describe('a filesystem that is too small', () => {
+  it('staging: clear error, nothing sealed, all given back; with more space the next round seals', async (context) => {
+    needsRoot(context);
+    const site = await testSite({
+      settings: { dar: { sliceSize: '1MiB' } },
+      prepare: async (dir) => {
+        await mountTmpfs(join(dir, 'small'), '20m');
+        return { staging: { dir: join(dir, 'small'), budget: '2GiB' } };
+      },
+    });
+    await writeBigBasepath(site);
+    // Long-term storage that takes nothing for now: whatever dar writes stays in staging.
+    const transfers = site.worker.context.queues.transfer('here');
+    await transfers.pause();
+    const [failed] = await site.backUp();
+    expect(failed).toMatchObject({ state: 'failed', reason: expect.stringMatching(/^child .*:shard\./) as unknown });
+    await expectFailed(site, /^STAGING_FULL: the staging filesystem is full/);
+    await transfers.resume();
+    await expectSwept(site);
+    await growTmpfs(join(site.dir, 'small'), '200m');
+    await expectNextRoundSeals(site);
+  });
+
+  it('long-term storage: clear error, nothing sealed, all given back; with more space the next round seals', async (context) => {
+    needsRoot(context);
+    const site = await testSite({
+      settings: { dar: { sliceSize: '8MiB' } },
+      prepare: async (dir) => {
+        await mountTmpfs(join(dir, 'small'), '20m');
+        return { lts: [{ name: 'lts', backend: 'posix', dir: join(dir, 'small') }] };
+      },
+    });
+    await writeBigBasepath(site);
+    const [failed] = await site.backUp();
+    expect(failed).toMatchObject({ state: 'failed', reason: expect.stringMatching(/^child .*:send\./) as unknown });
+    await expectFailed(site, /^TRANSFER_NO_SPACE: the long-term storage is full/);
+    await expectSwept(site);
+    await growTmpfs(join(site.dir, 'small'), '200m');
+    await expectNextRoundSeals(site);
+  });
+});
+
+/** 60 MiB that no compression makes smaller. */
+async function writeBigBasepath(site: TestSite): Promise<void> {
+  await mkdir(join(site.topdir, 'alice'));
+  for (let i = 0; i < 6; i++) await writeFile(join(site.topdir, 'alice', `random-${i}`), randomBytes(10 * MIB));
+}
+
+async function expectFailed(site: TestSite, error: RegExp): Promise<void> {
+  const row = (await statusOf(site)).get('alice');
+  expect(row).toMatchObject({ state: 'never', lastBackupId: null });
+  expect(`${row?.lastError?.code ?? ''}: ${row?.lastError?.message ?? ''}`).toMatch(error);
+  expect(await site.manifests()).toEqual([]);
+}
+
+async function expectNextRoundSeals(site: TestSite): Promise<void> {
+  expect(await site.backUp()).toMatchObject([{ state: 'completed', reason: null }]);
+  const [manifest] = await site.manifests();
+  if (manifest === undefined) return expect.unreachable();
+  expect((await statusOf(site)).get('alice')).toMatchObject({ state: 'ok', lastError: null });
+  await expectSwept(site);
+  const restored = await restore(site, manifest);
+  expect(resultOf(restored)).toMatchObject({ outcome: 'clean' });
+  const compared = await compareTrees({ left: bytes(join(site.topdir, 'alice')), right: bytes(restored.target), content: 'hash' });
+  expect(compared.differences).toEqual([]);
+}
