@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { registerConfigCommands } from '../producer/cli/config/index.js';
 import { formatError, toBwError } from '../shared/errors/bw-error.js';
 import { exitCodeOf } from '../shared/errors/exit-codes.js';
+import type { CommonOptions } from '../producer/cli/session.js';
 import { BW_BKUP_VERSION } from '../shared/version.js';
 
 // Commands are imported when they are called: `status` should not wait for the web board and the queues to load.
@@ -67,6 +68,9 @@ command('backups [basepath]', 'sealed backups').action(
 );
 command('ls <backup> [pattern]', 'what a backup holds').action(
   ending(async (backup: string, pattern: string | undefined, options) => (await import('../producer/cli/ls-command.js')).lsCommand(backup, pattern, options)),
+);
+command('exceptions <backup>', 'paths a backup could not save as they were, and why').action(
+  ending(async (backup: string, options: CommonOptions) => (await import('../producer/cli/exceptions-command.js')).exceptionsCommand(backup, options)),
 );
 const catalog = program.command('catalog').description('the directory of sealed backups');
 withCommon(catalog.command('rebuild').description('refill Redis from the catalog')).action(

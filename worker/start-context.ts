@@ -1,7 +1,7 @@
 import { access, chmod, constants, stat } from 'node:fs/promises';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { openCatalog } from '../shared/catalog/index.js';
+import { openSiteCatalog } from '../shared/catalog/open-site-catalog.js';
 import type { Config } from '../shared/config/config.js';
 import { assertDarSupports, probeDar } from '../shared/dar/index.js';
 import { BwError } from '../shared/errors/bw-error.js';
@@ -32,7 +32,7 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
   const backends = config.lts.map(createBackend);
   for (const backend of backends) await backend.probe();
   await continueStrays(config.staging.dir);
-  const catalog = await openCatalog(config.catalog.dir);
+  const catalog = await openSiteCatalog(config);
   logger.info({ dar: dar.version, redis: version, slots: config.worker.slots }, 'worker ready');
   return {
     config,

@@ -1,17 +1,21 @@
 import { EXIT } from '../../shared/errors/exit-codes.js';
+import { adoptMissing } from '../../shared/recovery/adopt-missing.js';
+import { createBackend } from '../../shared/transfer/create-backend.js';
 import { rebuildIndex } from '../../shared/runs/rebuild-index.js';
 import { rebuildOutput } from './outputs.js';
 import { print, printJson } from './print.js';
 import { openSession, type CommonOptions, type StartLocal } from './session.js';
 
-/** `bw-bkup catalog rebuild`: refills Redis' index from the sealed backups, after Redis was lost or replaced. */
+/** `bw-bkup catalog rebuild`: seals again what only long-term storage has, and refills Redis' index from the sealed backups. */
 export async function rebuildCommand(options: CommonOptions, startLocal: StartLocal): Promise<number> {
   const session = await openSession(options, startLocal);
   try {
+    const found = await adoptMissing(session.catalog, session.config.lts.map(createBackend));
     const report = await rebuildIndex(session.queues.redis, session.catalog);
-    const problems = report.problems.map(({ code, message, subject }) => ({ code, message, subject: subject ?? null }));
-    if (options.json === true) printJson(rebuildOutput, { v: 1, backups: report.backups, basepaths: report.basepaths, problems });
+    const problems = [...found.problems, ...report.problems].map(({ code, message, subject }) => ({ code, message, subject: subject ?? null }));
+    if (options.json === true) printJson(rebuildOutput, { v: 1, backups: report.backups, basepaths: report.basepaths, adopted: [...found.adopted], problems });
     else {
+      for (const backupId of found.adopted) print(`Backup ${backupId} was complete in long-term storage and is sealed again.`);
       print(`${report.backups} sealed backups of ${report.basepaths} basepaths are indexed.`);
       for (const problem of problems) print(`${problem.code}: ${problem.message} [${problem.subject ?? '?'}]`);
     }

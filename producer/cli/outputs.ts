@@ -89,6 +89,9 @@ export const lsLine = z.strictObject({
   archive: z.string(),
 });
 
+/** One line per exception (NDJSON), as kept in the catalog. */
+export const exceptionLineOutput = z.strictObject({ path: pathJsonSchema, reason: z.string(), detail: z.string() });
+
 export const backupOutput = z.strictObject({
   v: z.literal(1),
   backupId: z.string(),
@@ -129,6 +132,8 @@ export const rebuildOutput = z.strictObject({
   v: z.literal(1),
   backups: count,
   basepaths: count,
+  /** Backups that only long-term storage had, sealed again. */
+  adopted: z.array(z.string()),
   problems: z.array(z.strictObject({ code: z.string(), message: z.string(), subject: z.string().nullable() })),
 });
 

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { openCatalog, type Catalog } from '../../shared/catalog/index.js';
+import type { Catalog } from '../../shared/catalog/index.js';
+import { openSiteCatalog } from '../../shared/catalog/open-site-catalog.js';
 import { loadConfig } from '../../shared/config/load-config.js';
 import type { Config } from '../../shared/config/config.js';
 import { BwError } from '../../shared/errors/bw-error.js';
@@ -44,7 +45,7 @@ export async function openSite(options: CommonOptions): Promise<Site> {
     flags: parseSettings(options.set ?? []),
   });
   const logger = createLogger({ level: config.logging.level, format: config.logging.format, host: config.host, component: 'cli' });
-  return { config, logger, catalog: await openCatalog(config.catalog.dir) };
+  return { config, logger, catalog: await openSiteCatalog(config) };
 }
 
 /**

@@ -56,6 +56,6 @@ function checkedId(id: string, valid: (id: string) => boolean, what: string): st
     message: `This is not the id of a ${what}`,
     subject: JSON.stringify(id),
     retry: 'permanent',
-    hint: 'Take the id from `bw-bkup status` or `bw-bkup list`.',
+    hint: 'Take the id from `bw-bkup status` or `bw-bkup backups`.',
   });
 }

@@ -118,7 +118,7 @@ function notFound(wanted: string): BwError {
     message: 'No sealed backup has this id',
     subject: JSON.stringify(wanted),
     retry: 'permanent',
-    hint: 'List the backups of a basepath with `bw-bkup list`.',
+    hint: 'List the backups of a basepath with `bw-bkup backups`.',
   });
 }
 

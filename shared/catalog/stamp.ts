@@ -35,7 +35,7 @@ export function missingCatalog(root: string): BwError {
     message: 'There is no catalog in this directory',
     subject: root,
     retry: 'operator',
-    hint: 'Is its filesystem mounted? A new site makes its catalog with `bw-bkup setup`; a lost one comes back with `bw-bkup catalog rebuild`.',
+    hint: 'Is its filesystem mounted? This host has worked with a catalog there. If it is lost for good, remove the file `catalog` in state.dir and run `bw-bkup catalog rebuild`, which brings back what long-term storage holds.',
   });
 }
 

@@ -37,6 +37,7 @@ export const EXIT_BY_ERROR: Readonly<Record<string, keyof typeof EXIT>> = {
   TOPDIR_UNKNOWN: 'nothingMatched',
   DAR_MISSING: 'serviceMissing',
   DAR_TOO_OLD: 'serviceMissing',
+  DAR_UNRECOGNISED: 'serviceMissing',
   PROGRAM_NOT_FOUND: 'serviceMissing',
   REDIS_EVICTS: 'serviceMissing',
   REDIS_SERVER_MISSING: 'serviceMissing',

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BwError } from '../errors/bw-error.js';
 import { bytePath, showPath, type BytePath } from '../paths/byte-path.js';
@@ -48,6 +48,7 @@ export async function scan(options: ScanOptions): Promise<Scan> {
   const messages = join(options.tempDir, 'find.messages');
   const sorter = new LineSorter(options);
   try {
+    await writeFile(messages, '', { mode: 0o600 });
     const find = await list(options, messages, sorter);
     const found = await account(messages, options.root);
     judge(find, found, options.root);
@@ -103,7 +104,7 @@ async function account(messages: string, root: BytePath): Promise<Accounted> {
   return { exceptions, vanished, unknown };
 }
 
-/** The messages in a file find wrote. None when it was never started. */
+/** The messages in the file find wrote to. */
 async function* readMessages(file: string): AsyncGenerator<FindMessage, void> {
   let rest = '';
   for await (const chunk of createReadStream(file, 'latin1') as AsyncIterable<string>) {

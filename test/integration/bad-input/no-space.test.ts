@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { compareTrees } from '../../../shared/compare/index.js';
 import { needsRoot } from '../../helpers/needs.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
@@ -13,13 +13,16 @@ import { bytes, restore, resultOf } from './restoring.js';
 const MIB = 1024 * 1024;
 
 describe('a filesystem that is too small', () => {
-  it('staging: clear error, nothing sealed, all given back; with more space the next round seals', async (context) => {
-    needsRoot(context);
+  beforeEach(needsRoot);
+
+  it.each(['1MiB', '24MiB'])('staging, slices of %s: clear error, nothing sealed, all given back; with more space the next round seals', async (sliceSize) => {
     const site = await testSite({
-      settings: { dar: { sliceSize: '1MiB' } },
+      settings: { dar: { sliceSize } },
       prepare: async (dir) => {
-        await mountTmpfs(join(dir, 'small'), '20m');
-        return { staging: { dir: join(dir, 'small'), budget: '2GiB' } };
+        await mountTmpfs(join(dir, 'small'), '180m');
+        // Room as planned, until somebody else fills the filesystem.
+        await writeFile(join(dir, 'small', 'of-another-user'), Buffer.alloc(160 * MIB));
+        return { staging: { dir: join(dir, 'small'), budget: '160MiB' } };
       },
     });
     await writeBigBasepath(site);
@@ -30,13 +33,12 @@ describe('a filesystem that is too small', () => {
     expect(failed).toMatchObject({ state: 'failed', reason: expect.stringMatching(/^child .*:shard\./) as unknown });
     await expectFailed(site, /^STAGING_FULL: the staging filesystem is full/);
     await transfers.resume();
+    await rm(join(site.dir, 'small', 'of-another-user'));
     await expectSwept(site);
-    await growTmpfs(join(site.dir, 'small'), '200m');
     await expectNextRoundSeals(site);
   });
 
-  it('long-term storage: clear error, nothing sealed, all given back; with more space the next round seals', async (context) => {
-    needsRoot(context);
+  it('long-term storage: clear error, nothing sealed, all given back; with more space the next round seals', async () => {
     const site = await testSite({
       settings: { dar: { sliceSize: '8MiB' } },
       prepare: async (dir) => {

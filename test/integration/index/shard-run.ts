@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DarConfig } from '../../../shared/config/config.js';
 import { listCatalogue } from '../../../shared/dar/list-catalogue.js';
@@ -67,6 +67,7 @@ async function archive(spec: { root: BytePath; work: string; recordsFile: string
   const listFile = join(work, `${name}.list`);
   const { includePaths } = await writeDarList({ recordsFile, listFile });
   const base = join(work, name);
+  if (uid !== 0) await chmod(listFile, 0o644);
   const includes = includePaths.flatMap((path) => ['-g', bytePath.toBuffer(path)]);
   const args = ['-c', base, '-R', bytePath.toBuffer(root), '-[', listFile, ...includes, '-Q', '-N', '-az', '--fsa-scope=none'];
   const user = uid === 0 ? [] : [`--reuid=${uid}`, '--clear-groups'];

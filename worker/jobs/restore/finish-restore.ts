@@ -129,7 +129,7 @@ function summarise(job: RestoreJob, manifest: Manifest, restored: readonly Archi
 function unsavedPaths(manifest: Manifest): RestoreProblem[] {
   const { exceptions } = manifest.counts;
   if (exceptions === 0) return [];
-  return [{ where: manifest.backupId, problem: `the backup was sealed with ${exceptions} exceptions (see bw-bkup backups --exceptions)` }];
+  return [{ where: manifest.backupId, problem: `the backup was sealed with ${exceptions} exceptions (bw-bkup exceptions ${manifest.backupId} names them)` }];
 }
 
 async function record(context: WorkerContext, job: RestoreJob, result: RestoreResult): Promise<void> {

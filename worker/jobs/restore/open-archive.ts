@@ -54,6 +54,6 @@ export function archiveOf(manifest: Manifest, key: string): ManifestArchive {
     message: `the manifest names no archive ${key}`,
     subject: manifest.backupId,
     retry: 'permanent',
-    hint: 'Index and manifest do not belong together: check the backup with `bw-bkup backups --check`.',
+    hint: 'Index and manifest do not belong together: the catalog is damaged. Take the copies of both from long-term storage.',
   });
 }

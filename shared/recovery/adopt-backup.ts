@@ -1,0 +1,49 @@
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { decodeManifest, storedFiles, type Catalog, type Manifest, type StoredFile } from '../catalog/index.js';
+import { BwError } from '../errors/bw-error.js';
+import { newStart } from '../runs/start-name.js';
+import type { TransferBackend } from '../transfer/backend.js';
+
+export const MANIFEST_OBJECT = 'manifest.json';
+
+/** The manifest an LTS holds of a backup, or null. Throws MANIFEST_DAMAGED, MANIFEST_FOREIGN and what the backend throws. */
+export async function manifestIn(backend: TransferBackend, basepathId: string, backupId: string): Promise<Manifest | null> {
+  const object = `${basepathId}/${backupId}/${MANIFEST_OBJECT}`;
+  if ((await backend.stat(object)) === null) return null;
+  const path = backend.localPath(object);
+  if (path === null) throw notReadable(backend, object);
+  return decodeManifest(await readFile(path), `${backend.name}:${object}`);
+}
+
+/**
+ * A manifest in LTS without one in the catalog: a seal was cut off between the two, or the catalog was lost. The backup is
+ * complete, so it is sealed with that very manifest, from its files in LTS. `tempDir`: of ours, on the catalog's filesystem.
+ * Returns 'taken' when the catalog has it already. Throws what fetch and Catalog.seal throw.
+ */
+export async function adoptBackup(catalog: Catalog, backend: TransferBackend, manifest: Manifest, tempDir: string, signal?: AbortSignal): Promise<'sealed' | 'taken'> {
+  const dir = join(tempDir, `adopt-${newStart(0)}`);
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  try {
+    const files = storedFiles(manifest);
+    for (const file of files) await fetchFile(backend, file, join(dir, file.name), signal);
+    return await catalog.seal({ manifest, files: files.map(({ name }) => ({ from: join(dir, name), name })) });
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function fetchFile(backend: TransferBackend, file: StoredFile, to: string, signal: AbortSignal | undefined): Promise<void> {
+  const location = file.locations[backend.name];
+  if (location === undefined) throw notReadable(backend, file.name);
+  await backend.fetch({ object: location.object, file: to, bytes: file.bytes, sha512: file.sha512 }, signal === undefined ? {} : { signal });
+}
+
+function notReadable(backend: TransferBackend, object: string): BwError {
+  return new BwError('ADOPT_OBJECT_UNREADABLE', {
+    message: 'an object that is needed to finish a seal cannot be read from this LTS',
+    subject: `${backend.name}:${object}`,
+    retry: 'permanent',
+    hint: 'Nothing was sealed and nothing is lost; the next scheduled run makes a new backup under new names.',
+  });
+}

@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import type { Catalog } from '../catalog/index.js';
+import { toBwError, type BwError } from '../errors/bw-error.js';
+import type { TransferBackend } from '../transfer/backend.js';
+import { adoptBackup, MANIFEST_OBJECT, manifestIn } from './adopt-backup.js';
+
+export interface AdoptReport {
+  /** Ids of backups that were brought back into the catalog. */
+  readonly adopted: readonly string[];
+  readonly problems: readonly BwError[];
+}
+
+/** Finds every backup that an LTS holds complete and the catalog does not know, and seals it again. One problem does not stop the others. */
+export async function adoptMissing(catalog: Catalog, backends: readonly TransferBackend[]): Promise<AdoptReport> {
+  const adopted: string[] = [];
+  const problems: BwError[] = [];
+  for (const backend of backends) {
+    for await (const { object } of backend.list('')) {
+      const [basepathId, backupId, name, more] = object.split('/');
+      if (name !== MANIFEST_OBJECT || more !== undefined || basepathId === undefined || backupId === undefined) continue;
+      try {
+        if (await adoptOne(catalog, backend, basepathId, backupId)) adopted.push(backupId);
+      } catch (thrown) {
+        problems.push(toBwError(thrown));
+      }
+    }
+  }
+  return { adopted, problems };
+}
+
+async function adoptOne(catalog: Catalog, backend: TransferBackend, basepathId: string, backupId: string): Promise<boolean> {
+  if (await isKnown(catalog, basepathId, backupId)) return false;
+  const manifest = await manifestIn(backend, basepathId, backupId);
+  if (manifest === null) return false;
+  return (await adoptBackup(catalog, backend, manifest, join(catalog.root, 'work', backupId))) === 'sealed';
+}
+
+/** Also when its manifest is damaged: that is reported by every listing, and never overwritten. */
+async function isKnown(catalog: Catalog, basepathId: string, backupId: string): Promise<boolean> {
+  try {
+    await catalog.readManifest(basepathId, backupId);
+    return true;
+  } catch (thrown) {
+    return toBwError(thrown).code !== 'MANIFEST_MISSING';
+  }
+}

@@ -1,0 +1,40 @@
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, extname, join, resolve } from 'node:path';
+import ts from 'typescript';
+import { afterAll, beforeAll } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+const ROOMS = ['bin', 'producer', 'shared', 'worker'];
+const COMPILER = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true };
+
+export interface CompiledProduct {
+  /** Directory with `bin/bw-bkup.js` and all it imports, readable by every user. */
+  readonly dir: string;
+}
+
+/** JavaScript of the whole product, for tests that run it as processes of their own; made once per test file. */
+export function compiledProduct(): CompiledProduct {
+  const product = { dir: '' };
+  beforeAll(async () => {
+    product.dir = await mkdtemp(join(tmpdir(), 'bw-test-'));
+    await chmod(product.dir, 0o755);
+    for (const room of ROOMS) await compileBelow(room, product.dir);
+    await copyFile(join(ROOT, 'package.json'), join(product.dir, 'package.json'));
+    await symlink(join(ROOT, 'node_modules'), join(product.dir, 'node_modules'));
+  });
+  afterAll(() => rm(product.dir, { recursive: true, force: true }));
+  return product;
+}
+
+async function compileBelow(room: string, to: string): Promise<void> {
+  const entries = await readdir(join(ROOT, room), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length + 1));
+  for (const dir of new Set(files.map(dirname))) await mkdir(join(to, dir), { recursive: true });
+  await Promise.all(files.map((file) => (extname(file) === '.ts' ? compile(file, to) : copyFile(join(ROOT, file), join(to, file)))));
+}
+
+async function compile(file: string, to: string): Promise<void> {
+  const { outputText } = ts.transpileModule(await readFile(join(ROOT, file), 'utf8'), { compilerOptions: COMPILER });
+  await writeFile(join(to, file.replace(/\.ts$/, '.js')), outputText);
+}
