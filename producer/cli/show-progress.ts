@@ -46,7 +46,7 @@ async function draw(runs: RunStore, progress: Progress): Promise<void> {
   for (const run of active) {
     const state = await runs.progress(run.id);
     done += state.entries;
-    bytes += state.archiveBytes;
+    bytes += state.doneBytes;
   }
   const planned = active.reduce((sum, run) => sum + run.records, 0);
   const totalBytes = active.reduce((sum, run) => sum + Number(run.bytes), 0);

@@ -34,7 +34,9 @@ export type Run = z.infer<typeof runSchema>;
 export interface RunProgress {
   /** Entries archived (or restored) so far. */
   readonly entries: number;
-  /** Bytes written to archives (or read from them) so far. */
+  /** Of the run's planned bytes: read from the source, or from archives when restoring. */
+  readonly doneBytes: number;
+  /** Bytes written to archives so far; 0 when restoring. */
   readonly archiveBytes: number;
   /** Bytes verified in long-term storage so far. */
   readonly sentBytes: number;
@@ -83,8 +85,8 @@ export class RunStore {
   }
 
   /** Progress of one part (a shard) replaces what the same part reported before, also after a restart. */
-  async reportPart(id: string, part: string, entries: number, archiveBytes: number): Promise<void> {
-    await this.redis.hset(runKey(id), `part:${part}`, `${entries} ${archiveBytes}`);
+  async reportPart(id: string, part: string, done: Omit<RunProgress, 'sentBytes'>): Promise<void> {
+    await this.redis.hset(runKey(id), `part:${part}`, `${done.entries} ${done.doneBytes} ${done.archiveBytes}`);
   }
 
   async addSent(id: string, bytes: number): Promise<void> {
@@ -94,13 +96,15 @@ export class RunStore {
   async progress(id: string): Promise<RunProgress> {
     const fields = await this.redis.hgetall(runKey(id));
     let entries = 0;
+    let doneBytes = 0;
     let archiveBytes = 0;
     for (const [name, value] of Object.entries(fields)) {
       if (!name.startsWith('part:')) continue;
-      const [partEntries = 0, partBytes = 0] = value.split(' ').map(Number);
+      const [partEntries = 0, partDone = 0, partArchive = 0] = value.split(' ').map(Number);
       entries += partEntries;
-      archiveBytes += partBytes;
+      doneBytes += partDone;
+      archiveBytes += partArchive;
     }
-    return { entries, archiveBytes, sentBytes: Number(fields.sent ?? 0) };
+    return { entries, doneBytes, archiveBytes, sentBytes: Number(fields.sent ?? 0) };
   }
 }

@@ -20,9 +20,10 @@ function writeOld(path: string, content: string, time = OLD): void {
   utimesSync(path, new Date(time * 1000), new Date(time * 1000));
 }
 
-/** Catalogues hold whole seconds: what happens after this shows in them. */
+/** Catalogues hold whole seconds: what happens after this shows in them (the clock of inode times lags by up to 10 ms). */
 function untilNextSecond(): void {
-  for (const start = Math.floor(Date.now() / 1000); Math.floor(Date.now() / 1000) === start; );
+  const next = (Math.floor(Date.now() / 1000) + 1) * 1000 + 20;
+  while (Date.now() < next);
 }
 
 /** Two names change places. */

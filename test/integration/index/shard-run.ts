@@ -72,7 +72,8 @@ async function archive(spec: { root: BytePath; work: string; recordsFile: string
   const args = ['-c', base, '-R', bytePath.toBuffer(root), '-[', listFile, ...includes, '-Q', '-N', '-az', '--fsa-scope=none'];
   const user = uid === 0 ? [] : [`--reuid=${uid}`, '--clear-groups'];
   const result = await run({ program: 'setpriv', args: [...user, 'dar', ...args] }, { okCodes: [0, 5, 11] });
-  const messageFor = messageLookup(result.stderr.split('\n').map((line) => Buffer.from(line)), root);
+  const said = `${result.stdout.toString('latin1')}\n${result.stderr}`;
+  const messageFor = messageLookup(said.split('\n').map((line) => Buffer.from(line, 'latin1')), root);
   return { base, content: (archiveKey) => ({ archiveKey, entries: listCatalogue(base, DAR, { secretsDir: work }), messageFor }) };
 }
 

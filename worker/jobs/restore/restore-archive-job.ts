@@ -34,7 +34,7 @@ export async function restoreArchiveJob(context: WorkerContext, run: JobRun): Pr
   });
   run.signal.throwIfAborted();
   const bytes = archive.slices.reduce((sum, slice) => sum + slice.bytes, 0);
-  await context.runs.reportPart(data.restoreId, archive.key, archive.entries, bytes);
+  await context.runs.reportPart(data.restoreId, archive.key, { entries: archive.entries, doneBytes: bytes, archiveBytes: 0 });
   const problems = attributeProblems(archive.name, done.problems);
   for (const problem of problems) run.logger.warn({ problem }, 'dar could not restore attributes');
   if (done.exitCode !== 0) run.logger.warn({ exitCode: done.exitCode, said: done.problems.slice(0, 20).map((line) => showPath(bytePath.fromBuffer(line))) }, 'dar complained');

@@ -14,12 +14,15 @@ export function reportWhile(frame: ShardFrame, create: DarCreate): () => void {
     void create.progress().then((progress) => {
       if (progress === null) return undefined;
       const share = expected === 0 ? 0 : Math.min(0.99, progress.readBytes / expected);
-      return reportPart(frame, Math.floor(frame.shard.records * share), progress.writtenBytes);
+      return reportPart(frame, share, progress.writtenBytes);
     }).catch(() => undefined); // Redis is away for a moment: the next report says more
   }, EVERY_MS);
   return () => { clearInterval(timer); };
 }
 
-export async function reportPart(frame: ShardFrame, entries: number, archiveBytes: number): Promise<void> {
-  await frame.context.runs.reportPart(frame.data.backupId, `shard-${frame.shard.number}`, entries, archiveBytes);
+/** share: 0 to 1 of what was planned for this shard. */
+export async function reportPart(frame: ShardFrame, share: number, archiveBytes: number): Promise<void> {
+  const { number, records, bytes } = frame.shard;
+  const done = { entries: Math.floor(records * share), doneBytes: Math.floor(Number(bytes) * share), archiveBytes };
+  await frame.context.runs.reportPart(frame.data.backupId, `shard-${number}`, done);
 }

@@ -27,7 +27,7 @@ export async function shardJob(context: WorkerContext, run: JobRun): Promise<Sha
   const metadata = frame.shard.number === frame.plan.shards[0]?.number ? await saveMetadata(frame) : null;
   const saved = await saveInRounds(frame);
   const result = await recordResult(frame, saved, metadata);
-  await reportPart(frame, frame.shard.records, sliceBytes(result.archives));
+  await reportPart(frame, 1, sliceBytes(result.archives));
   recordMetrics(frame, result);
   logSaved(frame, result);
   return { result: resultName(frame) };
