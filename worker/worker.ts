@@ -3,12 +3,14 @@ import type { Redis } from 'ioredis';
 import { toBwError } from '../shared/errors/bw-error.js';
 import { cleanupQueue, QUEUES, transferQueue } from '../shared/queues/names.js';
 import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
-import { failRun, parseFailedReason } from '../shared/runs/fail-run.js';
 import type { WorkerContext } from './context.js';
 import { processorsOf, type JobTable } from './jobs/job-table.js';
+import { Failures, runOf } from './processor/failures.js';
 import { runJob, type StopReason } from './processor/run-job.js';
 
 export interface RunningWorker {
+  /** Resolves when what follows from failed jobs so far (journal, sweeps) is on record. */
+  settled(): Promise<void>;
   /** Lets running jobs hand themselves back, then ends. */
   close(): Promise<void>;
   /** For readiness: all queue workers run. */
@@ -31,9 +33,11 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
     [QUEUES.cleanup, 1],
   ];
   const table = processorsOf(context);
-  const workers = plan.map(([queue, concurrency]) => startQueueWorker({ context, table, timing, connection: connect() }, queue, concurrency));
+  const failures = new Failures(context);
+  const workers = plan.map(([queue, concurrency]) => startQueueWorker({ context, table, failures, timing, connection: connect() }, queue, concurrency));
   return {
-    close: () => closeAll(workers),
+    settled: () => failures.settled(),
+    close: () => closeAll(workers, failures),
     isRunning: () => workers.every(({ worker: each }) => each.isRunning()),
   };
 }
@@ -46,11 +50,12 @@ interface QueueWorker {
 interface WorkerParts {
   readonly context: WorkerContext;
   readonly table: JobTable;
+  readonly failures: Failures;
   readonly timing: QueueTiming;
   readonly connection: Redis;
 }
 
-function startQueueWorker({ context, table, timing, connection }: WorkerParts, queue: string, concurrency: number): QueueWorker {
+function startQueueWorker({ context, table, failures, timing, connection }: WorkerParts, queue: string, concurrency: number): QueueWorker {
   const worker = new Worker(queue, processor(context, table, queue), {
     ...workerOptions(`${context.config.host}/${queue}`, concurrency, timing),
     connection,
@@ -63,7 +68,7 @@ function startQueueWorker({ context, table, timing, connection }: WorkerParts, q
     for (const id of ids) worker.cancelJob(id, 'lost-lock' satisfies StopReason);
   });
   worker.on('failed', (job, error) => {
-    if (job?.finishedOn !== undefined) void recordTerminalFailure(context, job, error);
+    if (job?.finishedOn !== undefined) failures.add(job, error);
   });
   void worker.run().catch((thrown: unknown) => {
     logger.error({ err: toBwError(thrown) }, 'queue worker ended');
@@ -83,7 +88,10 @@ function processor(context: WorkerContext, table: JobTable, queue: string): Proc
     };
     const aborted = signal ?? new AbortController().signal;
     try {
-      const result = await runJob({ job, token: token ?? '', signal: aborted, logger }, work);
+      const result = await runJob({ job, token: token ?? '', signal: aborted, logger }, async (run) => {
+        await noteHost(context, job);
+        return work(run);
+      });
       finished('completed');
       return result;
     } catch (thrown) {
@@ -91,6 +99,15 @@ function processor(context: WorkerContext, table: JobTable, queue: string): Proc
       throw thrown;
     }
   };
+}
+
+/** Jobs that may leave files in this host's staging. */
+const STAGING_JOBS: ReadonlySet<string> = new Set(['shard', 'restore', 'restore-archive']);
+
+/** On record before anything is made, so that whatever ends the run finds the host again. */
+async function noteHost(context: WorkerContext, job: Job): Promise<void> {
+  const id = runOf(job);
+  if (id !== undefined && STAGING_JOBS.has(job.name)) await context.runs.addHost(id, context.config.host);
 }
 
 function idsOf(job: Job): Record<string, unknown> {
@@ -104,30 +121,9 @@ function metricQueue(queue: string): string {
   return queue.replace(/^(transfer|cleanup)-.*$/, '$1');
 }
 
-async function recordTerminalFailure(context: WorkerContext, job: Job, error: Error): Promise<void> {
-  const id = (job.data as { backupId?: string; restoreId?: string }).restoreId ?? (job.data as { backupId?: string }).backupId;
-  if (id === undefined || !ROOT_JOBS.has(job.name)) return;
-  try {
-    await failRun(context, id, await rootCause(context, error));
-  } catch (thrown) {
-    // The producer's sweep of failed jobs reports it again.
-    context.logger.error({ err: toBwError(thrown), job: job.id }, 'could not record a failed run');
-  }
-}
-
-/** Jobs that stand for a whole run. */
-const ROOT_JOBS: ReadonlySet<string> = new Set(['backup', 'restore']);
-
-/** A job that failed because of a child names the child (`child PREFIX:QUEUE:ID failed`): the child's own reason says more. */
-async function rootCause(context: WorkerContext, error: Error): Promise<{ code: string; message: string }> {
-  const match = /^child [^:]+:([^:]+):(.+) failed$/.exec(error.message);
-  if (match?.[1] === undefined || match[2] === undefined) return parseFailedReason(error.message);
-  const child = await context.queues.named(match[1]).getJob(match[2]);
-  return parseFailedReason(child?.failedReason ?? error.message);
-}
-
-async function closeAll(workers: readonly QueueWorker[]): Promise<void> {
+async function closeAll(workers: readonly QueueWorker[], failures: Failures): Promise<void> {
   for (const { worker } of workers) worker.cancelAllJobs('shutdown' satisfies StopReason);
   await Promise.all(workers.map(({ worker }) => worker.close()));
+  await failures.settled();
   for (const { connection } of workers) connection.disconnect();
 }

@@ -3,7 +3,7 @@ import type { BytePath } from '../paths/byte-path.js';
 import type { ExceptionReason } from './exceptions.js';
 import type { PathState } from './examine-paths.js';
 import { splitPath } from './format.js';
-import type { IndexRecord } from './record.js';
+import { recordPath, type IndexRecord } from './record.js';
 import type { EntryFacts } from './saved-entry.js';
 
 /**
@@ -97,7 +97,7 @@ function decideUnlisted(path: BytePath, entry: EntryFacts, { state, archiveKey }
 /** All that is known of a path that only the archive has. */
 function recordOfEntry(path: BytePath, { type, size, mtime, ctime }: EntryFacts): IndexRecord {
   const unknown = { inode: '0:0', nlink: 1, mode: '0', uid: '0', gid: '0', blocks: '0', flags: '', archive: '' };
-  return { ...splitPath(path), type, size: size === '' ? '0' : size, mtime, ctime, ...unknown };
+  return { ...splitPath(path, type), type, size: size === '' ? '0' : size, mtime, ctime, ...unknown };
 }
 
 function retryRecord(mismatch: Mismatch, record: IndexRecord, live: IndexRecord, situation: Situation): IndexRecord {
@@ -114,7 +114,8 @@ function held({ entry }: Mismatch, record: IndexRecord, { archiveKey }: Situatio
 }
 
 function asSaved(record: IndexRecord, entry: EntryFacts): IndexRecord {
-  return { ...record, type: entry.type, size: entry.type === 'f' ? entry.size : record.size, mtime: entry.mtime, ctime: entry.ctime };
+  const place = splitPath(recordPath(record), entry.type);
+  return { ...record, ...place, type: entry.type, size: entry.type === 'f' ? entry.size : record.size, mtime: entry.mtime, ctime: entry.ctime };
 }
 
 /** A record as it goes into the index. */

@@ -3,9 +3,9 @@ import { bytePath, showPath, type BytePath } from '../paths/byte-path.js';
 import { describeStatus, run, tailText } from '../process/index.js';
 import { findPaths } from './find-command.js';
 import { parseFindMessage } from './find-messages.js';
-import { keyOfPath, parseRecord, recordKey } from './format.js';
+import { parseRecord } from './format.js';
 import { withinTime } from './inspect-root.js';
-import type { IndexRecord } from './record.js';
+import { recordPath, type IndexRecord } from './record.js';
 
 /** What is at a path now. */
 export type PathState =
@@ -41,8 +41,8 @@ async function examineBatch(options: ExamineOptions, paths: readonly BytePath[])
   const asked = [...new Set([...ancestors, ...paths])];
   const found = await ask(options, asked);
   return paths.map((path) => {
-    const inTree = ancestorsOf(path).every((ancestor) => isDirectory(found.get(keyOfPath(ancestor))));
-    return (inTree ? found.get(keyOfPath(path)) : undefined) ?? { kind: 'gone' };
+    const inTree = ancestorsOf(path).every((ancestor) => isDirectory(found.get(ancestor)));
+    return (inTree ? found.get(path) : undefined) ?? { kind: 'gone' };
   });
 }
 
@@ -57,8 +57,8 @@ function ancestorsOf(path: BytePath): BytePath[] {
   return ancestors;
 }
 
-/** States by record key. */
-async function ask(options: ExamineOptions, paths: readonly BytePath[]): Promise<Map<string, PathState>> {
+/** States by path. */
+async function ask(options: ExamineOptions, paths: readonly BytePath[]): Promise<Map<BytePath, PathState>> {
   const input = Buffer.from(paths.map((path) => `./${path}\0`).join(''), 'latin1');
   const timeoutMs = options.examineTimeoutMs ?? DEFAULT_TIMEOUT_MS;
   // xargs ends with 123 when a find ended with 1, as it does after any message.
@@ -66,17 +66,17 @@ async function ask(options: ExamineOptions, paths: readonly BytePath[]): Promise
     const signal = options.signal === undefined ? late : AbortSignal.any([late, options.signal]);
     return run(findPaths(options.root), { input, signal, okCodes: [0, 123] });
   });
-  const states = new Map<string, PathState>();
+  const states = new Map<BytePath, PathState>();
   for (const line of result.stdout.toString('latin1').split('\0')) {
     if (line === '') continue;
     const record = parseRecord(line);
-    states.set(recordKey(record), { kind: 'there', record });
+    states.set(recordPath(record), { kind: 'there', record });
   }
   for (const line of result.stderr.split('\n')) {
     if (line === '') continue;
     const message = parseFindMessage(line);
     if (message.kind === 'unknown') throw examineFailed(options.root, line);
-    states.set(keyOfPath(message.path), message.kind === 'gone' ? { kind: 'gone' } : { kind: 'unknown', reason: message.reason });
+    states.set(message.path, message.kind === 'gone' ? { kind: 'gone' } : { kind: 'unknown', reason: message.reason });
   }
   if (states.size === paths.length) return states;
   throw examineFailed(options.root, `${paths.length} paths asked for, ${states.size} answered; ${describeStatus(result.status)}\n${tailText(result.stderr)}`);

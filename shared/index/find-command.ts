@@ -2,7 +2,10 @@ import { bytePath, type BytePath } from '../paths/byte-path.js';
 import type { Command } from '../process/index.js';
 
 /** An index line as find prints it; flags and archive are not known yet. */
-export const FIND_FORMAT = '%h//%f/%y %s %T@ %C@ %D:%i %n %m %U %G %b - -\\0';
+const FIELDS = '%y %s %T@ %C@ %D:%i %n %m %U %G %b - -\\0';
+export const FILE_FORMAT = `%h//%f/${FIELDS}`;
+const DIRECTORY_FORMAT = `%p//./${FIELDS}`;
+const PRINT = ['-type', 'd', '-printf', DIRECTORY_FORMAT, '-o', '-printf', FILE_FORMAT];
 
 /**
  * A path of more components cannot be opened by any program (PATH_MAX is 4096, a component takes two bytes
@@ -24,7 +27,7 @@ const IN_TREE_LOGGED = 'cd -- "$1" || exit 126; exec 2>"$2"; shift 2; exec "$@"'
  */
 export function findTree(root: BytePath, messages: string, exclude: readonly string[]): Command {
   const options = ['-maxdepth', String(MAX_DEPTH), '-xdev', '-noleaf'];
-  const find = ['find', '.', ...options, ...prune(exclude), '-printf', FIND_FORMAT];
+  const find = ['find', '.', ...options, ...prune(exclude), ...PRINT];
   return { program: 'sh', args: ['-c', IN_TREE_LOGGED, 'sh', bytePath.toBuffer(root), messages, ...find] };
 }
 
@@ -40,10 +43,10 @@ function test(pattern: string): string[] {
   return ['-path', `./${pattern.replace(/^(\.?\/)+/, '').replace(/\/+$/, '')}`];
 }
 
-const FIND_SOME = 'format=$1; shift; exec find "$@" -maxdepth 0 -printf "$format"';
+const FIND_SOME = 'directory=$1; file=$2; shift 2; exec find "$@" -maxdepth 0 -type d -printf "$directory" -o -printf "$file"';
 
 /** Examines the paths (`./a/b`, NUL-terminated) on its standard input, in their order, without entering directories. */
 export function findPaths(root: BytePath): Command {
-  const find = ['xargs', '-r0', 'sh', '-c', FIND_SOME, 'sh', FIND_FORMAT];
+  const find = ['xargs', '-r0', 'sh', '-c', FIND_SOME, 'sh', DIRECTORY_FORMAT, FILE_FORMAT];
   return { program: 'sh', args: ['-c', IN_TREE, 'sh', bytePath.toBuffer(root), ...find] };
 }

@@ -39,17 +39,20 @@ export function recordKey(record: Pick<IndexRecord, 'dirname' | 'name'>): string
 export function pathOfLine(line: string): BytePath {
   const cut = line.indexOf('//');
   const name = line.slice(cut + 2, line.indexOf('/', cut + 2));
-  return bytePath.of(cut === 1 ? name : `${line.slice(2, cut)}/${name}`);
+  if (cut === 1) return bytePath.of(name);
+  return bytePath.of(name === '.' ? line.slice(2, cut) : `${line.slice(2, cut)}/${name}`);
 }
 
-/** Key of a path relative to the basepath (`a/b`, no leading `./`). */
-export function keyOfPath(path: BytePath): string {
+/** Key of a path relative to the basepath (`a/b`, no leading `./`; `.` is the basepath). */
+export function keyOfPath(path: BytePath, type: FileType): string {
+  if (type === 'd') return path === '.' ? './/./' : `./${path}//./`;
   const cut = path.lastIndexOf('/');
   return cut === -1 ? `.//${path}/` : `./${path.slice(0, cut)}//${path.slice(cut + 1)}/`;
 }
 
 /** A path relative to the basepath as a record names it. */
-export function splitPath(path: BytePath): Pick<IndexRecord, 'dirname' | 'name'> {
+export function splitPath(path: BytePath, type: FileType): Pick<IndexRecord, 'dirname' | 'name'> {
+  if (type === 'd') return { dirname: bytePath.of(path === '.' ? '.' : `./${path}`), name: bytePath.of('.') };
   const cut = path.lastIndexOf('/');
   if (cut === -1) return { dirname: bytePath.of('.'), name: path };
   return { dirname: bytePath.of(`./${path.slice(0, cut)}`), name: bytePath.of(path.slice(cut + 1)) };

@@ -84,11 +84,12 @@ function both(...promises: readonly (Promise<void> | undefined)[]): Promise<void
   return waiting.length === 0 ? undefined : Promise.all(waiting).then(() => undefined);
 }
 
-/** Takes every directory that leads to a path of `records` out of `directories`. */
+/** Takes every directory that leads to a path of `records`, or is listed there as something else, out of `directories`. */
 export async function removeParents(records: AsyncIterable<string[]>, directories: Set<BytePath>): Promise<void> {
   let last = '';
   for await (const lines of records) {
     for (const line of lines) {
+      directories.delete(pathOfLine(line));
       const end = line.indexOf('//');
       if (end === last.length && line.startsWith(last)) continue;
       last = line.slice(0, end);

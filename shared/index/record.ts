@@ -8,9 +8,11 @@ export type FileType = 'd' | 'f' | 'l' | 'p' | 's' | 'b' | 'c' | 'D' | 'U';
  * compared, hardly ever computed with.
  *
  * Line format (NUL-terminated, bytes): `DIRNAME//NAME/TYPE SIZE MTIME CTIME DEV:INO NLINK MODE UID GID BLOCKS FLAGS ARCHIVE`.
- * DIRNAME is `.` or `./a/b`; the basepath directory itself is `.//.`. A path holds neither `//`
- * nor ends in `/`, so both separators are unambiguous, and `LC_ALL=C sort -z` keeps the entries of a
- * directory, and all below it, together.
+ * DIRNAME is `.` or `./a/b`; a directory is the NAME `.` of itself (`./a/b//./d ...`, the basepath `.//./d ...`), so
+ * that it stands with what it contains: dar enters every directory it is given, and one listed apart from its content
+ * would be read twice (measured: 5.9 s against 3.2 s for a shard that held all 2,000 directories of a tree). A path
+ * neither holds `//` nor ends in `/`, so both separators are unambiguous, and `LC_ALL=C sort -z` keeps the entries
+ * of a directory, and all below it, together.
  */
 export interface IndexRecord {
   /** `.` or `./a/b`. */
@@ -46,5 +48,6 @@ export type RecordFlag = 'u' | 'x' | 'c' | 't';
 /** Path relative to the basepath, without leading `./`; `.` for the basepath itself. */
 export function recordPath(record: Pick<IndexRecord, 'dirname' | 'name'>): BytePath {
   if (record.dirname === '.') return record.name;
+  if (record.name === '.') return bytePath.of(record.dirname.slice(2));
   return bytePath.of(`${record.dirname.slice(2)}/${record.name}`);
 }

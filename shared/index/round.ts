@@ -11,7 +11,7 @@ import { LineSorter } from './line-sorter.js';
 import type { SettledFile } from './merge-newest.js';
 import type { ArchiveContent, ReconcilerOptions, RoundResult } from './reconcile.js';
 import { recordPath, type IndexRecord } from './record.js';
-import { entryLine } from './saved-entry.js';
+import { entryLine, type EntryFacts } from './saved-entry.js';
 import { isHardLinked } from './tally.js';
 
 export interface RoundOptions extends ReconcilerOptions, ArchiveContent {
@@ -35,6 +35,8 @@ export interface RoundOutcome extends RoundResult {
 
 const EXAMINE_BATCH = 1000;
 const NAMED_UNLISTED = 20;
+/** Beyond this the archive is not worth a closer look. */
+const MAX_STRANGERS = 10_000;
 
 /** One archive compared with what it was to save. */
 export class Round {
@@ -46,7 +48,10 @@ export class Round {
   #lateSaved = 0;
   /** Directories in the archive that were not listed: fine if they lead to something that was. */
   readonly #passages = new Set<BytePath>();
-  #strangers: BytePath[] = [];
+  /** Other entries that were not listed; they spoil the archive, unless they are what a listed directory became. */
+  readonly #strangers = new Map<BytePath, EntryFacts>();
+  /** Listed directories that are not in the archive as such. */
+  readonly #missingDirectories = new Map<BytePath, IndexRecord>();
   /** Inodes of hard-linked files that must be saved again, all names of each. */
   readonly #inodes = new Set<string>();
   readonly #suspects = new Set<BytePath>();
@@ -78,11 +83,12 @@ export class Round {
       mismatch: (mismatch) => this.#mismatch(mismatch),
       drain: () => this.#drain(),
     });
+    await this.#pairChangedTypes();
     await this.#examineNow();
     if (this.#passages.size > 0) await removeParents(this.#listedLines(), this.#passages);
     await this.#settled.end();
     await this.#late.end();
-    const unlisted = [...this.#strangers, ...this.#passages];
+    const unlisted = [...this.#strangers.keys(), ...this.#passages];
     const accepted = unlisted.length === 0;
     if (!accepted) await this.#takeAllBack();
     else if (this.#inodes.size + this.#suspects.size > 0) await this.#takeBackAffected();
@@ -107,15 +113,26 @@ export class Round {
 
   #mismatch(mismatch: Mismatch): Promise<void> | undefined {
     const { record, entry, path } = mismatch;
-    if (record === null && awkwardUnit(path) === null) this.#unlisted(path, entry?.type === 'd' && entry.stored);
+    if (record === null && entry !== null && awkwardUnit(path) === null) this.#unlisted(path, entry);
     else if (record !== null && entry === null && this.#options.interrupted === true) this.#again(record);
+    else if (record?.type === 'd' && entry === null) this.#missingDirectories.set(path, record);
     else this.#examine.push(mismatch);
     return this.#examine.length >= EXAMINE_BATCH ? this.#examineNow() : undefined;
   }
 
-  #unlisted(path: BytePath, isDirectory: boolean): void {
-    if (isDirectory) this.#passages.add(path);
-    else if (this.#strangers.length < NAMED_UNLISTED) this.#strangers.push(path);
+  #unlisted(path: BytePath, entry: EntryFacts): void {
+    if (entry.type === 'd' && entry.stored) this.#passages.add(path);
+    else if (this.#strangers.size < MAX_STRANGERS) this.#strangers.set(path, entry);
+  }
+
+  /** A directory that became something else stands at another place of the order: record and entry are brought together. */
+  async #pairChangedTypes(): Promise<void> {
+    for (const [path, record] of this.#missingDirectories) {
+      const entry = this.#strangers.get(path) ?? null;
+      this.#strangers.delete(path);
+      this.#examine.push({ path, record, entry, comparison: entry === null ? 'missing' : 'type' });
+      if (this.#examine.length >= EXAMINE_BATCH) await this.#examineNow();
+    }
   }
 
   async #examineNow(): Promise<void> {

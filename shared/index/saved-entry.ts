@@ -37,7 +37,7 @@ export interface EntryFacts {
 export function entryLine(entry: SavedEntry): string {
   const stored = !entry.removed && (entry.data === 'saved' || entry.data === 'referenced');
   const state = stored ? (entry.dirty ? 'd' : '-') : 'n';
-  return `${keyOfPath(entry.path)}${entry.type} ${entry.size} ${entry.mtime} ${entry.ctime} ${state}`;
+  return `${keyOfPath(entry.path, entry.type)}${entry.type} ${entry.size} ${entry.mtime} ${entry.ctime} ${state}`;
 }
 
 /** `keyLength`: where the fields begin. */

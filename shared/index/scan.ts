@@ -136,7 +136,7 @@ async function tellApart(options: ScanOptions, exceptions: readonly IndexExcepti
   const named = exceptions.map((exception, i): IndexException => {
     const state = states[i];
     const listable = state?.kind === 'there' && state.record.type === 'd';
-    unlisted.add(keyOfPath(listable ? exception.path : parentOf(exception.path)));
+    unlisted.add(keyOfPath(listable ? exception.path : parentOf(exception.path), 'd'));
     return listable ? { ...exception, reason: 'directory could not be listed' } : exception;
   });
   return { exceptions: named, unlisted };

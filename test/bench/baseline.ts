@@ -1,4 +1,4 @@
-import { FIND_FORMAT } from '../../shared/index/find-command.js';
+import { FILE_FORMAT } from '../../shared/index/find-command.js';
 import { run } from '../../shared/process/index.js';
 import { cpuSince, cpuTime } from './cpu-time.js';
 
@@ -50,7 +50,7 @@ export interface Place {
 /** What it takes to list, save, isolate, read the catalogue back, bring away and verify, one after the other. */
 export function safeSteps({ tree, out }: Place): Step[] {
   return [
-    { name: 'find | sort', script: 'cd -- "$1"; find . -xdev -printf "$2" | sort -z >"$3/list"', args: [tree, FIND_FORMAT, out] },
+    { name: 'find | sort', script: 'cd -- "$1"; find . -xdev -printf "$2" | sort -z >"$3/list"', args: [tree, FILE_FORMAT, out] },
     { name: 'dar -c', script: CREATE, args: [out, tree, ...DAR_OPTIONS] },
     { name: 'dar -C', script: 'dar -C "$1/cat" -A "$1/full" -Q -N >"$1/cat.log" 2>&1', args: [out] },
     { name: 'dar -l', script: 'dar -l "$1/full" -Q -N -Txml -ay >"$1/full.xml" 2>"$1/xml.log"', args: [out] },
@@ -81,7 +81,7 @@ export async function runLoops(top: string, out: string, names: readonly string[
   const startedAt = performance.now();
   const before = cpuTime();
   const halves = [0, 1].map((half) => names.filter((_, i) => i % 2 === half));
-  await Promise.all(halves.map((half) => runScript(LOOP, [top, out, FIND_FORMAT, ...half])));
+  await Promise.all(halves.map((half) => runScript(LOOP, [top, out, FILE_FORMAT, ...half])));
   return { wallMs: performance.now() - startedAt, cpuMs: cpuSince(before).childrenMs, steps: [] };
 }
 

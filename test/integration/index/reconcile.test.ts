@@ -1,43 +1,14 @@
 import { chmodSync, linkSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { listCatalogue } from '../../../shared/dar/list-catalogue.js';
-import { endLine, formatRecord } from '../../../shared/index/format.js';
 import { readRecordFile } from '../../../shared/index/line-file.js';
-import { ShardReconciler } from '../../../shared/index/reconcile.js';
 import { recordPath } from '../../../shared/index/record.js';
-import type { SavedEntry } from '../../../shared/index/saved-entry.js';
 import { run } from '../../../shared/process/index.js';
 import { collect } from '../../unit/shared/index/make-record.js';
-import { backUp, DAR, exceptionsOf, settledRecords, shardRun, type ShardRun } from './shard-run.js';
-
-const OLD = 1_600_000_000;
-
-/** A file with a time long ago, so that every later change shows. */
-function writeOld(path: string, content: string, time = OLD): void {
-  writeFileSync(path, content);
-  utimesSync(path, new Date(time * 1000), new Date(time * 1000));
-}
-
-/** Catalogues hold whole seconds: what happens after this shows in them (the clock of inode times lags by up to 10 ms). */
-function untilNextSecond(): void {
-  const next = (Math.floor(Date.now() / 1000) + 1) * 1000 + 20;
-  while (Date.now() < next);
-}
-
-/** Two names change places. */
-function swap(a: string, b: string): void {
-  renameSync(a, `${a}.away`);
-  renameSync(b, a);
-  renameSync(`${a}.away`, b);
-}
-
-async function prepared(make: (tree: string) => void): Promise<ShardRun> {
-  const shard = await shardRun();
-  make(shard.tree);
-  return shard;
-}
+import { backUp, DAR, exceptionsOf, settledRecords } from './shard-run.js';
+import { OLD, prepared, swap, untilNextSecond, writeOld } from './tree-changes.js';
 
 it('proves a tree of all kinds, names in any bytes, from the archive and from its isolated catalogue', async () => {
   const shard = await prepared((tree) => {
@@ -179,7 +150,7 @@ it('does not trust what was below a directory that was another one for a while',
   expect(rounds.map(({ accepted, retry }) => [accepted, retry?.records])).toEqual([[true, 4], [true, undefined]]);
   expect(['d', 'e', 'd/x', 'e/x'].map((name) => settled.get(name)?.archive)).toEqual(['1.2', '1.2', '1.2', '1.2']);
   expect(settled.get('beside')?.archive).toBe('1.1');
-  expect([...settled.keys()]).toEqual(['beside', 'd', 'e', 'd/x', 'e/x']);
+  expect([...settled.keys()]).toEqual(['beside', 'd', 'd/x', 'e', 'e/x']);
 });
 
 it('notices a link in place of a directory, swapped in for a moment', async () => {
@@ -223,29 +194,6 @@ it('records the link where a directory became one for good', async () => {
   expect(settled.get('p')?.type).toBe('l');
   expect([...settled.keys()]).toEqual(['p', 'q', 'q/x']);
   expect(outcome.counts).toMatchObject({ vanished: 1, exceptions: 0 });
-});
-
-it('refuses an archive that holds a link above listed paths, and goes on without it', async () => {
-  const shard = await prepared((tree) => {
-    for (const dir of ['p', 'q']) mkdirSync(join(tree, dir));
-    for (const file of ['p/x', 'q/x']) writeOld(join(tree, file), file);
-  });
-  await shard.plan();
-  const all = await collect(readRecordFile(join(shard.work, 'shard-0001.records')));
-  const below = all.filter((record) => record.dirname !== '.'); // p itself belongs to another shard
-  const recordsFile = join(shard.work, 'below.records');
-  await writeFile(recordsFile, [...below.map(formatRecord), endLine(below.length), ''].join('\0'), 'latin1');
-  rmSync(join(shard.tree, 'p'), { recursive: true });
-  symlinkSync('q', join(shard.tree, 'p'));
-  const reconciler = shard.reconciler(recordsFile);
-  const first = await reconciler.addArchive((await shard.archive(recordsFile, 'a1')).content('1.1'));
-  expect(first).toMatchObject({ accepted: false, unlisted: ['p'], saved: 0, retry: { records: 1 } });
-  const second = await reconciler.addArchive((await shard.archive(first.retry?.recordsFile ?? '', 'a2')).content('1.2'));
-  expect(second).toMatchObject({ accepted: true, saved: 1, retry: null });
-  const outcome = await reconciler.finish();
-  await reconciler.close();
-  expect([...(await settledRecords(outcome)).values()].map((record) => [recordPath(record), record.archive])).toEqual([['q/x', '1.2']]);
-  expect(outcome.counts).toEqual({ saved: 1, vanished: 1, changedThenSaved: 0, exceptions: 0 });
 });
 
 it('accepts directories that only lead to what is listed', async () => {
@@ -300,70 +248,6 @@ it('flags and names times before 1970', async () => {
   expect(settled.get('old')?.mtime).toBe('-5.0000000000');
 });
 
-it('saves all names of a hard-linked file again when one was away', async () => {
-  const shard = await prepared((tree) => {
-    mkdirSync(join(tree, 'd'));
-    writeOld(join(tree, 'd/one'), 'shared');
-    linkSync(join(tree, 'd/one'), join(tree, 'd/two'));
-    writeOld(join(tree, 'd/alone'), '');
-  });
-  const two = join(shard.tree, 'd/two');
-  const { outcome, rounds } = await backUp(shard, {
-    between: (round) => { if (round === 0) renameSync(two, join(shard.tree, 'away')); },
-    after: (round) => { if (round === 0) renameSync(join(shard.tree, 'away'), two); },
-  });
-  expect(rounds[0]?.retry).toMatchObject({ records: expect.toSatisfy((records: number) => records >= 2) as number });
-  const settled = await settledRecords(outcome);
-  expect(['d/one', 'd/two', 'd/alone'].map((name) => settled.get(name)?.archive)).toEqual(['1.2', '1.2', '1.1']);
-  expect(outcome.counts).toMatchObject({ vanished: 0, exceptions: 0 });
-});
-
-it('goes on after an interrupted archive with all that was not reached', async () => {
-  const shard = await prepared((tree) => {
-    for (const name of ['a', 'b', 'c']) writeOld(join(tree, name), name);
-    linkSync(join(tree, 'a'), join(tree, 'z'));
-  });
-  const plan = await shard.plan();
-  const recordsFile = join(shard.work, plan.shards[0]?.file ?? '');
-  const full = (await shard.archive(recordsFile, 'a1')).content('1.1');
-  async function* begun(): AsyncGenerator<SavedEntry[]> {
-    for await (const batch of full.entries) yield batch.filter((entry) => entry.path === 'a' || entry.path === 'b');
-  }
-  rmSync(join(shard.tree, 'c')); // noticed by the next archive, not now
-  const reconciler = shard.reconciler(recordsFile);
-  const first = await reconciler.addArchive({ ...full, entries: begun(), interrupted: true });
-  expect(first).toMatchObject({ accepted: true, saved: 2 });
-  expect((await collect(readRecordFile(first.retry?.recordsFile ?? ''))).map(recordPath)).toEqual(['a', 'c', 'z']);
-  await reconciler.addArchive((await shard.archive(first.retry?.recordsFile ?? '', 'a2')).content('1.2'));
-  const outcome = await reconciler.finish();
-  await reconciler.close();
-  const settled = await settledRecords(outcome);
-  expect([...settled.values()].map((record) => [recordPath(record), record.archive])).toEqual([['a', '1.2'], ['b', '1.1'], ['z', '1.2']]);
-  expect(outcome.counts).toEqual({ saved: 3, vanished: 1, changedThenSaved: 0, exceptions: 0 });
-});
-
-it('tries again what changed while it was read, and flags it when it never stood still', async () => {
-  const shard = await prepared((tree) => { for (const name of ['calm', 'busy']) writeOld(join(tree, name), name); });
-  const plan = await shard.plan();
-  const recordsFile = join(shard.work, plan.shards[0]?.file ?? '');
-  const reconciler = shard.reconciler(recordsFile);
-  async function* dirty(entries: AsyncIterable<readonly SavedEntry[]>, path: string): AsyncGenerator<SavedEntry[]> {
-    for await (const batch of entries) yield batch.map((entry) => (entry.path === path ? { ...entry, dirty: true } : entry));
-  }
-  let next = recordsFile;
-  for (const round of [1, 2]) {
-    const content = (await shard.archive(next, `a${round}`)).content(`1.${round}`);
-    const result = await reconciler.addArchive({ ...content, entries: dirty(content.entries, 'busy') });
-    expect(result.retry?.records).toBe(1);
-    next = result.retry?.recordsFile ?? '';
-  }
-  const outcome = await reconciler.finish();
-  await reconciler.close();
-  expect([...(await settledRecords(outcome)).values()].map(({ name, flags, archive }) => [name, flags, archive])).toEqual([['busy', 'c', '1.2'], ['calm', '', '1.1']]);
-  expect(await exceptionsOf(outcome.exceptionsFile)).toMatchObject([{ path: 'busy', reason: 'changed while read' }]);
-  expect(outcome.counts).toEqual({ saved: 2, vanished: 0, changedThenSaved: 0, exceptions: 1 });
-});
-
 it('records what came below a name that dar was given by -g', async () => {
   const shard = await prepared((tree) => {
     mkdirSync(join(tree, 'new\nline'));
@@ -373,21 +257,4 @@ it('records what came below a name that dar was given by -g', async () => {
   expect(rounds).toMatchObject([{ accepted: true, retry: null }]);
   const settled = await settledRecords(outcome);
   expect(settled.get('new\nline/came')).toMatchObject({ size: '5', archive: '1.1', flags: '' });
-});
-
-it('gives up on a tree that hangs', async () => {
-  const shard = await prepared((tree) => { writeOld(join(tree, 'a'), ''); });
-  const plan = await shard.plan();
-  const recordsFile = join(shard.work, plan.shards[0]?.file ?? '');
-  async function* nothing(): AsyncGenerator<SavedEntry[]> { yield await Promise.resolve([]); }
-  const reconciler = new ShardReconciler({ root: shard.root, recordsFile, sorted: true, workDir: shard.work, name: 'slow', examineTimeoutMs: 100 });
-  const path = process.env['PATH'];
-  writeFileSync(join(shard.work, 'find'), '#!/bin/sh\nexec sleep 100\n', { mode: 0o755 });
-  process.env['PATH'] = `${shard.work}:${path ?? ''}`;
-  try {
-    await expect(reconciler.addArchive({ archiveKey: '1.1', entries: nothing() })).rejects.toMatchObject({ code: 'SOURCE_HUNG' });
-  } finally {
-    process.env['PATH'] = path;
-    await reconciler.close();
-  }
 });

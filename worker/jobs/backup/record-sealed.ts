@@ -17,7 +17,7 @@ export async function recordSealed(context: WorkerContext, job: BackupJob, seale
   context.metrics.backupSealed({ level, outcome, exceptions: manifest.counts.exceptions, vanished: manifest.counts.vanished });
   await rememberNewest(context.runs.redis, manifest);
   await context.runs.end(job.backupId, { phase: 'done', outcome, endedAt: context.now().toISOString() });
-  await orderSweeps(context.queues, context.items, job);
+  await orderSweeps(context.queues, context.runs, job);
   await orderKitRefresh(context.queues);
 }
 

@@ -1,8 +1,9 @@
 import { basename, join } from 'node:path';
-import { listCatalogue, type CreateOutcome } from '../../../shared/dar/index.js';
+import { listCatalogue } from '../../../shared/dar/index.js';
 import { writeDarList } from '../../../shared/index/dar-list.js';
+import { messageLookup } from '../../../shared/index/dar-messages.js';
 import { ShardReconciler, type RoundResult, type ShardOutcome } from '../../../shared/index/reconcile.js';
-import { bytePath, showPath, type BytePath } from '../../../shared/paths/byte-path.js';
+import { showPath } from '../../../shared/paths/byte-path.js';
 import type { MadeArchive } from '../../../shared/runs/shard-result.js';
 import { describeArchive, EntryCounter, keepCatalogue } from './describe-archive.js';
 import { makeArchive, type RawArchive } from './make-archive.js';
@@ -65,7 +66,7 @@ async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, segment:
   const result = await reconciler.addArchive({
     archiveKey: key,
     entries: counter.watch(listCatalogue(raw.catalogueBase, frame.topdir.dar, options)),
-    messageFor: (path) => messageFor(raw.outcome, frame.root, path),
+    messageFor: messageLookup(raw.outcome.errorLines, frame.root),
   });
   const messages = raw.outcome.errorLines;
   if (!result.accepted) {
@@ -105,13 +106,6 @@ async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<R
   } finally {
     stopReporting();
   }
-}
-
-/** dar names the path it failed on; a newline in a name can forge such a line, so it only explains, never proves. */
-function messageFor(outcome: CreateOutcome, root: BytePath, path: BytePath): string | null {
-  const wanted = bytePath.toBuffer(bytePath.of(`${root}/${path}`));
-  const line = outcome.errorLines.find((candidate) => candidate.includes(wanted));
-  return line === undefined ? null : showPath(bytePath.fromBuffer(line));
 }
 
 /** Slices that were sent already are taken off the record: no manifest will name them, and the sweep removes them. */

@@ -70,5 +70,7 @@ it('carries what is compared through the sort', () => {
   expect(facts({ dirty: true }).dirty).toBe(true);
   expect(facts({ removed: true }).stored).toBe(false);
   expect(facts({ data: 'absent' }).stored).toBe(false);
-  expect(facts({ type: 'd', size: '' })).toMatchObject({ type: 'd', size: '', mtime: '1700000000' });
+  const directory = entryLine({ ...entry, type: 'd', size: '' });
+  expect(directory).toBe('./a/b c//./d  1700000000 1700000001 -');
+  expect(parseEntry(directory, './a/b c//./'.length)).toMatchObject({ type: 'd', size: '', mtime: '1700000000' });
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkEnds, endLine, formatRecord, keyOfPath, MAX_LINE_BYTES, parseRecord, pathOfLine, readRecords, recordKey, splitLines } from '../../../../shared/index/format.js';
+import { checkEnds, endLine, formatRecord, keyOfPath, MAX_LINE_BYTES, parseRecord, pathOfLine, readRecords, recordKey, splitLines, splitPath } from '../../../../shared/index/format.js';
 import { recordPath } from '../../../../shared/index/record.js';
 import { bytePath } from '../../../../shared/paths/byte-path.js';
 import { collect, makeDirectory, makeRecord, makeRoot } from './make-record.js';
@@ -86,8 +86,11 @@ it('knows keys and paths of lines', () => {
   for (const record of RECORDS) {
     const line = formatRecord(record);
     expect(pathOfLine(line)).toBe(recordPath(record));
-    expect(keyOfPath(recordPath(record))).toBe(recordKey(record));
+    expect(keyOfPath(recordPath(record), record.type)).toBe(recordKey(record));
     expect(line.startsWith(recordKey(record))).toBe(true);
   }
-  expect(keyOfPath(bytePath.of('a/b/c'))).toBe('./a/b//c/');
+  expect(keyOfPath(bytePath.of('a/b/c'), 'f')).toBe('./a/b//c/');
+  expect(keyOfPath(bytePath.of('a/b/c'), 'd')).toBe('./a/b/c//./');
+  expect(keyOfPath(bytePath.of('.'), 'd')).toBe('.//./');
+  for (const path of ['.', 'a', 'a/b']) expect(recordPath(splitPath(bytePath.of(path), 'd'))).toBe(path);
 });

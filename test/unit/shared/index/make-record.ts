@@ -8,7 +8,7 @@ let inode = 1000;
 export function makeRecord(path: string, fields: Partial<IndexRecord> = {}): IndexRecord {
   inode += 1;
   const base = parseRecord(`.//x/f 10 1700000000.1234567890 1700000001.9876543210 65024:${inode} 1 644 1000 1000 8 - -`);
-  return { ...base, ...splitPath(bytePath.of(path)), ...fields };
+  return { ...base, ...splitPath(bytePath.of(path), fields.type ?? 'f'), ...fields };
 }
 
 export function makeDirectory(path: string, fields: Partial<IndexRecord> = {}): IndexRecord {

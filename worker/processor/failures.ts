@@ -1,0 +1,41 @@
+import type { Job } from 'bullmq';
+import { toBwError } from '../../shared/errors/bw-error.js';
+import { failRun, parseFailedReason } from '../../shared/runs/fail-run.js';
+import { rootReason } from '../../shared/runs/root-reason.js';
+import type { WorkerContext } from '../context.js';
+
+/** Records jobs that failed for good, beside the queue; the queue's own state does not wait for it. */
+export class Failures {
+  readonly #open = new Set<Promise<void>>();
+
+  constructor(readonly context: WorkerContext) {}
+
+  add(job: Job, error: Error): void {
+    const recording = recordTerminalFailure(this.context, job, error).finally(() => this.#open.delete(recording));
+    this.#open.add(recording);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#open);
+  }
+}
+
+async function recordTerminalFailure(context: WorkerContext, job: Job, error: Error): Promise<void> {
+  const id = runOf(job);
+  if (id === undefined || !ROOT_JOBS.has(job.name)) return;
+  try {
+    await failRun(context, id, parseFailedReason(await rootReason(context.queues, error.message)));
+  } catch (thrown) {
+    // The producer's sweep of failed jobs reports it again.
+    context.logger.error({ err: toBwError(thrown), job: job.id }, 'could not record a failed run');
+  }
+}
+
+/** Jobs that stand for a whole run. */
+const ROOT_JOBS: ReadonlySet<string> = new Set(['backup', 'restore']);
+
+/** The backup or restore a job belongs to. */
+export function runOf(job: Job): string | undefined {
+  const { restoreId, backupId } = job.data as { backupId?: string; restoreId?: string };
+  return restoreId ?? backupId;
+}
