@@ -1,49 +1,64 @@
 import { workerConnection, commandConnection, redisLocation } from '../shared/redis/connect.js';
-import { checkRedis } from '../shared/redis/check-server.js';
+import { checkRedis, unreachable } from '../shared/redis/check-server.js';
 import { createMetrics } from '../shared/metrics/index.js';
 import { QueueSet } from '../shared/queues/queue-set.js';
 import { BW_BKUP_VERSION } from '../shared/version.js';
 import { startWorkerHttp } from '../worker/http.js';
-import { openSite, type CommonOptions } from '../producer/cli/session.js';
+import { openSite, type CommonOptions } from '../producer/cli/site.js';
+import { catchStop, type StopSignal } from '../producer/cli/stop-signal.js';
 import { startProducerHttp } from '../producer/http.js';
 import { openProducer } from '../producer/producer.js';
 import { BwError } from '../shared/errors/bw-error.js';
+import { EXIT } from '../shared/errors/exit-codes.js';
 import type { Config } from '../shared/config/config.js';
+import type { Logger } from 'pino';
 import { startLocalWorker } from './start-local.js';
-import { untilSignal } from './until-signal.js';
+import { endWithin } from './end-within.js';
 
 /** `bw-bkup worker`: jobs of this host until a signal. */
 export async function workerCommand(options: CommonOptions): Promise<number> {
-  const { config, logger } = await openSite(options);
+  const { config, logger } = await openSite(options, { directories: 'stores', component: 'worker' });
   requireRedisUrl(config);
-  const worker = await startLocalWorker(config, logger.child({ component: 'worker' }), 'worker');
-  const http = await startWorkerHttp(worker.context, worker.context.queues.redis, worker.isRunning);
-  await untilSignal(logger);
+  const stop = stopOf(logger);
+  const worker = await startLocalWorker(config, logger, 'worker');
+  const { redis } = worker.context.queues;
+  const http = await startWorkerHttp(worker.context, redis, () => worker.isRunning());
+  await stop.stopped;
   await http?.close();
-  await worker.close();
-  return 0;
+  return endWithin(() => worker.close(), () => redis.ping(), logger);
 }
 
 /** `bw-bkup producer`: scans, decides, enqueues and shows, until a signal. */
 export async function producerCommand(options: CommonOptions): Promise<number> {
-  const { config, logger, catalog } = await openSite(options);
+  const { config, logger, catalog } = await openSite(options, { directories: 'skip', component: 'producer' });
   requireRedisUrl(config);
+  const stop = stopOf(logger);
   const redis = commandConnection(config);
-  redis.on('error', (error) => { logger.warn({ err: error }, 'redis connection trouble'); });
-  await redis.connect().catch(() => undefined); // checkRedis says it with what to do
-  await checkRedis(redis, redisLocation(config));
-  const metrics = createMetrics({ host: config.host, component: 'producer', version: BW_BKUP_VERSION });
+  redis.on('error', (error) => { logger.debug({ err: error }, 'redis connection trouble'); }); // told by what could not be done
+  await redis.connect().catch((thrown: unknown) => {
+    redis.disconnect();
+    throw unreachable(redisLocation(config), thrown);
+  });
   const boardRedis = workerConnection(config);
+  boardRedis.on('error', (error) => { logger.warn({ err: error }, 'redis connection trouble'); });
   const queues = new QueueSet(boardRedis);
-  const http = await startProducerHttp({ config, logger, metrics, catalog, queues, redis: boardRedis });
-  const producer = await openProducer({ config, logger, redis, catalog });
-  producer.start();
-  await untilSignal(logger);
-  await http?.close();
-  await producer.close();
-  await queues.close();
-  for (const each of [redis, boardRedis]) each.disconnect();
-  return 0;
+  try {
+    await checkRedis(redis, redisLocation(config));
+    const metrics = createMetrics({ host: config.host, component: 'producer', version: BW_BKUP_VERSION });
+    const http = await startProducerHttp({ config, logger, metrics, catalog, queues, redis: boardRedis });
+    const producer = await openProducer({ config, logger, redis, catalog });
+    producer.start();
+    await stop.stopped;
+    await http?.close();
+    await producer.close();
+    return EXIT.ok;
+  } finally {
+    for (const each of [redis, boardRedis]) each.disconnect();
+  }
+}
+
+function stopOf(logger: Logger): StopSignal {
+  return catchStop((signal) => { logger.info({ signal }, 'stopping'); });
 }
 
 /** Two processes need a server both reach; the embedded one belongs to one process. */

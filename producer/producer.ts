@@ -6,9 +6,8 @@ import type { Config } from '../shared/config/config.js';
 import { toBwError } from '../shared/errors/bw-error.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
 import { QueueSet } from '../shared/queues/queue-set.js';
-import { ItemStore } from '../shared/runs/item-store.js';
 import { RunStore } from '../shared/runs/run-store.js';
-import { closeGates } from './scheduler/hook-gate.js';
+import { closeGates, type ClosedGate } from './scheduler/hook-gate.js';
 import { sweepRuns } from './scheduler/sweep-runs.js';
 import { tick, type TickParts, type TopdirReport } from './scheduler/tick.js';
 
@@ -16,9 +15,10 @@ export interface Producer {
   /** One round now. */
   tick(): Promise<TopdirReport[]>;
   /** Runs the after hooks of topdirs whose backups are all through; start() does it by itself. */
-  closeGates(): Promise<string[]>;
+  closeGates(): Promise<ClosedGate[]>;
   /** Rounds by schedule.scanEvery until close. */
   start(): void;
+  /** Ends running scans and hooks, then all else. */
   close(): Promise<void>;
 }
 
@@ -27,8 +27,12 @@ export interface ProducerParts {
   readonly logger: Logger;
   readonly redis: Redis;
   readonly catalog: Catalog;
+  /** Ends running scans and hooks as close() does. */
+  readonly signal?: AbortSignal;
 }
 
+/** Longest pause a timer of Node can make, ms. */
+const LONGEST_PAUSE_MS = 2 ** 31 - 1;
 /** A snapshot should not outlive its last backup for long. */
 const GATES_EVERY_MS = 60_000;
 
@@ -38,14 +42,20 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
   const journal = await openJournal(catalog.journalDir, writerName(config.host, process.pid));
   const registry = await readBasepaths(catalog.journalDir, (problem) => { logger.warn({ problem }, 'journal line not usable'); });
   const queues = new QueueSet(redis);
-  const tickParts: TickParts = { config, queues, journal, registry, now: Date.now };
+  const ending = new AbortController();
+  const signal = AbortSignal.any([ending.signal, ...(parts.signal === undefined ? [] : [parts.signal])]);
+  const tickParts: TickParts = { config, queues, journal, registry, now: Date.now, signal };
   const round = async (): Promise<TopdirReport[]> => {
-    await sweepRuns({ runs: new RunStore(redis), items: new ItemStore(redis), queues, journal, now: () => new Date() });
+    await sweepRuns({ runs: new RunStore(redis), queues, journal, now: () => new Date() });
     const reports = await tick(tickParts);
-    for (const report of reports) logReport(logger, report);
+    if (!signal.aborted) for (const report of reports) logReport(logger, report);
     return reports;
   };
-  const gates = (): Promise<string[]> => closeGates(config, queues, registry);
+  const gates = async (): Promise<ClosedGate[]> => {
+    const closed = await closeGates(config, queues, signal);
+    if (!signal.aborted) for (const { topdir, error } of closed) if (error !== null) logger.error({ err: error, topdir }, 'after hook failed');
+    return closed;
+  };
   const scanEveryMs = Math.min(...config.topdirs.map((topdir) => topdir.schedule.scanEveryMs));
   const loops = [new Loop(round, scanEveryMs, logger), new Loop(gates, GATES_EVERY_MS, logger)];
   return {
@@ -53,6 +63,7 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
     closeGates: gates,
     start: () => { for (const loop of loops) loop.start(); },
     close: async () => {
+      ending.abort();
       for (const loop of loops) await loop.close();
       await queues.close();
       await journal.close();
@@ -90,12 +101,12 @@ class Loop {
       this.logger.error({ err: toBwError(thrown) }, 'a round of the producer failed');
     }
     if (this.#closed) return;
-    this.#timer = setTimeout(() => { this.start(); }, this.everyMs);
+    this.#timer = setTimeout(() => { this.start(); }, Math.min(this.everyMs, LONGEST_PAUSE_MS));
   }
 }
 
 function logReport(logger: Logger, report: TopdirReport): void {
   const { topdir, found, added, deleted, enqueued, error } = report;
-  if (error !== null) logger.error({ err: error, topdir }, 'topdir not scanned');
+  if (error !== null) logger.error({ err: error, topdir }, 'topdir not treated');
   else logger.info({ topdir, found, added, deleted, enqueued: enqueued.filter((each) => !each.existing).length }, 'topdir scanned');
 }

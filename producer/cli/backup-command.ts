@@ -7,16 +7,18 @@ import { EXIT } from '../../shared/errors/exit-codes.js';
 import { openJournal, writerName } from '../../shared/journal/index.js';
 import { relativeToTopdir } from '../../shared/paths/basepath-root.js';
 import { bytePath, showPath, type BytePath } from '../../shared/paths/byte-path.js';
-import { workerConnection } from '../../shared/redis/connect.js';
 import { enqueueBackup, type Enqueued } from '../scheduler/enqueue.js';
-import { openGate } from '../scheduler/hook-gate.js';
+import { closeGates, throughGate } from '../scheduler/hook-gate.js';
 import { scanTopdir } from '../scheduler/tick.js';
-import { watchJobs, type Ended } from '../scheduler/watch-jobs.js';
+import type { Ended } from '../scheduler/watch-jobs.js';
 import { resolveBasepath, unknownBasepath, type NamedBasepath } from './find-basepath.js';
+import { jobExitCode } from './job-exit-code.js';
 import { backupOutput } from './outputs.js';
-import { print, printJson } from './print.js';
-import { showProgress } from './show-progress.js';
-import { openSession, type CommonOptions, type Session, type StartLocal } from './session.js';
+import { print, printJson, say } from './print.js';
+import { openSession, type Session, type StartLocal } from './session.js';
+import { openSite, type CommonOptions, type Site } from './site.js';
+import { catchStop, type StopSignal } from './stop-signal.js';
+import { waitForJob } from './wait-for-job.js';
 
 export interface BackupOptions extends CommonOptions {
   readonly wait?: boolean;
@@ -27,40 +29,55 @@ type Output = z.infer<typeof backupOutput>;
 
 /** `bw-bkup backup BASEPATH [--wait]`: a full now, before all scheduled ones; shows the running one if there is one. */
 export async function backupCommand(name: string, options: BackupOptions, startLocal: StartLocal): Promise<number> {
-  const session = await openSession(options, startLocal);
+  const site = await openSite(options, { directories: 'skip', component: 'cli' });
+  const basepath = await findOrScan(site, name);
+  const session = await openSession(site, options, startLocal);
+  const stop = catchStop(() => { if (session.local) say('Stopping: what is being worked on is given back.'); });
   try {
-    const basepath = await findOrScan(session, name);
-    const topdir = session.config.topdirs.find((candidate) => candidate.path === basepath.topdir);
-    if (topdir !== undefined) await openGate(session.queues, topdir, new Date());
-    const enqueued = await enqueueBackup(session.queues, requestFor(session, basepath, options), Date.now());
-    // Without a service nobody would do it after we are gone.
-    const ended = options.wait === true || session.local ? await waitFor(session, enqueued, options) : null;
-    const output = outputOf(basepath, enqueued, ended);
-    if (options.json === true) printJson(backupOutput, output);
-    else print(sentence(basepath, output));
-    return exitCode(output);
+    return await backUp(session, basepath, options, stop);
   } finally {
-    await session.close();
+    await session.close(stop.signal);
   }
 }
 
+async function backUp(session: Session, basepath: NamedBasepath, options: BackupOptions, stop: StopSignal): Promise<number> {
+  const enqueued = await enqueue(session, basepath, options, stop.signal);
+  // Without a service nobody would do it after we are gone.
+  const waits = options.wait === true || session.local;
+  if (waits && enqueued.existing) say(`Backup ${enqueued.backupId} of ${showPath(basepath.path)} is waiting or running already: waiting for it.`);
+  const ended = waits ? await waitForJob(session, enqueued.jobId, options, stop.signal) : null;
+  const output = outputOf(basepath, enqueued, ended);
+  if (options.json === true) printJson(backupOutput, output);
+  else print(sentence(basepath, output, session.local));
+  if (stop.signal.aborted) return stop.exitCode();
+  if (session.local) await runAfterHooks(session);
+  return exitCode(output);
+}
+
 /** A directory nobody has scanned yet is scanned for now. */
-async function findOrScan(session: Session, name: string): Promise<NamedBasepath> {
+async function findOrScan(site: Site, name: string): Promise<NamedBasepath> {
   try {
-    return await resolveBasepath(session, name);
+    return await resolveBasepath(site, name);
   } catch (thrown) {
     if (!(thrown instanceof BwError) || thrown.code !== 'BASEPATH_UNKNOWN') throw thrown;
+    const path = bytePath.fromText(resolve(name));
+    const topdir = site.config.topdirs.find((candidate) => isBasepathOf(candidate, path));
+    const found = topdir === undefined ? undefined : await scanFor(site, topdir, path);
+    if (found === undefined) throw thrown;
+    return found;
   }
-  const path = bytePath.fromText(resolve(name));
-  const topdir = session.config.topdirs.find((candidate) => isBasepathOf(candidate, path));
-  if (topdir === undefined) throw unknownBasepath(name);
-  const registry = await readBasepaths(session.catalog.journalDir, (problem) => { session.logger.warn({ problem }, 'journal line not usable'); });
-  const journal = await openJournal(session.catalog.journalDir, writerName(session.config.host, process.pid));
-  const found = await scanTopdir({ registry, journal }, topdir);
-  await journal.close();
-  const match = found.find(({ record }) => record.path === path);
-  if (match === undefined) throw unknownBasepath(name);
-  return match.record;
+}
+
+async function scanFor(site: Site, topdir: TopdirConfig, path: BytePath): Promise<NamedBasepath | undefined> {
+  const { journalDir } = site.catalog;
+  const registry = await readBasepaths(journalDir, (problem) => { site.logger.warn({ problem }, 'journal line not usable'); });
+  const journal = await openJournal(journalDir, writerName(site.config.host, process.pid));
+  try {
+    const found = await scanTopdir({ registry, journal }, topdir);
+    return found.find(({ record }) => record.path === path)?.record;
+  } finally {
+    await journal.close();
+  }
 }
 
 function isBasepathOf(topdir: TopdirConfig, path: BytePath): boolean {
@@ -72,28 +89,27 @@ function isBasepathOf(topdir: TopdirConfig, path: BytePath): boolean {
   }
 }
 
-function requestFor(session: Session, basepath: NamedBasepath, options: BackupOptions): Parameters<typeof enqueueBackup>[1] {
-  return {
-    basepathId: basepath.basepathId,
+async function enqueue(session: Session, basepath: NamedBasepath, options: BackupOptions, signal: AbortSignal): Promise<Enqueued> {
+  const { basepathId } = basepath;
+  const topdir = session.config.topdirs.find((candidate) => candidate.path === basepath.topdir);
+  if (topdir === undefined) throw unknownBasepath(showPath(basepath.path), `Its topdir ${basepath.topdir} is not configured any more.`);
+  const request = {
+    basepathId,
     topdir: basepath.topdir,
     path: basepath.path,
-    level: 'full',
-    priorityClass: 'manual-full',
+    level: 'full' as const,
+    priorityClass: 'manual-full' as const,
     policyHash: session.config.policyHash,
     reason: 'asked for by an operator',
     acceptSource: options.acceptSource === true,
   };
+  const gate = { topdir, basepathIds: [basepathId], now: new Date(), signal };
+  return throughGate(session.queues, gate, () => enqueueBackup(session.queues, request, Date.now()));
 }
 
-async function waitFor(session: Session, enqueued: Enqueued, options: BackupOptions): Promise<Ended> {
-  const progress = showProgress(session.runs, options);
-  let ended: Ended | null = null;
-  try {
-    await watchJobs(session.queues, workerConnection(session.config), new Set([enqueued.jobId]), (each) => (ended = each));
-  } finally {
-    await progress.stop();
-  }
-  return ended ?? { jobId: enqueued.jobId, state: 'failed', reason: 'JOB_GONE: the job vanished', returnValue: null };
+/** A producer does this by itself; without one nobody would. */
+async function runAfterHooks(session: Session): Promise<void> {
+  for (const { error } of await closeGates(session.config, session.queues)) if (error !== null) throw error;
 }
 
 function outputOf(basepath: NamedBasepath, enqueued: Enqueued, ended: Ended | null): Output {
@@ -103,15 +119,16 @@ function outputOf(basepath: NamedBasepath, enqueued: Enqueued, ended: Ended | nu
   return { v: 1, backupId, jobId, basepathId: basepath.basepathId, existing, state, outcome, error: ended?.reason ?? null };
 }
 
-function sentence(basepath: NamedBasepath, output: Output): string {
+function sentence(basepath: NamedBasepath, output: Output, local: boolean): string {
   const path = showPath(basepath.path);
   if (output.state === 'sealed') return `Backup ${output.backupId} of ${path} is sealed: ${output.outcome ?? 'unknown'}.`;
   if (output.state === 'failed') return `Backup ${output.backupId} of ${path} failed: ${output.error ?? 'unknown'}`;
+  if (local) return `Backup ${output.backupId} of ${path} is not done. It goes on when you call this again, or with: bw-bkup standalone`;
   const how = output.existing ? 'is waiting or running already' : 'is enqueued';
   return `Backup ${output.backupId} of ${path} ${how}. Follow it with: bw-bkup status`;
 }
 
 function exitCode(output: Output): number {
-  if (output.state === 'failed') return EXIT.failed;
+  if (output.state === 'failed') return jobExitCode(output.error);
   return output.outcome === 'with-exceptions' ? EXIT.exceptions : EXIT.ok;
 }

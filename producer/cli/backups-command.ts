@@ -7,14 +7,14 @@ import { formatAge, formatBytes, formatCount, formatDuration, table } from '../.
 import { resolveBasepath } from './find-basepath.js';
 import { backupsOutput, type backupRowSchema } from './outputs.js';
 import { print, printJson } from './print.js';
-import { openSite, type CommonOptions } from './session.js';
+import { openSite, type CommonOptions } from './site.js';
 
 type Row = z.infer<typeof backupRowSchema>;
 type Output = z.infer<typeof backupsOutput>;
 
 /** `bw-bkup backups [BASEPATH]`: sealed backups, oldest first, from the catalog alone. */
 export async function backupsCommand(basepath: string | undefined, options: CommonOptions): Promise<number> {
-  const site = await openSite(options);
+  const site = await openSite(options, { directories: 'skip', component: 'cli' });
   const filter = basepath === undefined ? {} : { basepathId: (await resolveBasepath(site, basepath)).basepathId };
   const output: Output = { v: 1, backups: [], damaged: [] };
   for await (const listed of site.catalog.listBackups(filter)) {

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
 import { readBasepaths, type BasepathRecord } from '../../shared/basepaths/index.js';
+import { nearest } from '../../shared/config/did-you-mean.js';
 import { BwError } from '../../shared/errors/bw-error.js';
 import { bytePath, showPath, type BytePath } from '../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../shared/paths/path-json.js';
-import type { Site } from './session.js';
+import type { Site } from './site.js';
 
 export interface NamedBasepath {
   readonly basepathId: string;
@@ -23,7 +24,7 @@ export async function resolveBasepath(site: Site, name: string): Promise<NamedBa
   if (known !== undefined) return known;
   const sealed = await fromCatalog(site, name);
   if (sealed !== null) return sealed;
-  throw unknownBasepath(name);
+  throw unknownBasepath(name, meant([...registry.all()], name));
 }
 
 /** Paths that are not UTF-8 cannot be typed; they are named as status and backups show them. */
@@ -42,11 +43,19 @@ async function fromCatalog(site: Site, name: string): Promise<NamedBasepath | nu
   return null;
 }
 
-export function unknownBasepath(name: string): BwError {
+/** Basepaths whose directory has this name, or whose id nearly is it. */
+function meant(records: readonly BasepathRecord[], name: string): string | undefined {
+  const last: string = bytePath.fromText(name.replace(/\/+$/, '').split('/').at(-1) ?? name);
+  const near = nearest(name, records.map((record) => record.basepathId));
+  const found = records.filter((record) => record.basepathId === near || record.path.split('/').at(-1) === last).slice(0, 3);
+  return found.length === 0 ? undefined : `Did you mean ${found.map((record) => `${record.basepathId} (${showPath(record.path)})`).join(', or ')}?`;
+}
+
+export function unknownBasepath(name: string, hint?: string): BwError {
   return new BwError('BASEPATH_UNKNOWN', {
     message: 'no such basepath is on record',
     subject: name,
     retry: 'permanent',
-    hint: 'List them with `bw-bkup status`; new directories are found by the next scan, or by `bw-bkup backup PATH`.',
+    hint: hint ?? 'List them with `bw-bkup status`; new directories are found by the next scan, or by `bw-bkup backup PATH`.',
   });
 }

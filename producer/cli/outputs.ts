@@ -11,6 +11,12 @@ const instant = z.iso.datetime();
 const level = z.enum(['full', 'differential', 'incremental']);
 const outcome = z.enum(['clean', 'with-exceptions']);
 
+/** Any command that cannot do what it was asked for prints this instead (`ls` and `exceptions`: as last line). */
+export const errorOutput = z.strictObject({
+  v: z.literal(1),
+  error: z.strictObject({ code: z.string(), message: z.string(), subject: z.string().nullable(), detail: z.string().nullable(), hint: z.string() }),
+});
+
 export const backupRowSchema = z.strictObject({
   backupId: z.string(),
   basepathId: z.string(),
@@ -142,6 +148,9 @@ export const standaloneOutput = z.strictObject({
   sealed: count,
   withExceptions: count,
   failed: count,
+  /** Waiting or running when a signal ended the command; they go on at the next start. */
+  unfinished: count,
+  failures: z.array(z.strictObject({ basepathId: z.string(), backupId: z.string(), error: z.string() })),
   topdirs: z.array(
     z.strictObject({ topdir: z.string(), found: count, added: count, deleted: count, enqueued: count, error: z.string().nullable() }),
   ),

@@ -1,9 +1,10 @@
-import type { RunStore } from '../../shared/runs/run-store.js';
+import type { Run, RunStore } from '../../shared/runs/run-store.js';
 import { createProgress, progressLine, type Progress } from '../../shared/terminal/index.js';
-import type { CommonOptions } from './session.js';
+import type { CommonOptions } from './site.js';
+import { sumProgress } from './sum-progress.js';
 
-/** Redis is asked this often for a terminal, less often for a log file. */
-const EVERY_MS = 500;
+/** Redis is asked this often, ms: a terminal wants movement, a log file a line now and then. */
+const EVERY_MS = { terminal: 500, file: 10_000 } as const;
 
 export interface ShownProgress {
   /** Prints a line that stays. */
@@ -12,8 +13,8 @@ export interface ShownProgress {
   stop(): Promise<void>;
 }
 
-/** Shows running work on stderr while a command waits; nothing with --json. */
-export function showProgress(runs: RunStore, options: CommonOptions): ShownProgress {
+/** Shows running work (those of `wanted`) on stderr while a command waits; nothing with --json. */
+export function showProgress(runs: RunStore, options: CommonOptions, wanted: (run: Run) => boolean = () => true): ShownProgress {
   if (options.json === true) return { say: () => undefined, stop: () => Promise.resolve() };
   const isTty = process.stderr.isTTY;
   const progress = createProgress({
@@ -23,9 +24,10 @@ export function showProgress(runs: RunStore, options: CommonOptions): ShownProgr
     nowMs: () => performance.now(),
   });
   let last: Promise<void> = Promise.resolve();
-  const timer = setInterval(() => {
-    last = draw(runs, progress).catch(() => undefined); // Redis is away for a moment: the next draw shows more
-  }, EVERY_MS);
+  const draws = (): void => {
+    last = draw(runs, progress, wanted).catch(() => undefined); // Redis is away for a moment: the next draw shows more
+  };
+  const timer = setInterval(draws, isTty ? EVERY_MS.terminal : EVERY_MS.file);
   return {
     say: (line) => { progress.say(line); },
     stop: async () => {
@@ -36,23 +38,9 @@ export function showProgress(runs: RunStore, options: CommonOptions): ShownProgr
   };
 }
 
-async function draw(runs: RunStore, progress: Progress): Promise<void> {
-  const running = await runs.running();
-  const active = running.filter((run) => run.phase !== 'planning' && run.phase !== 'done' && run.phase !== 'failed');
-  const first = active[0] ?? running[0];
-  if (first === undefined) return;
-  let done = 0;
-  let bytes = 0;
-  for (const run of active) {
-    const state = await runs.progress(run.id);
-    done += state.entries;
-    bytes += state.doneBytes;
-  }
-  const planned = active.reduce((sum, run) => sum + run.records, 0);
-  const totalBytes = active.reduce((sum, run) => sum + Number(run.bytes), 0);
-  const more = running.length > 1 ? ` and ${running.length - 1} more` : '';
-  const startedAt = Math.min(...running.map((run) => Date.parse(run.startedAt)));
-  const elapsedMs = Math.max(0, Date.now() - startedAt);
-  const total = active.length === 0 ? null : planned;
-  progress.show(progressLine({ label: `${first.basepathId}${more}`, done, total, bytes, totalBytes: active.length === 0 ? null : totalBytes, elapsedMs }));
+async function draw(runs: RunStore, progress: Progress, wanted: (run: Run) => boolean): Promise<void> {
+  const running = (await runs.running()).filter((run) => wanted(run) && run.phase !== 'done' && run.phase !== 'failed');
+  const followed = await Promise.all(running.map(async (run) => ({ ...run, done: await runs.progress(run.id) })));
+  const state = sumProgress(followed, Date.now());
+  if (state !== null) progress.show(progressLine(state, 'entries'));
 }

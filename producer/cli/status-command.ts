@@ -4,31 +4,31 @@ import { EXIT } from '../../shared/errors/exit-codes.js';
 import { readJournal } from '../../shared/journal/index.js';
 import { showPath } from '../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../shared/paths/path-json.js';
-import { QueueSet } from '../../shared/queues/queue-set.js';
-import { commandConnection } from '../../shared/redis/connect.js';
-import { RunStore } from '../../shared/runs/run-store.js';
+import { redisLocation } from '../../shared/redis/location.js';
 import { formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
-import { statusOutput, type runRowSchema, type statusRowSchema } from './outputs.js';
-import { print, printJson } from './print.js';
-import { openSite, type CommonOptions, type Site } from './session.js';
+import { readLiveState } from './live-state.js';
+import { statusOutput, type statusRowSchema } from './outputs.js';
+import { plural, print, printJson } from './print.js';
+import { openSite, type CommonOptions, type Site } from './site.js';
 
 type Output = z.infer<typeof statusOutput>;
+type Row = z.infer<typeof statusRowSchema>;
 
 /** `bw-bkup status`: every basepath from catalog and journal, so it is right while Redis and producer are down; running work besides. */
 export async function statusCommand(options: CommonOptions): Promise<number> {
-  const site = await openSite(options);
+  const site = await openSite(options, { directories: 'skip', component: 'cli' });
+  const live = readLiveState(site.config);
   const records = readJournal(site.catalog.journalDir, {
     onProblem: (problem) => { site.logger.warn({ problem }, 'journal line not usable'); },
   });
   const basepaths = (await summarise(records, site.catalog.listBackups(), Date.now())).map(statusRow);
-  const live = await liveState(site);
-  const output: Output = { v: 1, basepaths, ...live };
+  const output: Output = { v: 1, basepaths, ...(await live) };
   if (options.json === true) printJson(statusOutput, output);
-  else printPeople(output);
+  else printPeople(site, output);
   return basepaths.some((row) => row.state === 'never' || row.state === 'failed-since') ? EXIT.failed : EXIT.ok;
 }
 
-function statusRow(status: BasepathStatus): z.infer<typeof statusRowSchema> {
+function statusRow(status: BasepathStatus): Row {
   const { lastError } = status;
   return {
     basepathId: status.id,
@@ -46,39 +46,9 @@ function statusRow(status: BasepathStatus): z.infer<typeof statusRowSchema> {
   };
 }
 
-/** Nulls when Redis does not answer: that is no reason not to show the rest. */
-async function liveState(site: Site): Promise<Pick<Output, 'running' | 'queues'>> {
-  const redis = commandConnection(site.config);
-  redis.on('error', () => undefined);
-  const queues = new QueueSet(redis);
-  try {
-    await redis.connect();
-    const running = await runningRows(new RunStore(redis));
-    const host = site.config.host;
-    const counted = [queues.backup, queues.transfer(host), queues.cleanup, queues.cleanupOf(host)];
-    const counts = await Promise.all(counted.map(async (queue) => [queue.name, await queue.getJobCounts()] as const));
-    return { running, queues: Object.fromEntries(counts) };
-  } catch {
-    return { running: null, queues: null };
-  } finally {
-    await queues.close();
-    redis.disconnect();
-  }
-}
-
-async function runningRows(runs: RunStore): Promise<z.infer<typeof runRowSchema>[]> {
-  const rows = (await runs.running()).map(async (run) => {
-    const progress = await runs.progress(run.id);
-    const { id, kind, basepathId, phase, startedAt, records } = run;
-    const done = { entriesDone: progress.entries, archiveBytes: progress.archiveBytes, sentBytes: progress.sentBytes };
-    return { id, kind, basepathId, phase, startedAt, records, sourceBytes: run.bytes, ...done };
-  });
-  return Promise.all(rows);
-}
-
-function printPeople(output: Output): void {
+function printPeople(site: Site, output: Output): void {
   if (output.basepaths.length === 0) print('No basepath is on record yet: the first scan finds them.');
-  else
+  else {
     print(
       table(output.basepaths, [
         { title: 'basepath', cell: (row) => (row.path === null ? row.basepathId : showPath(fromPathJson(row.path))) },
@@ -90,9 +60,38 @@ function printPeople(output: Output): void {
         { title: 'last error', cell: (row) => (row.lastError === null ? '' : `${row.lastError.code}: ${row.lastError.message}`) },
       ]),
     );
-  if (output.running === null) print('Running work is unknown: Redis does not answer (no standalone running?).');
-  for (const run of output.running ?? []) {
-    const done = `${formatCount(run.entriesDone)} of ${formatCount(run.records)} entries`;
-    print(`${run.kind} ${run.id} of ${run.basepathId}: ${run.phase}, ${done}, ${formatBytes(run.sentBytes)} in long-term storage`);
+    print(summary(output.basepaths));
   }
+  printLive(site, output);
+}
+
+/** `3 basepaths: 2 ok, 1 never`. */
+export function summary(rows: readonly Pick<Row, 'state'>[]): string {
+  const states: Row['state'][] = ['ok', 'exceptions', 'failed-since', 'never', 'deleted'];
+  const counts = states.map((state) => [rows.filter((row) => row.state === state).length, state] as const).filter(([count]) => count > 0);
+  return `${plural(rows.length, 'basepath')}: ${counts.map(([count, state]) => `${formatCount(count)} ${state}`).join(', ')}`;
+}
+
+function printLive({ config }: Site, { running, queues }: Output): void {
+  if (running === null) {
+    const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
+    print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);
+    return;
+  }
+  for (const run of running) {
+    const done = `${formatCount(run.entriesDone)} of ${plural(run.records, 'entry', 'entries')}`;
+    const since = formatDuration(Math.max(0, Date.now() - Date.parse(run.startedAt)));
+    print(`${run.kind} ${run.id} of ${run.basepathId}: ${run.phase} for ${since}, ${done}, ${formatBytes(run.sentBytes)} in long-term storage`);
+  }
+  const waiting = queueLine(queues ?? {});
+  if (waiting !== null) print(waiting);
+}
+
+/** What is not ended in the queues, or null when nothing is. */
+export function queueLine(queues: NonNullable<Output['queues']>): string | null {
+  const open = Object.entries(queues).flatMap(([name, counts]) => {
+    const shown = Object.entries(counts).filter(([state, count]) => state !== 'completed' && count > 0);
+    return shown.length === 0 ? [] : [`${name} ${shown.map(([state, count]) => `${formatCount(count)} ${state}`).join(', ')}`];
+  });
+  return open.length === 0 ? null : `Queues: ${open.join('; ')}`;
 }

@@ -18,19 +18,19 @@ const FORMAT = '%P\\0%i\\0%U\\0';
 
 /**
  * Directories `depth` levels below a topdir, without lost+found, symlinks and excluded names. Runs in a
- * child with a timer: a hung mount must not hang us.
- * Throws SOURCE_MISSING, SOURCE_NOT_MOUNTED, SOURCE_EMPTY, SCAN_FAILED.
+ * child with a timer: a hung mount must not hang us. A snapshot that the before hook makes is not there yet (what is due
+ * decides whether it is made at all), so then the live directory is listed.
+ * Throws SOURCE_NOT_MOUNTED, SOURCE_EMPTY, SCAN_FAILED.
  */
-export async function findBasepaths(topdir: TopdirConfig): Promise<FoundBasepath[]> {
-  const root = topdir.readFrom ?? topdir.path;
+export async function findBasepaths(topdir: TopdirConfig, signal?: AbortSignal): Promise<FoundBasepath[]> {
+  const root = topdir.hooks.before === null ? (topdir.readFrom ?? topdir.path) : topdir.path;
   await checkSentinel(topdir, root);
   const depth = String(topdir.depth);
   const args = ['.', '-mindepth', depth, '-maxdepth', depth, '-type', 'd', ...prunes(topdir.exclude), '-printf', FORMAT];
-  const found = await run({ program: 'find', args, cwd: root }, { timeoutMs: SCAN_TIMEOUT_MS, maxOutputBytes: MAX_OUTPUT_BYTES }).catch(
-    (thrown: unknown) => {
-      throw scanFailed(root, thrown);
-    },
-  );
+  const options = { timeoutMs: SCAN_TIMEOUT_MS, maxOutputBytes: MAX_OUTPUT_BYTES, ...(signal === undefined ? {} : { signal }) };
+  const found = await run({ program: 'find', args, cwd: root }, options).catch((thrown: unknown) => {
+    throw scanFailed(root, thrown);
+  });
   const basepaths = parse(found.stdout);
   if (basepaths.length === 0) throw empty(root);
   return basepaths;

@@ -6,25 +6,27 @@ import { run } from '../../shared/process/index.js';
 const HOOK_TIMEOUT_MS = 3_600_000;
 
 /**
- * Runs a topdir's hook program (argument array, no shell), telling it the topdir in BW_TOPDIR. No hook, no effect.
- * Throws HOOK_FAILED.
+ * Runs a topdir's hook program (argument array, no shell), telling it the topdir in BW_TOPDIR and where backups read in BW_READ_FROM.
+ * No hook, no effect. Throws HOOK_FAILED, also when `signal` ended it.
  */
-export async function runHook(topdir: TopdirConfig, when: 'before' | 'after'): Promise<void> {
+export async function runHook(topdir: TopdirConfig, when: 'before' | 'after', signal?: AbortSignal): Promise<void> {
   const [program, ...args] = topdir.hooks[when] ?? [];
   if (program === undefined) return;
   const env = { BW_TOPDIR: topdir.path, BW_READ_FROM: topdir.readFrom ?? topdir.path };
-  await run({ program, args, env }, { timeoutMs: HOOK_TIMEOUT_MS }).catch((cause: unknown) => {
+  const options = { timeoutMs: HOOK_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) };
+  await run({ program, args, env }, options).catch((cause: unknown) => {
     throw hookFailed(topdir, when, cause);
   });
 }
 
-function hookFailed(topdir: TopdirConfig, when: string, cause: unknown): BwError {
+function hookFailed(topdir: TopdirConfig, when: 'before' | 'after', cause: unknown): BwError {
+  const consequence = when === 'before' ? 'nothing was enqueued' : 'it is tried again';
   return new BwError('HOOK_FAILED', {
-    message: `the ${when} hook of the topdir failed`,
+    message: `the ${when} hook of the topdir failed; ${consequence}`,
     subject: topdir.path,
     detail: cause instanceof BwError ? [cause.message, cause.detail ?? ''].join('\n').trim() : String(cause),
     retry: 'operator',
-    hint: `Run it by hand: ${(topdir.hooks[when === 'before' ? 'before' : 'after'] ?? []).join(' ')}`,
+    hint: `Run it by hand: BW_TOPDIR=${topdir.path} BW_READ_FROM=${topdir.readFrom ?? topdir.path} ${(topdir.hooks[when] ?? []).join(' ')}`,
     cause,
   });
 }

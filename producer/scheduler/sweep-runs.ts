@@ -1,4 +1,5 @@
 import { failRun, parseFailedReason, type FailRunParts } from '../../shared/runs/fail-run.js';
+import { rootReason } from '../../shared/runs/root-reason.js';
 
 /**
  * Runs whose job failed or vanished while no worker was there to report it (a crash between the two, a wiped queue):
@@ -9,7 +10,7 @@ export async function sweepRuns(parts: FailRunParts): Promise<number> {
   for (const run of await parts.runs.running()) {
     const job = await parts.queues.backup.getJob(run.jobId);
     if (job !== undefined && !(await job.isFailed())) continue;
-    const error = job === undefined ? { code: 'JOB_GONE', message: 'the job is not in the queue any more' } : parseFailedReason(job.failedReason);
+    const error = job === undefined ? { code: 'JOB_GONE', message: 'the job is not in the queue any more' } : parseFailedReason(await rootReason(parts.queues, job.failedReason));
     if (await failRun(parts, run.id, error)) swept++;
   }
   return swept;

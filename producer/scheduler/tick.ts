@@ -8,14 +8,16 @@ import { newestOf } from '../../shared/runs/newest.js';
 import { decideDue } from '../policy/due.js';
 import { findBasepaths } from '../scan/find-basepaths.js';
 import { enqueueBackup, inFlightId, type Enqueued } from './enqueue.js';
-import { openGate } from './hook-gate.js';
+import { throughGate } from './hook-gate.js';
 
 export interface TickParts {
-  readonly config: Config;
+  readonly config: Pick<Config, 'topdirs' | 'policyHash'>;
   readonly queues: QueueSet;
   readonly journal: Journal;
   readonly registry: BasepathRegistry;
   readonly now: () => number;
+  /** Ends scans and hooks: the process is to end. */
+  readonly signal?: AbortSignal;
 }
 
 export interface TopdirReport {
@@ -23,8 +25,10 @@ export interface TopdirReport {
   readonly found: number;
   readonly added: number;
   readonly deleted: number;
-  readonly enqueued: readonly Enqueued[];
-  /** Why this topdir could not be treated; nothing of it was changed then. */
+  readonly enqueued: readonly (Enqueued & { readonly basepathId: string })[];
+  /** Fulls that were waiting or running before this round. */
+  readonly inFlight: readonly { readonly basepathId: string; readonly jobId: string }[];
+  /** Why this topdir could not be treated; nothing of it was enqueued then. */
   readonly error: BwError | null;
 }
 
@@ -32,10 +36,11 @@ export interface TopdirReport {
 export async function tick(parts: TickParts): Promise<TopdirReport[]> {
   const reports: TopdirReport[] = [];
   for (const topdir of parts.config.topdirs) {
+    if (parts.signal?.aborted === true) break;
     try {
       reports.push(await treatTopdir(parts, topdir));
     } catch (thrown) {
-      reports.push({ topdir: topdir.path, found: 0, added: 0, deleted: 0, enqueued: [], error: toBwError(thrown) });
+      reports.push({ topdir: topdir.path, found: 0, added: 0, deleted: 0, enqueued: [], inFlight: [], error: toBwError(thrown) });
     }
   }
   return reports;
@@ -44,17 +49,15 @@ export async function tick(parts: TickParts): Promise<TopdirReport[]> {
 async function treatTopdir(parts: TickParts, topdir: TopdirConfig): Promise<TopdirReport> {
   const assigned = await scanTopdir(parts, topdir);
   const deleted = await markDeleted(parts, topdir, new Set(assigned.map(({ record }) => record.basepathId)));
-  const due = await dueOf(parts, topdir, assigned);
-  if (due.length > 0) await openGate(parts.queues, topdir, new Date(parts.now()));
-  const enqueued: Enqueued[] = [];
-  for (const { basepathId, reason } of due) enqueued.push(await enqueueFull(parts, topdir, basepathId, reason));
+  const { due, inFlight } = await decide(parts, topdir, assigned);
+  const enqueued = due.length === 0 ? [] : await enqueueDue(parts, topdir, due);
   const added = assigned.filter(({ finding }) => finding === 'new').length;
-  return { topdir: topdir.path, found: assigned.length, added, deleted, enqueued, error: null };
+  return { topdir: topdir.path, found: assigned.length, added, deleted, enqueued, inFlight, error: null };
 }
 
 /** Finds a topdir's basepaths and gives new ones their ids. */
-export async function scanTopdir(parts: Pick<TickParts, 'registry' | 'journal'>, topdir: TopdirConfig): Promise<Assigned[]> {
-  const found = await findBasepaths(topdir);
+export async function scanTopdir(parts: Pick<TickParts, 'registry' | 'journal' | 'signal'>, topdir: TopdirConfig): Promise<Assigned[]> {
+  const found = await findBasepaths(topdir, parts.signal);
   const entries = found.map(({ relative, inode, ownerUid }) => ({
     topdir: topdir.path,
     relativePath: relative,
@@ -72,18 +75,34 @@ async function markDeleted(parts: TickParts, topdir: TopdirConfig, present: Read
   return (await parts.registry.markDeleted(ids, new Date(parts.now()), parts.journal)).length;
 }
 
-async function dueOf(parts: TickParts, topdir: TopdirConfig, assigned: readonly Assigned[]): Promise<{ basepathId: string; reason: string }[]> {
-  const due: { basepathId: string; reason: string }[] = [];
+interface Due {
+  readonly basepathId: string;
+  readonly reason: string;
+}
+
+async function decide(parts: TickParts, topdir: TopdirConfig, assigned: readonly Assigned[]): Promise<{ due: Due[]; inFlight: TopdirReport['inFlight'] }> {
+  const due: Due[] = [];
+  const inFlight: { basepathId: string; jobId: string }[] = [];
   for (const { record } of assigned) {
     const { basepathId } = record;
     const newest = await newestOf(parts.queues.redis, basepathId);
-    const inFlight = await parts.queues.backup.getDeduplicationJobId(inFlightId('full', basepathId));
-    const lastFullAtMs = newest?.fullCapturedAt == null ? null : Date.parse(newest.fullCapturedAt);
-    const facts = { basepathId, lastFullAtMs, fullInFlight: inFlight !== null };
-    const decision = decideDue(facts, topdir.schedule, parts.now());
+    const jobId = await parts.queues.backup.getDeduplicationJobId(inFlightId('full', basepathId));
+    if (jobId !== null) inFlight.push({ basepathId, jobId });
+    const fullAt = newest?.fullCapturedAt ?? null;
+    const lastFullAtMs = fullAt === null ? null : Date.parse(fullAt);
+    const decision = decideDue({ basepathId, lastFullAtMs, fullInFlight: jobId !== null }, topdir.schedule, parts.now());
     if (decision.due) due.push({ basepathId, reason: decision.reason });
   }
-  return due;
+  return { due, inFlight };
+}
+
+async function enqueueDue(parts: TickParts, topdir: TopdirConfig, due: readonly Due[]): Promise<TopdirReport['enqueued']> {
+  const gate = { topdir, basepathIds: due.map(({ basepathId }) => basepathId), now: new Date(parts.now()), signal: parts.signal };
+  return throughGate(parts.queues, gate, async () => {
+    const enqueued: (Enqueued & { basepathId: string })[] = [];
+    for (const { basepathId, reason } of due) enqueued.push({ basepathId, ...(await enqueueFull(parts, topdir, basepathId, reason)) });
+    return enqueued;
+  });
 }
 
 async function enqueueFull(parts: TickParts, topdir: TopdirConfig, basepathId: string, reason: string): Promise<Enqueued> {

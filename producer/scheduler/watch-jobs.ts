@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { QueueEvents, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { PREFIX, QUEUES } from '../../shared/queues/names.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
+import { rootReason } from '../../shared/runs/root-reason.js';
 
 export interface Ended {
   readonly jobId: string;
@@ -11,65 +13,121 @@ export interface Ended {
   readonly returnValue: unknown;
 }
 
+export interface WatchOptions {
+  /** Ends the watching; jobs go on. */
+  readonly signal?: AbortSignal;
+  /** How long Redis may be away, ms, before this rejects; default for ever. */
+  readonly outageMs?: number;
+  /** Called once per outage. */
+  readonly onOutage?: (error: unknown) => void;
+  /** For tests. */
+  readonly lookUpMs?: number;
+}
+
 /** Events may be missed while a connection is down; states are looked up this often besides. */
 const LOOK_UP_MS = 5_000;
 
 /**
  * Waits until all jobs of the backup queue named have ended, reporting each once as it ends. `connection` is
- * used for the event stream and closed.
+ * used for the event stream and closed. Resolves early when `signal` ends it.
  */
 export async function watchJobs(
   queues: QueueSet,
   connection: Redis,
   jobIds: ReadonlySet<string>,
   onEnded: (ended: Ended) => void,
+  options: WatchOptions = {},
 ): Promise<void> {
-  const open = new Set(jobIds);
-  const hints: string[] = [];
-  let wake: () => void = () => undefined;
-  const hint = ({ jobId }: { jobId: string }): void => {
-    hints.push(jobId);
-    wake();
-  };
   const events = new QueueEvents(QUEUES.backup, { connection, prefix: PREFIX });
-  events.on('error', () => undefined); // the look-ups go on
-  events.on('completed', hint);
-  events.on('failed', hint);
+  const hints = new Hints(options.signal);
+  events.on('error', () => undefined); // the look-ups say it, and go on
+  events.on('completed', ({ jobId }) => { hints.add(jobId); });
+  events.on('failed', ({ jobId }) => { hints.add(jobId); });
   try {
-    await events.waitUntilReady();
-    let look: readonly string[] = [...open]; // ended before we listened
-    for (;;) {
-      await reportEnded(queues, look, open, onEnded);
-      if (open.size === 0) return;
-      if (hints.length === 0) await firstOf(new Promise<void>((resolve) => (wake = resolve)), LOOK_UP_MS);
-      look = hints.length > 0 ? hints.splice(0) : [...open];
-    }
+    const enough = AbortSignal.any([AbortSignal.timeout(options.lookUpMs ?? LOOK_UP_MS), ...(options.signal === undefined ? [] : [options.signal])]);
+    if (!enough.aborted) await Promise.race([events.waitUntilReady(), once(enough, 'abort')]);
+    await lookUntilEnded(queues, new Set(jobIds), hints, onEnded, options);
   } finally {
-    await events.close();
-    connection.disconnect();
+    hints.dispose();
+    connection.disconnect(); // first: a blocking read of a Redis that is away would hold up the rest
+    await events.close().catch(() => undefined);
+  }
+}
+
+async function lookUntilEnded(
+  queues: QueueSet,
+  open: Set<string>,
+  hints: Hints,
+  onEnded: (ended: Ended) => void,
+  { signal, outageMs = Infinity, onOutage, lookUpMs = LOOK_UP_MS }: WatchOptions,
+): Promise<void> {
+  let awaySince: number | null = null;
+  let look: readonly string[] = [...open]; // ended before we listened
+  while (signal?.aborted !== true) {
+    try {
+      await reportEnded(queues, look, open, onEnded);
+      awaySince = null;
+    } catch (thrown) {
+      if (awaySince === null) onOutage?.(thrown);
+      awaySince ??= performance.now();
+      if (performance.now() - awaySince >= outageMs) throw thrown;
+    }
+    if (open.size === 0) return;
+    const hinted = await hints.take(lookUpMs);
+    look = hinted.length > 0 && awaySince === null ? hinted : [...open];
+  }
+}
+
+/** Ids of jobs that may have ended, awaited for a while. */
+class Hints {
+  readonly #ids: string[] = [];
+  readonly #signal: AbortSignal | undefined;
+  readonly #onStop = (): void => { this.#wake(); };
+  #wake: () => void = () => undefined;
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#onStop);
+  }
+
+  add(jobId: string): void {
+    this.#ids.push(jobId);
+    this.#wake();
+  }
+
+  /** All that came so far, or what comes first within `ms`. */
+  async take(ms: number): Promise<string[]> {
+    if (this.#ids.length === 0 && this.#signal?.aborted !== true) {
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        timer = setTimeout(resolve, ms);
+      });
+      clearTimeout(timer);
+    }
+    return this.#ids.splice(0);
+  }
+
+  dispose(): void {
+    this.#signal?.removeEventListener('abort', this.#onStop);
   }
 }
 
 async function reportEnded(queues: QueueSet, look: readonly string[], open: Set<string>, onEnded: (ended: Ended) => void): Promise<void> {
   for (const jobId of look) {
     if (!open.has(jobId)) continue;
-    const ended = await endOf(jobId, await queues.backup.getJob(jobId));
+    const ended = await endOf(queues, jobId);
     if (ended === null) continue;
     open.delete(jobId);
     onEnded(ended);
   }
 }
 
-async function endOf(jobId: string, job: Job | undefined): Promise<Ended | null> {
+async function endOf(queues: QueueSet, jobId: string): Promise<Ended | null> {
+  const job: Job | undefined = await queues.backup.getJob(jobId);
   if (job === undefined) return { jobId, state: 'failed', reason: 'JOB_GONE: the job is not in the queue any more', returnValue: null };
   if (job.finishedOn === undefined) return null;
   const failed = await job.isFailed();
   const returnValue: unknown = job.returnvalue;
-  return { jobId, state: failed ? 'failed' : 'completed', reason: failed ? job.failedReason : null, returnValue };
-}
-
-async function firstOf(event: Promise<void>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([event, new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))]);
-  clearTimeout(timer);
+  return { jobId, state: failed ? 'failed' : 'completed', reason: failed ? await rootReason(queues, job.failedReason) : null, returnValue };
 }

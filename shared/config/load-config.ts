@@ -21,8 +21,11 @@ export interface LoadRequest {
   readonly env: NodeJS.ProcessEnv;
   /** Dotted keys with text (`--set dar.sliceSize=1GiB`), the strongest origin. */
   readonly flags: Readonly<Record<string, string>>;
-  /** `skip`: directories are not looked at (a share of a filesystem as staging budget is then 0). Secret files always are. Default `check`. */
-  readonly filesystem?: 'check' | 'skip';
+  /**
+   * Which directories are looked at; secret files always are. `stores`: not the sources, of which one that is not mounted must not stop the
+   * others · `skip`: none (a share of a filesystem as staging budget is then 0). Default `check`: all.
+   */
+  readonly filesystem?: 'check' | 'stores' | 'skip';
   /** Name of the machine; default os.hostname(). */
   readonly hostname?: string;
   /** How directories are looked at; default the real filesystem. */
@@ -47,7 +50,8 @@ export async function loadConfig(request: LoadRequest): Promise<LoadedConfig> {
   });
   const parsed = parseSettings({ text, file, env: request.env, flags: request.flags, hostname: request.hostname ?? hostname() });
   const places = placesOf(parsed.settings);
-  const directories = request.filesystem === 'skip' ? [] : [...places.topdirs, ...places.snapshots, ...places.stores];
+  const sources = request.filesystem === 'stores' ? [] : [...places.topdirs, ...places.snapshots];
+  const directories = request.filesystem === 'skip' ? [] : [...sources, ...places.stores];
   const facts = await lookAt([...directories, ...places.secrets], request.probe ?? probePath);
   const redis = readRedisUrl(parsed.settings.site.redis, facts);
   const problems = [...parsed.problems, ...parsed.locate([...judge(parsed.settings, places, facts), ...redis.findings])];

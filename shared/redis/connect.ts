@@ -1,31 +1,20 @@
-import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import type { Config } from '../config/config.js';
+import type { RedisConfig } from './location.js';
+import { embeddedSocket } from './location.js';
+
+export { embeddedSocket, redisLocation } from './location.js';
 
 /** Longest pause between two attempts to reconnect, ms. The default of 20 s leaves a worker blind long after Redis is back. */
 const RECONNECT_CAP_MS = 2_000;
+/** A socket whose other end is gone is given up after this, ms: the default of 2 s keeps every command alive that long after its work is done. */
+const DISCONNECT_TIMEOUT_MS = 50;
 /** A command of the producer or CLI fails after this, ms, instead of hanging for as long as Redis is away. */
 const COMMAND_TIMEOUT_MS = 3_000;
-
-type RedisConfig = Pick<Config, 'redis' | 'state'>;
-
-/** The private server's socket of a host without configured Redis. */
-export function embeddedSocket(config: Pick<Config, 'state'>): string {
-  return join(config.state.dir, 'redis.sock');
-}
-
-/** What to call the server in messages; never its password. */
-export function redisLocation(config: RedisConfig): string {
-  if (config.redis.url === null) return embeddedSocket(config);
-  const url = new URL(config.redis.url);
-  url.password = '';
-  url.username = '';
-  return url.toString();
-}
 
 const common = {
   retryStrategy: (times: number) => Math.min(100 * 2 ** Math.min(times, 10), RECONNECT_CAP_MS),
   lazyConnect: true,
+  disconnectTimeout: DISCONNECT_TIMEOUT_MS,
 };
 
 /**
@@ -36,10 +25,14 @@ export function workerConnection(config: RedisConfig): Redis {
   return new Redis(config.redis.url ?? embeddedSocket(config), { ...common, maxRetriesPerRequest: null });
 }
 
+/** Name of the connections of producer and CLI in CLIENT LIST: who owns a private Redis sees by it that somebody still needs it. */
+export const COMMAND_CLIENT = 'bw-bkup-command';
+
 /** For short commands of producer and CLI: fails within COMMAND_TIMEOUT_MS when Redis is dead or frozen. */
 export function commandConnection(config: RedisConfig): Redis {
   return new Redis(config.redis.url ?? embeddedSocket(config), {
     ...common,
+    connectionName: COMMAND_CLIENT,
     maxRetriesPerRequest: 1,
     commandTimeout: COMMAND_TIMEOUT_MS,
     connectTimeout: COMMAND_TIMEOUT_MS,

@@ -3,15 +3,20 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { Config } from '../config/config.js';
 import { BwError } from '../errors/bw-error.js';
-import { startGuarded, type GuardedChild } from '../process/index.js';
+import { continueStrays, findStrays, startGuarded, type GuardedChild } from '../process/index.js';
 import { embeddedSocket } from './connect.js';
+import { lockState } from './state-lock.js';
 
 /** Loading a big append-only file takes time; beyond this something is wrong. */
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 10;
+/** The server of a process that was killed ends by itself (guardian); writing its last second takes no longer. */
+const PREDECESSOR_TIMEOUT_MS = 15_000;
 
 export interface EmbeddedRedis {
   readonly socket: string;
+  /** Resolves when the server has ended, asked or not. */
+  readonly ended: Promise<void>;
   /** Ends the server; its append-only file stays for the next start. */
   stop(): Promise<void>;
 }
@@ -22,15 +27,46 @@ export interface EmbeddedRedis {
  */
 export async function startEmbeddedRedis(config: Pick<Config, 'state'>): Promise<EmbeddedRedis> {
   const socket = embeddedSocket(config);
-  if (await answers(socket)) throw alreadyRunning(socket);
-  const dir = join(config.state.dir, 'redis');
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await mkdir(serverDir(config.state.dir), { recursive: true, mode: 0o700 });
+  const lock = await lockState(config.state.dir);
+  if (lock === null) throw alreadyRunning(socket);
+  try {
+    await waitForPredecessor(config.state.dir, socket);
+    const child = await startServer(config.state.dir, socket);
+    const stop = async (): Promise<void> => {
+      child.terminate();
+      await child.exited;
+      await lock.release();
+    };
+    return { socket, ended: child.exited.then(() => undefined), stop };
+  } catch (thrown) {
+    await lock.release();
+    throw thrown;
+  }
+}
+
+function serverDir(stateDir: string): string {
+  return join(stateDir, 'redis');
+}
+
+/** Two servers on one append-only file would ruin it. */
+async function waitForPredecessor(stateDir: string, socket: string): Promise<void> {
+  const deadline = performance.now() + PREDECESSOR_TIMEOUT_MS;
+  while ((await answers(socket)) || (await findStrays(stateDir)).length > 0) {
+    if (performance.now() > deadline) throw alreadyRunning(socket);
+    await continueStrays(stateDir);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+async function startServer(stateDir: string, socket: string): Promise<GuardedChild> {
+  const dir = serverDir(stateDir);
   await rm(socket, { force: true });
   const logFile = join(dir, 'redis.log');
   const command = { program: 'redis-server', args: serverArgs(socket, dir, logFile) };
-  const child = await startGuarded(command, { logFile, stagingDir: config.state.dir }).catch(missing);
+  const child = await startGuarded(command, { logFile, stagingDir: stateDir }).catch(missing);
   await waitUntilReady(socket, child, logFile);
-  return { socket, stop: () => stop(child) };
+  return child;
 }
 
 function serverArgs(socket: string, dir: string, logFile: string): string[] {
@@ -66,7 +102,7 @@ async function waitUntilReady(socket: string, child: GuardedChild, logFile: stri
 
 /** True when a server on the socket answers PING. */
 export async function answers(socket: string): Promise<boolean> {
-  const redis = new Redis({ path: socket, lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 });
+  const redis = new Redis({ path: socket, lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0, disconnectTimeout: 50 });
   redis.on('error', () => undefined); // a refused connection is the answer "no"
   try {
     await redis.connect();
@@ -77,11 +113,6 @@ export async function answers(socket: string): Promise<boolean> {
   } finally {
     redis.disconnect();
   }
-}
-
-async function stop(child: GuardedChild): Promise<void> {
-  child.terminate();
-  await child.exited;
 }
 
 function missing(thrown: unknown): never {

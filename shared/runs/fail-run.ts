@@ -1,12 +1,14 @@
 import type { Journal } from '../journal/journal.js';
+import type { RecordOf } from '../journal/record.js';
 import type { QueueSet } from '../queues/queue-set.js';
-import type { ItemStore } from './item-store.js';
-import { orderSweeps } from './order-sweeps.js';
+import { bytePath } from '../paths/byte-path.js';
+import { toPathJson } from '../paths/path-json.js';
+import { parseJob, restoreJobSchema } from '../queues/job-data.js';
+import { orderStagingSweeps, orderSweeps } from './order-sweeps.js';
 import type { Run, RunStore } from './run-store.js';
 
 export interface FailRunParts {
   readonly runs: RunStore;
-  readonly items: ItemStore;
   readonly queues: QueueSet;
   readonly journal: Journal;
   readonly now: () => Date;
@@ -21,27 +23,28 @@ export async function failRun(parts: FailRunParts, id: string, error: { code: st
   if (run === null || run.phase === 'done' || run.phase === 'failed') return false;
   const endedAt = parts.now().toISOString();
   await parts.runs.end(id, { phase: 'failed', endedAt, error: `${error.code}: ${error.message}` });
-  if (run.kind === 'backup') await recordFailedBackup(parts, run, endedAt, error);
+  const end = { outcome: 'failed' as const, error, startedAt: run.startedAt, endedAt, bytes: '0', files: 0 };
+  if (run.level === 'restore') await recordFailedRestore(parts, run, end);
+  else await recordFailedBackup(parts, run, run.level, end);
   return true;
 }
 
-async function recordFailedBackup(parts: FailRunParts, run: Run, endedAt: string, error: { code: string; message: string }): Promise<void> {
-  if (run.level === 'restore') return;
-  await parts.journal.appendAll([
-    {
-      kind: 'attempt-ended',
-      backupId: run.id,
-      basepathId: run.basepathId,
-      level: run.level,
-      outcome: 'failed',
-      error,
-      startedAt: run.startedAt,
-      endedAt,
-      bytes: '0',
-      files: 0,
-    },
-  ]);
-  await orderSweeps(parts.queues, parts.items, { backupId: run.id, basepathId: run.basepathId });
+type End = Pick<RecordOf<'restore-ended'>, 'outcome' | 'error' | 'startedAt' | 'endedAt' | 'bytes' | 'files'>;
+
+async function recordFailedBackup(parts: FailRunParts, run: Run, level: RecordOf<'attempt-ended'>['level'], end: End): Promise<void> {
+  const { id: backupId, basepathId } = run;
+  await parts.journal.append({ kind: 'attempt-ended', backupId, basepathId, level, ...end });
+  await orderSweeps(parts.queues, parts.runs, { backupId, basepathId });
+}
+
+/** What was restored so far stays where it is; slices that were fetched for it do not. What was asked for stands in the job. */
+async function recordFailedRestore(parts: FailRunParts, run: Run, end: End): Promise<void> {
+  const job = await parts.queues.backup.getJob(run.jobId);
+  if (job !== undefined) {
+    const { restoreId, backupId, basepathId, target } = parseJob(restoreJobSchema, job.data, job.id);
+    await parts.journal.append({ kind: 'restore-ended', restoreId, backupId, basepathId, target: toPathJson(bytePath.fromText(target)), ...end });
+  }
+  await orderStagingSweeps(parts.queues, parts.runs, run);
 }
 
 /** `CODE: message` as runJob wrote it, back into its parts; the first line only. */

@@ -1,17 +1,25 @@
 import { CLEANUP_PRIORITY } from '../queues/priorities.js';
 import { JOB_VERSION, type SweepJob } from '../queues/job-data.js';
 import type { QueueSet } from '../queues/queue-set.js';
-import type { ItemStore } from './item-store.js';
+import type { RunStore } from './run-store.js';
+
+type EndedBackup = Pick<SweepJob, 'backupId' | 'basepathId'>;
 
 /**
  * Orders the leftovers of an ended backup removed: staging on every host that worked for it, then work
- * directory and orphan objects. Deterministic job ids: ordering twice has one effect.
+ * directory and orphan objects. Deterministic job ids: ordering twice has one effect, but for another `late`, which names
+ * what came after the first sweep.
  */
-export async function orderSweeps(queues: QueueSet, items: ItemStore, backup: Pick<SweepJob, 'backupId' | 'basepathId'>): Promise<void> {
+export async function orderSweeps(queues: QueueSet, runs: RunStore, backup: EndedBackup, late = ''): Promise<void> {
+  await orderStagingSweeps(queues, runs, { id: backup.backupId, basepathId: backup.basepathId }, late);
   const data: SweepJob = { v: JOB_VERSION, backupId: backup.backupId, basepathId: backup.basepathId };
-  const hosts = new Set([...(await items.all(backup.backupId)).values()].map((item) => item.host));
-  for (const host of hosts) {
-    await queues.cleanupOf(host).add('sweep-staging', data, { priority: CLEANUP_PRIORITY, jobId: `sweep-staging.${backup.backupId}` });
+  await queues.cleanup.add('sweep-backup', data, { priority: CLEANUP_PRIORITY, jobId: `sweep-backup.${backup.backupId}${late}` });
+}
+
+/** Orders the staging of an ended backup or restore removed, on every host that worked for it. */
+export async function orderStagingSweeps(queues: QueueSet, runs: RunStore, run: { readonly id: string; readonly basepathId: string }, late = ''): Promise<void> {
+  const data: SweepJob = { v: JOB_VERSION, backupId: run.id, basepathId: run.basepathId };
+  for (const host of await runs.hosts(run.id)) {
+    await queues.cleanupOf(host).add('sweep-staging', data, { priority: CLEANUP_PRIORITY, jobId: `sweep-staging.${run.id}${late}` });
   }
-  await queues.cleanup.add('sweep-backup', data, { priority: CLEANUP_PRIORITY, jobId: `sweep-backup.${backup.backupId}` });
 }

@@ -89,6 +89,28 @@ export class RunStore {
     await this.redis.hset(runKey(id), `part:${part}`, `${done.entries} ${done.doneBytes} ${done.archiveBytes}`);
   }
 
+  /** Makes a start of a shard the one that counts. */
+  async claimShard(id: string, shard: number, start: string): Promise<void> {
+    await this.redis.hset(runKey(id), `start:${shard}`, start);
+  }
+
+  /** Whether a start of a shard still counts: its backup is being saved, and no later start took over. */
+  async isCurrentStart(id: string, shard: number, start: string): Promise<boolean> {
+    const [json = null, current] = await this.redis.hmget(runKey(id), 'run', `start:${shard}`);
+    return json !== null && runSchema.parse(JSON.parse(json)).phase === 'saving' && current === start;
+  }
+
+  /** Notes that a host works for a run and may hold staging of it. Nothing is noted of a run that is not on record. */
+  async addHost(id: string, host: string): Promise<void> {
+    if ((await this.redis.hexists(runKey(id), 'run')) === 1) await this.redis.hset(runKey(id), `host:${host}`, '1');
+  }
+
+  /** Hosts that may hold staging of a run. */
+  async hosts(id: string): Promise<string[]> {
+    const fields = await this.redis.hkeys(runKey(id));
+    return fields.filter((name) => name.startsWith('host:')).map((name) => name.slice('host:'.length));
+  }
+
   async addSent(id: string, bytes: number): Promise<void> {
     await this.redis.hincrby(runKey(id), 'sent', bytes);
   }

@@ -16,6 +16,7 @@ import { createLogger } from '../../shared/logging/index.js';
 import { workerConnection } from '../../shared/redis/connect.js';
 import { startEmbeddedRedis } from '../../shared/redis/embedded.js';
 import { hurryKitRefresh } from '../../shared/runs/order-kit.js';
+import { profiled } from './cpu-profile.js';
 import { cpuSince, cpuTime, type CpuTime } from './cpu-time.js';
 import { meanProfile, profileOf, type LogLine, type Profile } from './profile.js';
 import { makeBasepaths } from './trees.js';
@@ -94,8 +95,7 @@ export class BenchSite {
     const before = cpuTime();
     const startedAt = performance.now();
     const startMs = Date.now();
-    const jobIds = await this.#enqueue(topdir, basepaths);
-    const ended = await this.#wait(jobIds);
+    const ended = await profiled(async () => this.#wait(await this.#enqueue(topdir, basepaths)));
     const wallMs = performance.now() - startedAt;
     const cpu = cpuSince(before);
     const manifests = await this.#manifests(ended);

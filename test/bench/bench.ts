@@ -7,6 +7,7 @@ import { bigFiles } from './cases/big-files.js';
 import { memory } from './cases/memory.js';
 import { smallBasepaths } from './cases/small-basepaths.js';
 import { smallFiles } from './cases/small-files.js';
+import { keepProfilesIn } from './cpu-profile.js';
 import { describeMachine } from './machine.js';
 import { renderReport, type Report } from './report.js';
 import type { CaseOptions, CaseResult } from './result.js';
@@ -24,6 +25,7 @@ interface Options {
   readonly only?: readonly string[];
   readonly quick?: boolean;
   readonly out?: string;
+  readonly profile?: string;
 }
 
 /** Where results are kept; `npm run bench` runs in the root of the project. */
@@ -37,7 +39,8 @@ const program = new Command('bench')
   .option('--runs <n>', 'how often each case is measured', positive, 5)
   .addOption(new Option('--only <case...>', 'only these cases').choices(Object.keys(CASES)))
   .option('--quick', 'tiny sizes, once: does the bench itself work?')
-  .option('--out <dir>', `where results.md and results.json go (default: ${KEPT}, for a complete run; else nowhere)`);
+  .option('--out <dir>', `where results.md and results.json go (default: ${KEPT}, for a complete run; else nowhere)`)
+  .option('--profile <dir>', 'keep a CPU profile of this process for every run of the product (warm-ups too): slower, not for results');
 
 function positive(text: string): number {
   const number = Number(text);
@@ -74,6 +77,10 @@ async function runCase(name: string, options: Options): Promise<CaseResult> {
 }
 
 async function benchmark(options: Options): Promise<void> {
+  if (options.profile !== undefined) {
+    await mkdir(options.profile, { recursive: true });
+    keepProfilesIn(options.profile);
+  }
   await mkdir(options.dir, { mode: 0o700 }); // must be new: it is removed at the end
   const stopListening = cleanUpWhenInterrupted(options.dir);
   try {
@@ -89,9 +96,9 @@ async function benchmark(options: Options): Promise<void> {
 }
 
 /** A part of the cases, or tiny ones, must not replace results that are complete. */
-function outDir({ out, only, quick }: Options): string | null {
+function outDir({ out, only, quick, profile }: Options): string | null {
   if (out !== undefined) return out;
-  return only === undefined && quick !== true ? KEPT : null;
+  return only === undefined && quick !== true && profile === undefined ? KEPT : null;
 }
 
 async function publish(report: Report, dir: string | null): Promise<void> {

@@ -139,7 +139,7 @@ async function startObserver(config: Config, logger: Logger): Promise<LocalWorke
     redis.disconnect();
   };
   onTestFinished(close);
-  return { context, metrics, isRunning: () => false, close };
+  return { context, metrics, isRunning: () => false, settled: () => Promise.resolve(), close };
 }
 
 /** BW_TEST_LOG=debug shows what the product logs while a test runs. */

@@ -30,6 +30,10 @@ export class Staging {
     }
   }
 
+  async removeStart(backupId: string, start: string): Promise<void> {
+    await this.remove(join(backupId, start));
+  }
+
   async removeBackup(backupId: string): Promise<void> {
     await this.remove(backupId);
   }

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { compareTrees } from '../../../shared/compare/index.js';
 import { needsRoot } from '../../helpers/needs.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
-import { statusOf } from './commands.js';
+import { statusOf } from './site-state.js';
 import { expectSwept } from './leftovers.js';
 import { growTmpfs, mountTmpfs } from './mounts.js';
 import { bytes, restore, resultOf } from './restoring.js';
@@ -30,7 +30,7 @@ describe('a filesystem that is too small', () => {
     const transfers = site.worker.context.queues.transfer('here');
     await transfers.pause();
     const [failed] = await site.backUp();
-    expect(failed).toMatchObject({ state: 'failed', reason: expect.stringMatching(/^child .*:shard\./) as unknown });
+    expect(failed).toMatchObject({ state: 'failed', reason: expect.stringMatching(/^STAGING_FULL: the staging filesystem is full \[[^]*\n  -> Free space there, or lower/) as unknown });
     await expectFailed(site, /^STAGING_FULL: the staging filesystem is full/);
     await transfers.resume();
     await rm(join(site.dir, 'small', 'of-another-user'));
@@ -48,7 +48,7 @@ describe('a filesystem that is too small', () => {
     });
     await writeBigBasepath(site);
     const [failed] = await site.backUp();
-    expect(failed).toMatchObject({ state: 'failed', reason: expect.stringMatching(/^child .*:send\./) as unknown });
+    expect(failed).toMatchObject({ state: 'failed', reason: expect.stringMatching(/^TRANSFER_NO_SPACE: the long-term storage is full[^]*\n  -> Make room or raise the quota/) as unknown });
     await expectFailed(site, /^TRANSFER_NO_SPACE: the long-term storage is full/);
     await expectSwept(site);
     await growTmpfs(join(site.dir, 'small'), '200m');
@@ -64,7 +64,7 @@ async function writeBigBasepath(site: TestSite): Promise<void> {
 
 async function expectFailed(site: TestSite, error: RegExp): Promise<void> {
   const row = (await statusOf(site)).get('alice');
-  expect(row).toMatchObject({ state: 'never', lastBackupId: null });
+  expect(row).toMatchObject({ state: 'never', lastSealed: null });
   expect(`${row?.lastError?.code ?? ''}: ${row?.lastError?.message ?? ''}`).toMatch(error);
   expect(await site.manifests()).toEqual([]);
 }

@@ -68,6 +68,10 @@ export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<R
     run.signal.throwIfAborted();
     if (!onFly && spec.isolate !== false) await isolateCatalogue(spec.base, catalogueBase, spec.dar, { secretsDir: spec.secretsDir });
     return { base: spec.base, catalogueBase, outcome, slices, unsent: onFly ? [] : slices };
+  } catch (thrown) {
+    stop();
+    await create.done.catch(() => undefined); // what ended it is known already; nothing of ours writes on after the job
+    throw thrown;
   } finally {
     run.signal.removeEventListener('abort', stop);
   }

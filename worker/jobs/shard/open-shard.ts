@@ -1,17 +1,18 @@
 import { join } from 'node:path';
 import type { TopdirConfig } from '../../../shared/config/config.js';
-import { BwError } from '../../../shared/errors/bw-error.js';
+import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
 import { readRoot } from '../../../shared/paths/basepath-root.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { parseJob, shardJobSchema, type ShardJob } from '../../../shared/queues/job-data.js';
+import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { Run } from '../../../shared/runs/run-store.js';
 import { newStart, shardName } from '../../../shared/runs/start-name.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { readPlan, type PlanFile, type PlannedShard } from '../backup/plan-file.js';
 import { backupJobOf } from './backup-job-of.js';
-import { SliceSender } from './slice-sender.js';
+import { sendJobId, SliceSender } from './slice-sender.js';
 
 /** Everything one start of a shard works with. */
 export interface ShardFrame {
@@ -31,6 +32,8 @@ export interface ShardFrame {
   /** `s0001-t2-abcdef`. */
   readonly start: string;
   readonly sender: SliceSender;
+  /** Aborted when this start does not count any more: its backup ended, or another start took over. */
+  readonly over: AbortController;
 }
 
 /** Finds run, plan and shard of a job and makes a staging directory for this start. Throws RUN_GONE, RUN_ENDED. */
@@ -44,12 +47,28 @@ export async function openShard(context: WorkerContext, run: JobRun): Promise<Sh
   const job = await backupJobOf(context, state);
   const topdir = configuredTopdir(context.config, job.topdir);
   const start = `${shardName(data.shard)}-${newStart(run.job.attemptsStarted)}`;
+  await context.runs.claimShard(data.backupId, data.shard, start);
   const stagingDir = await context.staging.createStart(data.backupId, start);
   const parent = { id: state.jobId, queue: context.queues.backup.qualifiedName };
   const { backupId, basepathId, priorityClass } = data;
-  const sender = new SliceSender(context, { backupId, basepathId, priorityClass, start, parent });
+  const sender = new SliceSender(context, { backupId, basepathId, priorityClass, start, parent, check: () => checkCounts(context, data, start) });
   const root = readRoot(topdir, fromPathJson(job.path));
-  return { context, run, data, state, plan, shard, topdir, root, workDir, stagingDir, start, sender };
+  const over = new AbortController();
+  const signal = AbortSignal.any([run.signal, over.signal]);
+  return { context, run: { ...run, signal }, data, state, plan, shard, topdir, root, workDir, stagingDir, start, sender, over };
+}
+
+/** Throws RUN_ENDED when this start does not count any more. */
+async function checkCounts(context: WorkerContext, data: ShardJob, start: string): Promise<void> {
+  if (!(await context.runs.isCurrentStart(data.backupId, data.shard, start))) throw ended(data, 'it ended, or another start of this shard took over');
+}
+
+/** Stops the work of a start that does not count any more, as soon as that is seen. */
+export async function stopIfOver(frame: ShardFrame): Promise<void> {
+  await checkCounts(frame.context, frame.data, frame.start).catch((thrown: unknown) => {
+    if (toBwError(thrown).code !== 'RUN_ENDED') throw thrown;
+    frame.over.abort(thrown);
+  });
 }
 
 async function liveRun(context: WorkerContext, data: ShardJob): Promise<Run> {
@@ -84,8 +103,27 @@ export async function abandonEarlierStarts(frame: ShardFrame): Promise<void> {
   const { context, data, run, start } = frame;
   if (run.job.attemptsStarted <= 1) return;
   const prefix = `${shardName(data.shard)}-`;
-  const items = await context.items.all(data.backupId);
-  const old = [...items].filter(([, item]) => item.start.startsWith(prefix) && item.start !== start).map(([object]) => object);
-  await context.items.remove(data.backupId, old);
+  await dropItems(frame, (item) => item.start.startsWith(prefix) && item.start !== start);
   await context.staging.removeOtherStarts(data.backupId, shardName(data.shard), start);
+}
+
+/** Takes back what a start that failed has made, so that its staging is free before the next one begins. */
+export async function abandonStart(frame: ShardFrame): Promise<void> {
+  const { context, data, start } = frame;
+  await dropItems(frame, (item) => item.start === start);
+  await context.staging.removeStart(data.backupId, start);
+}
+
+/**
+ * Takes transfer items off the record, and their jobs off what the backup waits for: the host they wait for may be dead. Whoever
+ * still does such a job finds nothing to do.
+ */
+async function dropItems(frame: ShardFrame, isOld: (item: StoredItem) => boolean): Promise<void> {
+  const { context, data } = frame;
+  const old = [...(await context.items.all(data.backupId))].filter(([, item]) => isOld(item));
+  await context.items.remove(data.backupId, old.map(([object]) => object));
+  for (const [object, { host }] of old) {
+    const job = await context.queues.transfer(host).getJob(sendJobId(object));
+    if (job?.parentKey !== undefined) await job.removeChildDependency();
+  }
 }

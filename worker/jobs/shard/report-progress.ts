@@ -1,17 +1,18 @@
 import type { DarCreate } from '../../../shared/dar/index.js';
-import type { ShardFrame } from './open-shard.js';
+import { stopIfOver, type ShardFrame } from './open-shard.js';
 
 /** Often enough for a person watching; a Redis round trip and a read of /proc each time. */
 const EVERY_MS = 1_000;
 
 /**
  * Reports how far dar is while it runs: bytes it wrote, and entries in proportion to bytes read (dar does not tell, and
- * counting its messages would put every path into the log). Returns how to stop.
+ * counting its messages would put every path into the log). Stops it when its result is not wanted any more. Returns how to stop reporting.
  */
 export function reportWhile(frame: ShardFrame, create: DarCreate): () => void {
   const expected = Number(frame.shard.bytes);
   const timer = setInterval(() => {
-    void create.progress().then((progress) => {
+    void create.progress().then(async (progress) => {
+      await stopIfOver(frame);
       if (progress === null) return undefined;
       const share = expected === 0 ? 0 : Math.min(0.99, progress.readBytes / expected);
       return reportPart(frame, share, progress.writtenBytes);

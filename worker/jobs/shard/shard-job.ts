@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shardResultSchema, type MadeArchive, type MadeFile, type ShardResult } from '../../../shared/runs/shard-result.js';
+import { toBwError } from '../../../shared/errors/bw-error.js';
 import { exceptionLine } from '../../../shared/index/exceptions.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { describeArchive } from './describe-archive.js';
 import { makeMetadataArchive, METADATA_KEY } from './metadata-archive.js';
-import { abandonEarlierStarts, archiveName, openShard, type ShardFrame } from './open-shard.js';
+import { abandonEarlierStarts, abandonStart, archiveName, openShard, type ShardFrame } from './open-shard.js';
 import { reportPart } from './report-progress.js';
 import { saveInRounds, type SavedShard } from './save-rounds.js';
 
@@ -23,6 +24,17 @@ export interface ShardJobResult {
  */
 export async function shardJob(context: WorkerContext, run: JobRun): Promise<ShardJobResult> {
   const frame = await openShard(context, run);
+  try {
+    return await saveShard(frame);
+  } catch (thrown) {
+    await abandonStart(frame).catch((error: unknown) => {
+      run.logger.warn({ err: toBwError(error) }, 'staging of a failed start is left to the sweep');
+    });
+    throw thrown;
+  }
+}
+
+async function saveShard(frame: ShardFrame): Promise<ShardJobResult> {
   await abandonEarlierStarts(frame);
   const metadata = frame.shard.number === frame.plan.shards[0]?.number ? await saveMetadata(frame) : null;
   const saved = await saveInRounds(frame);

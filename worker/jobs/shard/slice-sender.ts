@@ -13,6 +13,8 @@ export interface SenderOptions {
   readonly start: string;
   /** The backup's job: it waits until every transfer is through. */
   readonly parent: { readonly id: string; readonly queue: string };
+  /** Throws when this start does not count any more: then nothing of it may be sent. */
+  readonly check: () => Promise<void>;
 }
 
 /**
@@ -28,6 +30,7 @@ export class SliceSender {
   async send(slices: readonly CompleteSlice[]): Promise<void> {
     const first = slices[0];
     if (first === undefined) return;
+    await this.options.check();
     const items = new Map(slices.map((slice) => [this.objectOf(slice), this.#item(slice)]));
     await this.context.items.add(this.options.backupId, items);
     const data: TransferJob = {
@@ -37,7 +40,7 @@ export class SliceSender {
       objects: [...items.keys()],
     };
     await this.context.queues.transfer(this.context.config.host).add('send', data, {
-      jobId: `send.${fileName(first)}`,
+      jobId: sendJobId(this.objectOf(first)),
       priority: priorityOf(this.options.priorityClass, 'shard'),
       parent: { ...this.options.parent },
       failParentOnFailure: true,
@@ -63,6 +66,11 @@ export class SliceSender {
       committed: {},
     };
   }
+}
+
+/** Id of the transfer job whose first object this is. */
+export function sendJobId(object: string): string {
+  return `send.${object.slice(object.lastIndexOf('/') + 1)}`;
 }
 
 function fileName(slice: CompleteSlice): string {

@@ -3,6 +3,7 @@ import type { WorkerContext } from '../../context.js';
 import type { BwError } from '../../../shared/errors/bw-error.js';
 import { CLEANUP_PRIORITY } from '../../../shared/queues/priorities.js';
 import { JOB_VERSION, parseJob, transferJobSchema, type ReleaseJob, type TransferJob } from '../../../shared/queues/job-data.js';
+import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
 import { sendItems } from '../../../shared/transfer/engine.js';
@@ -13,10 +14,24 @@ import { sendItems } from '../../../shared/transfer/engine.js';
  */
 export async function transferJob(context: WorkerContext, run: JobRun): Promise<{ sent: number }> {
   const data = parseJob(transferJobSchema, run.job.data, run.job.id);
+  if (await isOver(context, data)) return tooLate(context, data, run);
   for (const backend of context.backends) await sendTo(context, backend, data, run);
+  if (await isOver(context, data)) return tooLate(context, data, run);
   const left = await context.items.get(data.backupId, data.objects);
   if (left.size > 0) await orderRelease(context, data, [...left.keys()]);
   return { sent: left.size };
+}
+
+/** The backup has ended without these objects: it failed, or they are of a start that was given up. */
+async function isOver(context: WorkerContext, data: TransferJob): Promise<boolean> {
+  const state = await context.runs.read(data.backupId);
+  return state === null || state.phase === 'done' || state.phase === 'failed';
+}
+
+/** What was ordered swept at its end is swept again: it came later. The sweep removes only what no sealed manifest names. */
+async function tooLate(context: WorkerContext, data: TransferJob, run: JobRun): Promise<{ sent: number }> {
+  await orderSweeps(context.queues, context.runs, data, `.after-${String(run.job.id)}`);
+  return { sent: 0 };
 }
 
 async function sendTo(context: WorkerContext, backend: TransferBackend, data: TransferJob, run: JobRun): Promise<void> {

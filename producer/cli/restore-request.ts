@@ -1,0 +1,88 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { ulid } from 'ulid';
+import type { Manifest } from '../../shared/catalog/index.js';
+import { BwError } from '../../shared/errors/bw-error.js';
+import { bytePath, showPath, type BytePath } from '../../shared/paths/byte-path.js';
+import { fromPathJson, toPathJson } from '../../shared/paths/path-json.js';
+import { checkRestoreTarget } from '../../shared/paths/restore-target.js';
+import { JOB_VERSION, type RestoreJob } from '../../shared/queues/job-data.js';
+import { resolveBasepath } from './find-basepath.js';
+import { usage, type CommonOptions, type Site } from './site.js';
+
+export interface RestoreOptions extends CommonOptions {
+  readonly to?: string;
+  readonly backup?: string;
+  readonly path?: readonly string[];
+  readonly inPlace?: boolean;
+  readonly onConflict?: 'keep' | 'rename' | 'overwrite';
+  readonly compare?: string;
+  readonly detach?: boolean;
+}
+
+/** Options that do not go together, before anything is started. Throws USAGE. */
+export async function checkRestoreOptions(options: RestoreOptions): Promise<void> {
+  const { to, inPlace = false, onConflict, compare, path = [], detach = false } = options;
+  if ((to === undefined) === !inPlace) throw usage('give either --to DIR or --in-place');
+  if (inPlace && onConflict === undefined) {
+    throw usage('--in-place needs --on-conflict keep|rename|overwrite', 'keep: existing files stay; rename: they become NAME.~1~; overwrite: they are replaced.');
+  }
+  if (!inPlace && onConflict !== undefined) throw usage('--on-conflict goes with --in-place');
+  if (compare === undefined) return;
+  if (detach) throw usage('--compare waits for the restore, --detach does not');
+  if (path.length > 0) throw usage('--compare looks at whole trees: it does not go with --path');
+  const isDirectory = await stat(compare).then((info) => info.isDirectory(), () => false);
+  if (!isDirectory) throw usage(`--compare ${compare} is not a directory`, 'Name the directory the restored tree should be equal to.');
+}
+
+/** What to restore, from the catalog alone. Throws BASEPATH_UNKNOWN, BACKUP_*, NO_BACKUP, RESTORE_TARGET_REFUSED, USAGE. */
+export async function restoreRequest(site: Site, name: string, options: RestoreOptions): Promise<RestoreJob> {
+  const manifest = await chooseBackup(site, name, options.backup);
+  const target = options.to === undefined ? originalPlace(manifest) : resolve(options.to);
+  await checkRestoreTarget(target, site.config.restore.allowedTargets);
+  return {
+    v: JOB_VERSION,
+    restoreId: ulid(),
+    basepathId: manifest.basepathId,
+    backupId: manifest.backupId,
+    target,
+    paths: wantedPaths(fromPathJson(manifest.source.path), options.path ?? []).map(toPathJson),
+    conflict: options.onConflict ?? 'refuse',
+  };
+}
+
+/** Paths below the basepath, as typed: relative to it or absolute; none when the basepath itself is among them. Throws USAGE. */
+export function wantedPaths(basepath: BytePath, typed: readonly string[]): BytePath[] {
+  const paths = typed.map((text) => {
+    if (text === '') throw usage('--path needs a path', 'Paths are relative to the basepath, as `bw-bkup ls BACKUP` shows them.');
+    const parts = bytePath.fromText(text).split('/').filter((part) => part !== '' && part !== '.');
+    const clean = `${text.startsWith('/') ? '/' : ''}${parts.join('/')}`;
+    if (clean === basepath || clean === '') return bytePath.of('.');
+    return bytePath.of(clean.startsWith(`${basepath}/`) ? clean.slice(basepath.length + 1) : clean);
+  });
+  return paths.some((path) => path === '.') ? [] : [...new Set(paths)];
+}
+
+async function chooseBackup(site: Site, name: string, backup: string | undefined): Promise<Manifest> {
+  const { basepathId } = await resolveBasepath(site, name);
+  if (backup !== undefined) {
+    const manifest = await site.catalog.findBackup(backup);
+    if (manifest.basepathId !== basepathId) throw usage(`backup ${manifest.backupId} is of another basepath (${manifest.basepathId})`);
+    return manifest;
+  }
+  const newest = await site.catalog.newestSealed(basepathId, (error) => { site.logger.warn({ err: error }, 'manifest not usable'); });
+  if (newest !== null) return newest;
+  throw new BwError('NO_BACKUP', {
+    message: 'this basepath has no sealed backup',
+    subject: name,
+    retry: 'permanent',
+    hint: 'See `bw-bkup status` for why; make one with `bw-bkup backup BASEPATH --wait`.',
+  });
+}
+
+/** In place means where it came from; that path must be text to be given to other tools. */
+function originalPlace(manifest: Manifest): string {
+  const { path } = manifest.source;
+  if (typeof path === 'string') return path;
+  throw usage(`the basepath's name is not UTF-8 (${showPath(fromPathJson(path))}): restore it with --to DIR`);
+}

@@ -1,0 +1,32 @@
+import { constants } from 'node:os';
+
+export interface StopSignal {
+  /** Fires at the first SIGTERM or SIGINT. */
+  readonly signal: AbortSignal;
+  /** Resolves then. */
+  readonly stopped: Promise<NodeJS.Signals>;
+  /** What a shell expects of a command that a signal cut short: 130 or 143. */
+  exitCode(): number;
+}
+
+/** From here on the first SIGTERM or SIGINT is answered by `onFirst` and `signal`; a second one ends the process at once (children end by their guardians). */
+export function catchStop(onFirst: (name: NodeJS.Signals) => void): StopSignal {
+  const stopping = new AbortController();
+  let first: NodeJS.Signals | null = null;
+  const stopped = new Promise<NodeJS.Signals>((resolve) => {
+    const onSignal = (name: NodeJS.Signals): void => {
+      if (first !== null) process.exit(codeOf(name));
+      first = name;
+      onFirst(name);
+      stopping.abort();
+      resolve(name);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+  return { signal: stopping.signal, stopped, exitCode: () => codeOf(first ?? 'SIGTERM') };
+}
+
+function codeOf(name: NodeJS.Signals): number {
+  return 128 + constants.signals[name];
+}

@@ -1,0 +1,18 @@
+import { join } from 'node:path';
+import type { Config } from '../config/config.js';
+
+export type RedisConfig = Pick<Config, 'redis' | 'state'>;
+
+/** The private server's socket of a host without configured Redis. */
+export function embeddedSocket(config: Pick<Config, 'state'>): string {
+  return join(config.state.dir, 'redis.sock');
+}
+
+/** What to call the server in messages; never its password. */
+export function redisLocation(config: RedisConfig): string {
+  if (config.redis.url === null) return embeddedSocket(config);
+  const url = new URL(config.redis.url);
+  url.password = '';
+  url.username = '';
+  return url.toString();
+}
