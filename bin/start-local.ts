@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { EXIT } from '../shared/errors/exit-codes.js';
 import type { Config } from '../shared/config/config.js';
+import { toBwError } from '../shared/errors/bw-error.js';
 import { BW_BKUP_VERSION } from '../shared/version.js';
 import { createMetrics, type Metrics } from '../shared/metrics/index.js';
 import { cleanupQueue, QUEUES, transferQueue } from '../shared/queues/names.js';
@@ -37,7 +38,9 @@ export async function startLocalWorker(
     const context = await startContext(config, logger, metrics, redis);
     await sweepStaging(context);
     const worker = startWorker(context, () => workerConnection(config), timing);
+    const stopSweeping = sweepStagingAgain(context);
     const close = async (): Promise<void> => {
+      stopSweeping();
       await worker.close();
       await context.queues.close();
       await context.journal.close();
@@ -48,6 +51,18 @@ export async function startLocalWorker(
     redis.disconnect();
     throw thrown;
   }
+}
+
+/** What lost its run (Redis was wiped) has nobody who orders it swept. */
+const SWEEP_STAGING_EVERY_MS = 600_000;
+
+function sweepStagingAgain(context: WorkerContext): () => void {
+  const timer = setInterval(() => {
+    sweepStaging(context).catch((thrown: unknown) => {
+      context.logger.warn({ err: toBwError(thrown) }, 'staging not swept');
+    });
+  }, SWEEP_STAGING_EVERY_MS);
+  return () => { clearInterval(timer); };
 }
 
 /** Redis must be there at the start; later a worker waits for it as long as it takes. */

@@ -8,6 +8,7 @@ import { openJournal, writerName } from '../shared/journal/index.js';
 import { QueueSet } from '../shared/queues/queue-set.js';
 import { RunStore } from '../shared/runs/run-store.js';
 import { closeGates, type ClosedGate } from './scheduler/hook-gate.js';
+import { sweepLost } from './scheduler/sweep-lost.js';
 import { sweepRuns } from './scheduler/sweep-runs.js';
 import { tick, type TickParts, type TopdirReport } from './scheduler/tick.js';
 
@@ -46,7 +47,9 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
   const signal = AbortSignal.any([ending.signal, ...(parts.signal === undefined ? [] : [parts.signal])]);
   const tickParts: TickParts = { config, queues, journal, registry, now: Date.now, signal };
   const round = async (): Promise<TopdirReport[]> => {
-    await sweepRuns({ runs: new RunStore(redis), queues, journal, now: () => new Date() });
+    const sweeping = { runs: new RunStore(redis), queues, journal, catalog, now: () => new Date() };
+    await sweepRuns(sweeping);
+    await sweepLost(sweeping);
     const reports = await tick(tickParts);
     if (!signal.aborted) for (const report of reports) logReport(logger, report);
     return reports;

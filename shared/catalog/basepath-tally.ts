@@ -95,12 +95,13 @@ export class BasepathTally {
 
   private addEnd(record: RecordOf<'attempt-ended'>): void {
     const { backupId, level, outcome, startedAt, endedAt } = record;
-    this.attempt = { backupId, level, outcome, startedAt, endedAt };
+    // The end of a backup that Redis lost goes on record late, perhaps after those of newer ones.
+    if (this.attempt === null || this.attempt.startedAt <= startedAt || this.attempt.backupId === backupId) this.attempt = { backupId, level, outcome, startedAt, endedAt };
     if (outcome !== 'failed') return;
     const { code, message } = record.error ?? { code: 'UNKNOWN', message: 'no reason on record' };
     const failure = { code, message, at: endedAt, atMs: Date.parse(endedAt), level };
-    if (level === 'full') this.failedFull = failure;
-    else this.failedOther = failure;
+    if (level === 'full') this.failedFull = newer(failure, this.failedFull);
+    else this.failedOther = newer(failure, this.failedOther);
   }
 
   /** The newest failure that nothing sealed later makes good. */
@@ -115,6 +116,10 @@ export class BasepathTally {
     if (failure !== null) return 'failed-since';
     return this.newest.outcome === 'clean' ? 'ok' : 'exceptions';
   }
+}
+
+function newer(a: Failure, b: Failure | null): Failure {
+  return b === null || a.atMs >= b.atMs ? a : b;
 }
 
 /** The failure, unless a backup sealed later settles it. */

@@ -1,5 +1,5 @@
 import { FILE_FORMAT } from '../../shared/index/find-command.js';
-import { run } from '../../shared/process/index.js';
+import { startPipeline } from '../../shared/process/index.js';
 import { cpuSince, cpuTime } from './cpu-time.js';
 
 /** One step of what an administrator would do by hand. */
@@ -36,8 +36,14 @@ export function timeOf(baseline: BaselineRun, names: readonly string[]): number 
   return baseline.steps.filter((step) => names.includes(step.name)).reduce((sum, step) => sum + step.wallMs, 0);
 }
 
-export async function runScript(script: string, args: readonly string[]): Promise<{ wallMs: number }> {
-  return run({ program: 'sh', args: ['-ec', script, 'sh', ...args] });
+/** A pipeline, because ending one (Ctrl-C) ends what its shell started too. */
+async function runScript(script: string, args: readonly string[]): Promise<{ wallMs: number }> {
+  const startedAt = performance.now();
+  const { stdout, done } = startPipeline([{ program: 'sh', args: ['-ec', script, 'sh', ...args] }]);
+  stdout.resume();
+  const [stage] = await done;
+  if (stage?.status.code === 0) return { wallMs: performance.now() - startedAt };
+  throw new Error(`the baseline failed (${JSON.stringify(stage?.status)}): ${script}\n${stage?.stderr.toString('utf8') ?? ''}`);
 }
 
 export interface Place {
@@ -52,8 +58,8 @@ export function safeSteps({ tree, out }: Place): Step[] {
   return [
     { name: 'find | sort', script: 'cd -- "$1"; find . -xdev -printf "$2" | sort -z >"$3/list"', args: [tree, FILE_FORMAT, out] },
     { name: 'dar -c', script: CREATE, args: [out, tree, ...DAR_OPTIONS] },
-    { name: 'dar -C', script: 'dar -C "$1/cat" -A "$1/full" -Q -N >"$1/cat.log" 2>&1', args: [out] },
-    { name: 'dar -l', script: 'dar -l "$1/full" -Q -N -Txml -ay >"$1/full.xml" 2>"$1/xml.log"', args: [out] },
+    { name: 'dar -C', script: 'exec dar -C "$1/cat" -A "$1/full" -Q -N >"$1/cat.log" 2>&1', args: [out] },
+    { name: 'dar -l', script: 'exec dar -l "$1/full" -Q -N -Txml -ay >"$1/full.xml" 2>"$1/xml.log"', args: [out] },
     ...copySteps(out),
   ];
 }
@@ -64,12 +70,12 @@ export function hashedSteps({ tree, out }: Place, sliceBytes: number): Step[] {
   return [create, ...copySteps(out)];
 }
 
-const CREATE = 'out=$1; tree=$2; shift 2; dar -c "$out/full" -R "$tree" "$@" >"$out/full.log" 2>&1';
+const CREATE = 'out=$1; tree=$2; shift 2; exec dar -c "$out/full" -R "$tree" "$@" >"$out/full.log" 2>&1';
 
 function copySteps(out: string): Step[] {
   return [
-    { name: 'cp', script: 'mkdir "$1/lts"; cp -- "$1"/full.*.dar "$1/lts"', args: [out] },
-    { name: 'sha512sum', script: 'sha512sum -- "$1"/lts/full.*.dar >"$1/sums"', args: [out] },
+    { name: 'cp', script: 'mkdir "$1/lts"; exec cp -- "$1"/full.*.dar "$1/lts"', args: [out] },
+    { name: 'sha512sum', script: 'exec sha512sum -- "$1"/lts/full.*.dar >"$1/sums"', args: [out] },
   ];
 }
 

@@ -113,12 +113,28 @@ async function uploadAll(context: WorkerContext, work: SealWork, manifest: Manif
   const key = `${work.job.backupId}-${work.start}`;
   try {
     for (const backend of context.backends) await uploadFiles(backend, key, [...named, ...helpers], signal);
+    await refuseIfOver(context, work.job);
     for (const backend of context.backends) await uploadFiles(backend, key, [last], signal);
     return false;
   } catch (thrown) {
     if (toBwError(thrown).code === 'TRANSFER_OBJECT_EXISTS') return true;
     throw thrown;
   }
+}
+
+/**
+ * A manifest in LTS makes a backup true, as does one in the catalog: from here on nobody sweeps what it names. So a start that lost its lock
+ * meanwhile, and whose backup was ended and swept, must not come that far. Throws RUN_GONE.
+ */
+async function refuseIfOver(context: WorkerContext, job: BackupJob): Promise<void> {
+  const state = await context.runs.read(job.backupId);
+  if (state?.phase === 'sealing' || state?.phase === 'done') return;
+  throw new BwError('RUN_GONE', {
+    message: `the run of this backup ${state === null ? 'is not on record' : 'has failed'}; nothing was sealed`,
+    subject: `backup ${job.backupId}`,
+    retry: 'permanent',
+    hint: 'Nothing sealed is affected; the next scheduled run makes a new backup.',
+  });
 }
 
 async function ownFile(work: SealWork, name: string, objectName: string, content: string | Buffer): Promise<Upload> {

@@ -22,20 +22,27 @@ export async function sweepStagingJob(context: WorkerContext, run: JobRun): Prom
 export async function sweepBackupJob(context: WorkerContext, run: JobRun): Promise<{ orphans: number }> {
   const data = parseJob(sweepJobSchema, run.job.data, run.job.id);
   await refuseWhileRunning(context, data.backupId);
+  const prefix = `${data.basepathId}/${data.backupId}`;
+  if ((await sealedManifest(context, data.basepathId, data.backupId)) === null) await refuseUnfinished(context, prefix);
+  await context.catalog.removeWork(data.backupId);
+  // Without its work no seal can begin any more: what is not sealed now never will be.
   const manifest = await sealedManifest(context, data.basepathId, data.backupId);
   let orphans = 0;
   for (const backend of context.backends) {
-    const prefix = `${data.basepathId}/${data.backupId}`;
-    // A manifest in LTS without one in the catalog is a seal to be finished, not rubbish.
-    if (manifest === null && (await backend.stat(`${prefix}/manifest.json`)) !== null) throw unfinishedSeal(`${backend.name}:${prefix}`);
     const named = manifest === null ? new Set<string>() : namedObjects(manifest, backend.name, prefix);
     const rubbish: string[] = [];
     for await (const { object } of backend.list(prefix)) if (!named.has(object)) rubbish.push(object);
     await backend.remove(rubbish);
     orphans += rubbish.length;
   }
-  await context.catalog.removeWork(data.backupId);
   return { orphans };
+}
+
+/** A manifest in LTS without one in the catalog is a seal to be finished, not rubbish. */
+async function refuseUnfinished(context: WorkerContext, prefix: string): Promise<void> {
+  for (const backend of context.backends) {
+    if ((await backend.stat(`${prefix}/manifest.json`)) !== null) throw unfinishedSeal(`${backend.name}:${prefix}`);
+  }
 }
 
 async function sealedManifest(context: WorkerContext, basepathId: string, backupId: string): Promise<Manifest | null> {

@@ -1,0 +1,108 @@
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { compareTrees } from '../../../shared/compare/index.js';
+import type { Manifest } from '../../../shared/catalog/index.js';
+import { FAST_RETRIES, testSite, type TestSite } from '../../helpers/site.js';
+import { expectSwept, filesBelow } from '../bad-input/leftovers.js';
+import { bytes, restore, resultOf } from '../bad-input/restoring.js';
+import { until } from '../bad-input/until.js';
+import { compiledProduct } from './compiled-product.js';
+import { descendantsOf, isAlive, SHORT_LOCKS, startWorkerProcess, untilDarRuns, untilNothingRuns } from './worker-process.js';
+
+const product = compiledProduct();
+const timing = { ...FAST_RETRIES, ...SHORT_LOCKS };
+const MIB = 1024 * 1024;
+
+describe('a worker that is killed while dar runs', () => {
+  it.each(['running', 'stopped'])('dar %s: no process of ours remains, another worker seals, and the killed one sweeps when it comes back', async (state) => {
+    const site = await testSite({ noWorker: true, timing, settings: { dar: { sliceSize: '1MiB' } } });
+    const root = await writeSlowBasepath(site);
+    const first = await startWorkerProcess(product, site, 'first', timing);
+    // What the dead host has staged waits there for ever: the backup must not wait for it.
+    await site.worker.context.queues.transfer('first').pause();
+    const reports = await site.producer.tick();
+    const dar = await untilDarRuns(first.staging);
+    await until('a slice waits to be sent', async () => ((await site.worker.context.queues.transfer('first').count()) > 0 ? true : null));
+    if (state === 'stopped') process.kill(dar, 'SIGSTOP');
+    const family = await descendantsOf(first.pid);
+    expect(family).toContain(dar);
+    await first.kill();
+    await untilNothingRuns(first.staging);
+    for (const pid of family) expect(await isAlive(pid)).toBe(false);
+
+    const second = await site.addWorker('second');
+    const ended = await site.waitFor(reports.flatMap(({ enqueued }) => enqueued.map(({ jobId }) => jobId)));
+    expect(ended).toMatchObject([{ state: 'completed', reason: null }]);
+    const manifest = await onlyManifest(site);
+    expect(manifest).toMatchObject({ outcome: 'clean', archives: manifest.archives.map(() => ({ dar: { host: 'second' } })) });
+    expect(startsIn(manifest)).toEqual([expect.stringMatching(/^s0001-t2-/) as unknown]);
+
+    expect((await filesBelow(first.staging)).length).toBeGreaterThan(0);
+    await site.worker.context.queues.transfer('first').resume();
+    const again = await startWorkerProcess(product, site, 'first', timing);
+    await expectSwept(site, [first.staging, second.context.config.staging.dir]);
+    await again.close();
+    const restored = await restore(site, manifest);
+    expect(resultOf(restored)).toMatchObject({ outcome: 'clean' });
+    expect((await compareTrees({ left: bytes(root), right: bytes(restored.target), content: 'none' })).differences).toEqual([]);
+    for (const name of ['a', 'b']) expect((await readFile(join(restored.target, name))).equals(Buffer.alloc(3 * MIB, name))).toBe(true);
+  });
+});
+
+describe('a worker that is suspended until its lock is lost', () => {
+  it('another worker seals; what the first one still does changes nothing, and is swept', async () => {
+    const site = await testSite({ noWorker: true, timing, settings: { dar: { sliceSize: '1MiB' } } });
+    const root = await writeSlowBasepath(site);
+    const zombie = await startWorkerProcess(product, site, 'zombie', timing);
+    const reports = await site.producer.tick();
+    const dar = await untilDarRuns(zombie.staging);
+    process.kill(zombie.pid, 'SIGSTOP');
+
+    const second = await site.addWorker('second');
+    const ended = await site.waitFor(reports.flatMap(({ enqueued }) => enqueued.map(({ jobId }) => jobId)));
+    expect(ended).toMatchObject([{ state: 'completed', reason: null }]);
+    await until('the dar of the zombie is done with its archive', async () => ((await isAlive(dar)) ? null : true));
+    const staged = await filesBelow(zombie.staging);
+    process.kill(zombie.pid, 'SIGCONT');
+    await expectSwept(site, [zombie.staging, second.context.config.staging.dir]);
+    await untilNothingRuns(zombie.staging);
+    await zombie.close();
+
+    const manifest = await onlyManifest(site);
+    expect(manifest.outcome).toBe('clean');
+    const [start = ''] = startsIn(manifest);
+    expect(startsIn(manifest)).toEqual([expect.stringMatching(/^s0001-t2-/) as unknown]);
+    const slices = staged.filter((file) => file.endsWith('.dar'));
+    expect(slices.length).toBeGreaterThan(0);
+    expect(slices.filter((file) => file.includes(`.${start}.`) || !file.includes('.s0001-t1-'))).toEqual([]);
+    expect(await site.catalog.checkBackup(manifest)).toEqual([]);
+    const restored = await restore(site, manifest);
+    expect(resultOf(restored)).toMatchObject({ outcome: 'clean' });
+    expect((await compareTrees({ left: bytes(root), right: bytes(restored.target), content: 'none' })).differences).toEqual([]);
+  });
+});
+
+/** dar needs seconds for the hole, and has a slice ready to be sent before it comes to it, or after. */
+async function writeSlowBasepath(site: TestSite): Promise<string> {
+  const root = join(site.topdir, 'alice');
+  await mkdir(root);
+  for (const name of ['a', 'b']) await writeFile(join(root, name), Buffer.alloc(3 * MIB, name));
+  const file = await open(join(root, 'hole'), 'w');
+  await file.truncate(1024 * MIB);
+  await file.close();
+  return root;
+}
+
+async function onlyManifest(site: TestSite): Promise<Manifest> {
+  const manifests = await site.manifests();
+  expect(manifests).toHaveLength(1);
+  const [manifest] = manifests;
+  if (manifest === undefined) throw new Error('nothing was sealed');
+  return manifest;
+}
+
+/** Starts of shards whose archives a manifest names. */
+function startsIn(manifest: Manifest): string[] {
+  return [...new Set(manifest.archives.map(({ name }) => name.split('.')[2] ?? ''))];
+}

@@ -1,0 +1,71 @@
+import { mkdir, open, readdir, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readJournal, type RecordOf } from '../../../shared/journal/index.js';
+import { newestOf } from '../../../shared/runs/newest.js';
+import { rebuildIndex } from '../../../shared/runs/rebuild-index.js';
+import { sweepStaging } from '../../../worker/start-context.js';
+import { FAST_RETRIES, testSite, type TestSite } from '../../helpers/site.js';
+import { expectSwept } from '../bad-input/leftovers.js';
+import { restore, resultOf } from '../bad-input/restoring.js';
+import { statusOf } from '../bad-input/site-state.js';
+import { SHORT_LOCKS, untilDarRuns, untilNothingRuns } from './worker-process.js';
+
+describe('a Redis that loses everything', () => {
+  it('while dar runs: nothing is sealed; after a rebuild the next round saves all, and what was left is swept', async () => {
+    const site = await testSite({ timing: { ...FAST_RETRIES, ...SHORT_LOCKS } });
+    await mkdir(join(site.topdir, 'bob'));
+    await writeFile(join(site.topdir, 'bob', 'letter'), 'dear alice');
+    await site.backUp();
+    await writeHole(join(site.topdir, 'alice'));
+    const [report] = await site.producer.tick();
+    expect(report?.enqueued).toHaveLength(1);
+    await untilDarRuns(site.config.staging.dir);
+    const { redis } = site.worker.context.queues;
+    await redis.flushall();
+    await untilNothingRuns(site.config.staging.dir);
+    expect((await site.manifests()).map(({ source }) => source.path)).toEqual([join(site.topdir, 'bob')]);
+
+    const rebuilt = await rebuildIndex(redis, site.catalog);
+    expect(rebuilt).toMatchObject({ backups: 1, basepaths: 1, problems: [] });
+    const [bob] = await site.manifests();
+    if (bob === undefined) return expect.unreachable();
+    expect((await newestOf(redis, bob.basepathId))?.backupId).toBe(bob.backupId);
+    expect(await site.backUp()).toMatchObject([{ state: 'completed', reason: null }]);
+    const manifests = await site.manifests();
+    expect(manifests.map(({ source }) => String(source.path).split('/').at(-1)).sort()).toEqual(['alice', 'bob']);
+    expect((await statusOf(site)).get('alice')).toMatchObject({ state: 'ok' });
+
+    await agedWork(site);
+    await site.producer.tick();
+    await sweepStaging(site.worker.context);
+    await expectSwept(site);
+    const lost = (await ends(site)).filter(({ outcome }) => outcome === 'failed');
+    expect(lost).toMatchObject([{ backupId: report?.enqueued[0]?.backupId, error: { code: 'JOB_GONE' } }]);
+    expect((await statusOf(site)).get('alice')).toMatchObject({ state: 'ok', lastError: null });
+    for (const manifest of manifests) expect(resultOf(await restore(site, manifest))).toMatchObject({ outcome: 'clean' });
+  });
+});
+
+/** dar needs a second or more for it. */
+async function writeHole(root: string): Promise<void> {
+  await mkdir(root);
+  const file = await open(join(root, 'hole'), 'w');
+  await file.truncate(1024 ** 3);
+  await file.close();
+}
+
+/** As if the work that is left had not been touched for an hour. */
+async function agedWork(site: TestSite): Promise<void> {
+  const work = join(site.config.catalog.dir, 'work');
+  const hourAgo = new Date(Date.now() - 3_600_000);
+  for (const backupId of await readdir(work)) {
+    for (const start of await readdir(join(work, backupId))) await utimes(join(work, backupId, start), hourAgo, hourAgo);
+  }
+}
+
+async function ends(site: TestSite): Promise<RecordOf<'attempt-ended'>[]> {
+  const records: RecordOf<'attempt-ended'>[] = [];
+  for await (const record of readJournal(site.catalog.journalDir, { kinds: ['attempt-ended'], onProblem: () => undefined })) records.push(record);
+  return records;
+}
