@@ -9,11 +9,10 @@ import { catchStop, type StopSignal } from '../producer/cli/stop-signal.js';
 import { startProducerHttp } from '../producer/http.js';
 import { openProducer } from '../producer/producer.js';
 import { BwError } from '../shared/errors/bw-error.js';
-import { EXIT } from '../shared/errors/exit-codes.js';
 import type { Config } from '../shared/config/config.js';
 import type { Logger } from 'pino';
 import { startLocalWorker } from './start-local.js';
-import { endWithin } from './end-within.js';
+import { closeOrGiveUp } from './close-or-give-up.js';
 
 /** `bw-bkup worker`: jobs of this host until a signal. */
 export async function workerCommand(options: CommonOptions): Promise<number> {
@@ -25,7 +24,7 @@ export async function workerCommand(options: CommonOptions): Promise<number> {
   const http = await startWorkerHttp(worker.context, redis, () => worker.isRunning());
   await stop.stopped;
   await http?.close();
-  return endWithin(() => worker.close(), () => redis.ping(), logger);
+  return closeOrGiveUp(() => worker.close(), () => redis.ping(), logger);
 }
 
 /** `bw-bkup producer`: scans, decides, enqueues and shows, until a signal. */
@@ -50,8 +49,7 @@ export async function producerCommand(options: CommonOptions): Promise<number> {
     producer.start();
     await stop.stopped;
     await http?.close();
-    await producer.close();
-    return EXIT.ok;
+    return await closeOrGiveUp(() => producer.close(), () => redis.ping(), logger);
   } finally {
     for (const each of [redis, boardRedis]) each.disconnect();
   }

@@ -2,7 +2,6 @@ import type { z } from 'zod';
 import { formatError } from '../shared/errors/bw-error.js';
 import { workerConnection } from '../shared/redis/connect.js';
 import { hurryKitRefresh } from '../shared/runs/order-kit.js';
-import { rootReason } from '../shared/runs/root-reason.js';
 import { finishForOthers } from '../producer/cli/finish-for-others.js';
 import type { standaloneOutput } from '../producer/cli/outputs.js';
 import { showProgress } from '../producer/cli/show-progress.js';
@@ -58,7 +57,7 @@ async function waitFor({ site, local, stop, options }: OnceParts, basepaths: Rea
   } finally {
     await progress.stop();
   }
-  return Promise.all(ended.map(async (each) => (each.reason === null ? each : { ...each, reason: await rootReason(queues, each.reason) })));
+  return ended;
 }
 
 function lineOf(ended: EndedBackup, done: number, total: number): string {

@@ -31,7 +31,7 @@ export type SealedBackup = z.output<typeof backupSchema>;
 /** The command line as any operator uses it: the quickstart proves that, not our insides. */
 export function bwBkup(site: Site, ...args: readonly string[]): Command {
   const passed = ['TERM', 'NO_COLOR'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]] as const]));
-  return { program: process.execPath, args: [BW_BKUP, ...args, '--config', site.configFile], env: Object.fromEntries(passed) };
+  return { program: BW_BKUP, args: [...args, '--config', site.configFile], env: Object.fromEntries(passed) };
 }
 
 /** Runs one command with the terminal for itself, so that its progress is seen. */

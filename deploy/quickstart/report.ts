@@ -82,7 +82,7 @@ function places(site: Site): string {
 /** A shell function instead of an alias: scripts and pasted lines know it too. */
 function nextCommands(site: Site, rows: readonly Row[]): string {
   const backup = (rows.find((row) => row.proof !== null) ?? rows.find((row) => row.backup !== null))?.backup;
-  const lines = [`bw() { ${quote(process.execPath)} ${quote(BW_BKUP)} "$@" --config ${quote(site.configFile)}; }`, 'bw status'];
+  const lines = [`bw() { ${quote(BW_BKUP)} "$@" --config ${quote(site.configFile)}; }`, 'bw status'];
   if (backup !== undefined && backup !== null) {
     lines.push(`bw ls ${backup.backupId} '*'`);
     lines.push(`bw restore ${backup.basepathId} --to ${quote(join(site.restoredDir, 'again'))}`);

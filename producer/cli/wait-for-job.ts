@@ -1,7 +1,6 @@
 import { watchJobs, type Ended } from '../scheduler/watch-jobs.js';
 import { unreachable } from '../../shared/redis/check-server.js';
 import { redisLocation, workerConnection } from '../../shared/redis/connect.js';
-import { rootReason } from '../../shared/runs/root-reason.js';
 import type { Session } from './session.js';
 import { showProgress } from './show-progress.js';
 import type { CommonOptions } from './site.js';
@@ -29,7 +28,5 @@ export async function waitForJob(session: Session, jobId: string, options: Commo
   } finally {
     await progress.stop();
   }
-  const { ended } = found;
-  if (ended === null || ended.reason === null) return ended;
-  return { ...ended, reason: await rootReason(session.queues, ended.reason) };
+  return found.ended;
 }

@@ -26,6 +26,8 @@ export interface WatchOptions {
 
 /** Events may be missed while a connection is down; states are looked up this often besides. */
 const LOOK_UP_MS = 5_000;
+/** A look-up of thousands of jobs takes less; beyond this Redis counts as away. */
+const ANSWER_MS = 10_000;
 
 /**
  * Waits until all jobs of the backup queue named have ended, reporting each once as it ends. `connection` is
@@ -65,7 +67,7 @@ async function lookUntilEnded(
   let look: readonly string[] = [...open]; // ended before we listened
   while (signal?.aborted !== true) {
     try {
-      await reportEnded(queues, look, open, onEnded);
+      await withDeadline(reportEnded(queues, look, open, onEnded));
       awaySince = null;
     } catch (thrown) {
       if (awaySince === null) onOutage?.(thrown);
@@ -117,9 +119,20 @@ async function reportEnded(queues: QueueSet, look: readonly string[], open: Set<
   for (const jobId of look) {
     if (!open.has(jobId)) continue;
     const ended = await endOf(queues, jobId);
-    if (ended === null) continue;
-    open.delete(jobId);
-    onEnded(ended);
+    if (ended !== null && open.delete(jobId)) onEnded(ended); // a look-up given up earlier may have said it
+  }
+}
+
+/** A question asked while the connection is down may wait for the next connection, whatever the connection's own limits are. */
+async function withDeadline(looking: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => { reject(new Error(`no answer within ${ANSWER_MS} ms`)); }, ANSWER_MS);
+  });
+  try {
+    await Promise.race([looking, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

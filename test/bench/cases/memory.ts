@@ -56,7 +56,7 @@ async function measure(dir: string, files: number, say: (text: string) => void):
   const site = join(dir, 'site');
   const config = await writeSiteConfig({ dir: site, top });
   const logFile = join(dir, 'output.log');
-  const command = { program: process.execPath, args: [PROGRAM, 'standalone', '--once', '--config', config, '--json'] };
+  const command = { program: PROGRAM, args: ['standalone', '--once', '--config', config, '--json'] };
   const child = await startGuarded(command, { logFile, stagingDir: dir });
   const watch = new MemoryWatch(child.pid);
   const exit = await child.exited.finally(() => { watch.stop(); });
