@@ -10,9 +10,9 @@ export function print(text: string): void {
   process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
 }
 
-/** What a person should know meanwhile: on standard error, beside the progress. */
+/** What a person should know meanwhile: on standard error, in place of a progress line. */
 export function say(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}${text}\n`);
 }
 
 /** `1 archive`, `3 archives`. */

@@ -6,6 +6,9 @@ import { sumProgress } from './sum-progress.js';
 /** Redis is asked this often, ms: a terminal wants movement, a log file a line now and then. */
 const EVERY_MS = { terminal: 500, file: 10_000 } as const;
 
+/** Of a terminal that does not know its width. */
+const COLUMNS = 80;
+
 export interface ShownProgress {
   /** Prints a line that stays. */
   say(line: string): void;
@@ -20,7 +23,7 @@ export function showProgress(runs: RunStore, options: CommonOptions, wanted: (ru
   const progress = createProgress({
     write: (text) => process.stderr.write(text),
     isTty,
-    ...(isTty ? { columns: process.stderr.columns } : {}),
+    ...(isTty ? { columns: process.stderr.columns || COLUMNS } : {}),
     nowMs: () => performance.now(),
   });
   let last: Promise<void> = Promise.resolve();

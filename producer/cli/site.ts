@@ -5,7 +5,7 @@ import { openSiteCatalog } from '../../shared/catalog/open-site-catalog.js';
 import { loadConfig } from '../../shared/config/load-config.js';
 import type { Config } from '../../shared/config/config.js';
 import { BwError } from '../../shared/errors/bw-error.js';
-import { createLogger } from '../../shared/logging/index.js';
+import { createLogger, serializeError } from '../../shared/logging/index.js';
 import { configRequest, type ConfigOptions } from './config/config-options.js';
 import { commandLevel } from './log-level.js';
 
@@ -34,9 +34,19 @@ export interface SiteOptions {
 /** Configuration, log and catalog. Throws CONFIG_INVALID, CATALOG_*. */
 export async function openSite(options: CommonOptions, { directories, component }: SiteOptions): Promise<Site> {
   const { config, sources } = await loadConfig({ ...configRequest(options, process.env), filesystem: directories });
-  const level = component === 'cli' ? commandLevel(config.logging.level, sources['logging.level']?.kind ?? 'default', options.verbose === true) : config.logging.level;
+  const people = component === 'cli';
+  const level = people ? commandLevel(config.logging.level, sources['logging.level']?.kind ?? 'default', options.verbose === true) : config.logging.level;
   const logger = createLogger({ level, format: config.logging.format, host: config.host, component });
-  return { config, logger, catalog: await openItsCatalog(config) };
+  return { config, logger: people && options.verbose !== true ? briefly(logger) : logger, catalog: await openItsCatalog(config) };
+}
+
+/** Known errors as one line: with a stack they would bury what the command itself says. */
+function briefly(logger: Logger): Logger {
+  const brief = (thrown: unknown): unknown => {
+    if (!(thrown instanceof BwError)) return serializeError(thrown);
+    return `${thrown.code}: ${thrown.message}${thrown.subject === undefined ? '' : ` [${thrown.subject}]`}`;
+  };
+  return logger.child({}, { serializers: { err: brief, error: brief } });
 }
 
 /** A host that only looks need not have a state directory, and must not make a catalog where none is. */

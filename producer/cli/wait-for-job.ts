@@ -1,4 +1,5 @@
 import { watchJobs, type Ended } from '../scheduler/watch-jobs.js';
+import { BwError } from '../../shared/errors/bw-error.js';
 import { unreachable } from '../../shared/redis/check-server.js';
 import { redisLocation, workerConnection } from '../../shared/redis/connect.js';
 import type { Session } from './session.js';
@@ -24,9 +25,20 @@ export async function waitForJob(session: Session, jobId: string, options: Commo
   try {
     await watchJobs(session.queues, workerConnection(session.config), new Set([jobId]), (each) => (found.ended = each), watching);
   } catch (thrown) {
-    throw unreachable(where, thrown);
+    throw session.config.redis.url === null ? workerGone(where, thrown) : unreachable(where, thrown);
   } finally {
     await progress.stop();
   }
   return found.ended;
+}
+
+/** The Redis of another bw-bkup process ended with it. */
+function workerGone(where: string, cause: unknown): BwError {
+  return new BwError('REDIS_UNREACHABLE', {
+    message: 'the bw-bkup process that did the work has ended',
+    subject: where,
+    retry: 'retry',
+    hint: 'Nothing is lost, the job is still in its queue: `bw-bkup standalone` goes on with it (or --once); see `bw-bkup status`.',
+    cause,
+  });
 }

@@ -28,6 +28,7 @@ export interface WatchOptions {
 const LOOK_UP_MS = 5_000;
 /** A look-up of thousands of jobs takes less; beyond this Redis counts as away. */
 const ANSWER_MS = 10_000;
+const CLOSE_MS = 500;
 
 /**
  * Waits until all jobs of the backup queue named have ended, reporting each once as it ends. `connection` is
@@ -51,8 +52,9 @@ export async function watchJobs(
     await lookUntilEnded(queues, new Set(jobIds), hints, onEnded, options);
   } finally {
     hints.dispose();
-    connection.disconnect(); // first: a blocking read of a Redis that is away would hold up the rest
-    await events.close().catch(() => undefined);
+    connection.disconnect();
+    // Of a connection that is being tried again, BullMQ awaits an end that ioredis never tells.
+    await withDeadline(events.close(), CLOSE_MS).catch(() => undefined);
   }
 }
 
@@ -67,7 +69,7 @@ async function lookUntilEnded(
   let look: readonly string[] = [...open]; // ended before we listened
   while (signal?.aborted !== true) {
     try {
-      await withDeadline(reportEnded(queues, look, open, onEnded));
+      await withDeadline(reportEnded(queues, look, open, onEnded), ANSWER_MS);
       awaySince = null;
     } catch (thrown) {
       if (awaySince === null) onOutage?.(thrown);
@@ -124,13 +126,13 @@ async function reportEnded(queues: QueueSet, look: readonly string[], open: Set<
 }
 
 /** A question asked while the connection is down may wait for the next connection, whatever the connection's own limits are. */
-async function withDeadline(looking: Promise<void>): Promise<void> {
+async function withDeadline(asking: Promise<void>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => { reject(new Error(`no answer within ${ANSWER_MS} ms`)); }, ANSWER_MS);
+    timer = setTimeout(() => { reject(new Error(`no answer within ${ms} ms`)); }, ms);
   });
   try {
-    await Promise.race([looking, late]);
+    await Promise.race([asking, late]);
   } finally {
     clearTimeout(timer);
   }

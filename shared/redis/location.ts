@@ -11,6 +11,7 @@ export function embeddedSocket(config: Pick<Config, 'state'>): string {
 /** What to call the server in messages; never its password. */
 export function redisLocation(config: RedisConfig): string {
   if (config.redis.url === null) return embeddedSocket(config);
+  if (config.redis.url.startsWith('/')) return config.redis.url;
   const url = new URL(config.redis.url);
   url.password = '';
   url.username = '';

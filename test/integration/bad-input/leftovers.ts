@@ -39,8 +39,8 @@ function setOf(map: Map<string, Set<string>>, key: string): Set<string> {
 
 /** Absolute paths of everything below that is not a directory; a directory may go away while we look. */
 export async function filesBelow(dir: string): Promise<string[]> {
-  const entries = await readdir(dir, { recursive: true, withFileTypes: true }).catch((thrown: NodeJS.ErrnoException) => {
-    if (thrown.code === 'ENOENT') return [];
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true }).catch((thrown: unknown) => {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw thrown;
   });
   return entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));

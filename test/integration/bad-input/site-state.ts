@@ -3,13 +3,20 @@ import type { Ended } from '../../../producer/scheduler/watch-jobs.js';
 import { readBasepaths } from '../../../shared/basepaths/index.js';
 import { summarise, type BasepathStatus } from '../../../shared/catalog/status.js';
 import { readJournal } from '../../../shared/journal/index.js';
+import { showPath } from '../../../shared/paths/byte-path.js';
+import { fromPathJson, type PathJson } from '../../../shared/paths/path-json.js';
 import type { TestSite } from '../../helpers/site.js';
 
 /** The state of each basepath from catalog and journal, as `bw-bkup status` shows it, by the last part of its path. */
 export async function statusOf(site: TestSite): Promise<Map<string, BasepathStatus>> {
+  await site.worker.settled();
   const records = readJournal(site.catalog.journalDir, { onProblem: () => undefined });
   const rows = await summarise(records, site.catalog.listBackups(), Date.now());
-  return new Map(rows.map((row) => [String(row.path).split('/').at(-1) ?? '', row]));
+  return new Map(rows.map((row) => [row.path === null ? '' : lastPart(row.path), row]));
+}
+
+export function lastPart(path: PathJson): string {
+  return showPath(fromPathJson(path)).split('/').at(-1) ?? '';
 }
 
 /** Orders a full of a known basepath, as `bw-bkup backup` does, and waits for it. */

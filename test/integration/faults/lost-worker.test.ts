@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { compareTrees } from '../../../shared/compare/index.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { FAST_RETRIES, testSite, type TestSite } from '../../helpers/site.js';
-import { expectSwept, filesBelow } from '../bad-input/leftovers.js';
+import { expectSwept, filesBelow, orphans } from '../bad-input/leftovers.js';
 import { bytes, restore, resultOf } from '../bad-input/restoring.js';
 import { until } from '../bad-input/until.js';
 import { compiledProduct } from './compiled-product.js';
@@ -68,6 +68,7 @@ describe('a worker that is suspended until its lock is lost', () => {
     await expectSwept(site, [zombie.staging, second.context.config.staging.dir]);
     await untilNothingRuns(zombie.staging);
     await zombie.close();
+    expect(await orphans(site)).toEqual([]);
 
     const manifest = await onlyManifest(site);
     expect(manifest.outcome).toBe('clean');

@@ -8,7 +8,7 @@ import { sweepStaging } from '../../../worker/start-context.js';
 import { FAST_RETRIES, testSite, type TestSite } from '../../helpers/site.js';
 import { expectSwept } from '../bad-input/leftovers.js';
 import { restore, resultOf } from '../bad-input/restoring.js';
-import { statusOf } from '../bad-input/site-state.js';
+import { lastPart, statusOf } from '../bad-input/site-state.js';
 import { SHORT_LOCKS, untilDarRuns, untilNothingRuns } from './worker-process.js';
 
 describe('a Redis that loses everything', () => {
@@ -33,7 +33,7 @@ describe('a Redis that loses everything', () => {
     expect((await newestOf(redis, bob.basepathId))?.backupId).toBe(bob.backupId);
     expect(await site.backUp()).toMatchObject([{ state: 'completed', reason: null }]);
     const manifests = await site.manifests();
-    expect(manifests.map(({ source }) => String(source.path).split('/').at(-1)).sort()).toEqual(['alice', 'bob']);
+    expect(manifests.map(({ source }) => lastPart(source.path)).sort()).toEqual(['alice', 'bob']);
     expect((await statusOf(site)).get('alice')).toMatchObject({ state: 'ok' });
 
     await agedWork(site);

@@ -13,12 +13,17 @@ export function differenceOf(want: IndexRecord, have: IndexRecord, options: Veri
   if (/[cxt]/.test(want.flags)) return null;
   const fields: [name: string, wanted: string, found: string][] = [
     ['mode', want.type === 'l' ? '' : want.mode, want.type === 'l' ? '' : have.mode],
-    ['mtime', seconds(want.mtime), seconds(have.mtime)],
+    ['mtime', ...times(want.mtime, have.mtime)],
   ];
   if (want.type === 'f') fields.push(['size', want.size, have.size]);
   if (options.owners) fields.push(['owner', `${want.uid}:${want.gid}`, `${have.uid}:${have.gid}`]);
   const different = fields.filter(([, wanted, found]) => wanted !== found);
   return different.length === 0 ? null : different.map(([name, wanted, found]) => `${name} ${wanted} was backed up, ${found} is there`).join('; ');
+}
+
+/** A record of what changed during the backup has its time from the catalogue, in whole seconds: no more can be compared. */
+function times(want: string, have: string): [string, string] {
+  return want.includes('.') ? [seconds(want), seconds(have)] : [want, have.split('.', 1)[0] ?? ''];
 }
 
 /** find prints 10 decimals, some filesystems keep fewer: nanoseconds, as dar does. */

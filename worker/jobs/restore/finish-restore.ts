@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest, ManifestArchive } from '../../../shared/catalog/manifest.js';
 import { extract } from '../../../shared/dar/index.js';
@@ -6,6 +5,7 @@ import { bytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson, toPathJson } from '../../../shared/paths/path-json.js';
 import type { RestoreJob } from '../../../shared/queues/job-data.js';
 import { archiveRestoredSchema, MAX_PROBLEMS, type ArchiveRestored, type RestoreProblem, type RestoreResult } from '../../../shared/runs/restore-result.js';
+import { orderStagingSweeps } from '../../../shared/runs/order-sweeps.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import { METADATA_DIRECTORY } from '../shard/metadata-archive.js';
 import type { JobRun } from '../../processor/run-job.js';
@@ -31,10 +31,10 @@ export async function finishRestore(context: WorkerContext, run: JobRun, job: Re
   problems.push(...verified.problems);
   if (job.paths.length === 0) problems.push(...(await applyMetadataArchive(context, run, job, manifest, target.extractTo)));
   if (target.mergeInto !== null) problems.push(...(await mergeInPlace(target.extractTo, target.mergeInto, job.conflict)));
-  await rm(context.staging.backupDir(job.restoreId), { recursive: true, force: true });
   const unlisted = verified.problemCount - verified.problems.length;
   const result = summarise(job, manifest, restored, problems, unlisted);
   await record(context, job, result);
+  await orderStagingSweeps(context.queues, context.runs, { id: job.restoreId, basepathId: job.basepathId });
   return result;
 }
 

@@ -23,12 +23,21 @@ const MERGE_PREFIX = '.bw-restore-';
 export async function prepareTarget(context: WorkerContext, job: RestoreJob): Promise<RestoreTarget> {
   const target = await checkRestoreTarget(job.target, context.config.restore.allowedTargets);
   if (job.conflict !== 'refuse') return inPlace(target, job.restoreId);
-  await mkdir(target, { recursive: true, mode: 0o700 });
-  const info = await stat(target);
-  const names = info.isDirectory() ? await readdir(target) : ['(not a directory)'];
+  const names = await namesIn(target);
   if (names.length > 0) throw notEmpty(job.target, names[0] ?? '');
+  await mkdir(target, { recursive: true, mode: 0o700 });
   await closeTarget(target);
   return { extractTo: target, mergeInto: null };
+}
+
+/** What is at the target: nothing when it does not exist yet. */
+async function namesIn(target: string): Promise<string[]> {
+  try {
+    return (await stat(target)).isDirectory() ? await readdir(target) : ['(not a directory)'];
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw thrown;
+  }
 }
 
 /** The same place on a later start of the job, without the emptiness that only the first start finds. */

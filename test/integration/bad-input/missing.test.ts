@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -43,19 +43,46 @@ describe('a program that is missing', () => {
   });
 });
 
-/** A site with one basepath; returns its configuration file. */
-async function writeSite(root: string): Promise<string> {
+describe('a source that is lost', () => {
+  it('with its whole topdir: what was saved is listed and restored all the same; a round names it, and does the rest', async () => {
+    const inTime = await bwBkup(product, ['standalone', '--once', '--json', '--config', configFile]);
+    expect(inTime.exitCode).toBe(0);
+    await rename(join(dir, 'top'), join(dir, 'lost'));
+    await mkdir(join(dir, 'more/bob'), { recursive: true });
+    await writeFile(join(dir, 'more/bob/letter'), 'dear alice');
+
+    const status = await bwBkup(product, ['status', '--json', '--config', configFile]);
+    expect(JSON.parse(status.stdout)).toMatchObject({ basepaths: [{ path: join(dir, 'top/alice'), state: 'ok' }] });
+    const target = join(dir, 'restore', 'r1');
+    const restored = await bwBkup(product, ['restore', join(dir, 'top/alice'), '--to', target, '--json', '--config', configFile]);
+    expect(restored).toMatchObject({ exitCode: 0 });
+    expect(await readFile(join(target, 'letter'), 'utf8')).toBe('dear bob');
+
+    await writeSite(dir, ['top', 'more']);
+    await rename(join(dir, 'top'), join(dir, 'made-by-the-test'));
+    const round = await bwBkup(product, ['standalone', '--once', '--json', '--config', configFile]);
+    expect(round.exitCode).toBe(1);
+    expect(JSON.parse(round.stdout)).toMatchObject({
+      sealed: 1,
+      topdirs: [{ found: 0, deleted: 0, error: expect.stringMatching(/^SCAN_FAILED: the topdir cannot be listed \[/) as unknown }, { found: 1, error: null }],
+    });
+  });
+});
+
+/** A site with one basepath, below the first topdir; returns its configuration file. */
+async function writeSite(root: string, topdirs: readonly string[] = ['top']): Promise<string> {
   const at = (name: string): string => join(root, name);
-  for (const name of ['top/alice', 'staging', 'catalog', 'lts', 'state']) await mkdir(at(name), { recursive: true, mode: 0o700 });
+  for (const name of ['top/alice', 'staging', 'catalog', 'lts', 'state', 'restore']) await mkdir(at(name), { recursive: true, mode: 0o700 });
   await writeFile(join(at('top/alice'), 'letter'), 'dear bob');
   const settings = {
     host: 'here',
-    topdirs: [{ path: at('top') }],
+    topdirs: topdirs.map((name) => ({ path: at(name) })),
     staging: { dir: at('staging'), budget: '1GiB' },
     catalog: { dir: at('catalog') },
     state: { dir: at('state') },
     lts: [{ name: 'lts', dir: at('lts') }],
     dar: { sliceSize: '16MiB' },
+    restore: { allowedTargets: [at('restore')] },
     http: { producerPort: null, workerPort: null },
     logging: { level: 'error', format: 'json' },
   };

@@ -1,0 +1,76 @@
+import { rm } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import type { z } from 'zod';
+import { checkOutput, showOutput } from '../../../producer/cli/config/outputs.js';
+import {
+  backupOutput, backupsOutput, errorOutput, exceptionLineOutput, lsLine, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
+} from '../../../producer/cli/outputs.js';
+import { compiledProduct } from '../faults/compiled-product.js';
+import { cliSite } from './cli-site.js';
+import { runCli } from './cli-process.js';
+
+const product = compiledProduct();
+
+describe('--json', () => {
+  it('every command prints what is documented, and nothing else on standard output', async () => {
+    const site = await cliSite();
+    await site.write({ 'alice/sub/a.txt': 'a', 'alice/b.txt': 'bb', 'bob/c.txt': 'ccc' });
+    const json = async <T>(schema: z.ZodType<T>, code: number, ...args: string[]): Promise<T> => {
+      const end = await runCli(product, [...args, '--json'], { config: site.configFile });
+      expect(end, args.join(' ')).toMatchObject({ code, stderr: '' });
+      return schema.parse(JSON.parse(end.stdout));
+    };
+    const lines = async <T>(schema: z.ZodType<T>, code: number, ...args: string[]): Promise<T[]> => {
+      const end = await runCli(product, [...args, '--json'], { config: site.configFile });
+      expect(end, args.join(' ')).toMatchObject({ code, stderr: '' });
+      return end.stdout.split('\n').filter((line) => line !== '').map((line) => schema.parse(JSON.parse(line)));
+    };
+
+    expect((await json(checkOutput, 0, 'config', 'check')).ok).toBe(true);
+    expect((await json(showOutput, 0, 'config', 'show')).config.host).toBe('here');
+    expect(await json(statusOutput, 0, 'status')).toEqual({ v: 1, basepaths: [], running: null, queues: null });
+    expect(await json(backupOutput, 0, 'backup', site.at('top/alice'))).toMatchObject({ existing: false, state: 'sealed', outcome: 'clean' });
+    expect(await json(standaloneOutput, 0, 'standalone', '--once')).toMatchObject({ sealed: 1, failed: 0, unfinished: 0, topdirs: [{ found: 2, enqueued: 1, error: null }] });
+    expect(await json(statusOutput, 0, 'status')).toMatchObject({ basepaths: [{ state: 'ok', records: 4 }, { state: 'ok', records: 2 }] });
+    const { backups } = await json(backupsOutput, 0, 'backups', site.at('top/alice'));
+    expect(backups).toMatchObject([{ path: site.at('top/alice'), sourceBytes: '3' }]);
+    const backupId = backups[0]?.backupId ?? '';
+    expect((await lines(lsLine, 0, 'ls', backupId)).map(({ path }) => path)).toEqual(['.', 'b.txt', 'sub', 'sub/a.txt']);
+    expect(await lines(lsLine, 4, 'ls', backupId, 'nothing*')).toEqual([]);
+    expect(await lines(exceptionLineOutput, 0, 'exceptions', backupId)).toEqual([]);
+    const restored = await json(restoreOutput, 0, 'restore', site.at('top/alice'), '--to', site.at('restore/r1'), '--compare', site.at('top/alice'));
+    expect(restored).toMatchObject({ state: 'done', outcome: 'clean', problemCount: 0, compared: { same: true, entries: 4, differences: [] } });
+    await site.write({ 'alice/b.txt': 'other' });
+    const differs = await json(restoreOutput, 1, 'restore', site.at('top/alice'), '--to', site.at('restore/r2'), '--compare', site.at('top/alice'));
+    expect(differs.compared).toMatchObject({ same: false });
+    expect(await json(rebuildOutput, 0, 'catalog', 'rebuild')).toEqual({ v: 1, backups: 2, basepaths: 2, adopted: [], problems: [] });
+    expect(await json(standaloneOutput, 0, 'standalone', '--once')).toMatchObject({ sealed: 0, topdirs: [{ found: 2, added: 0, enqueued: 0 }] });
+  });
+
+  it('a failure is JSON too, with its exit code, and text on standard error', async () => {
+    const site = await cliSite();
+    await site.write({ 'alice/a.txt': 'a' });
+    const error = async (code: number, args: readonly string[], config = site.configFile): Promise<z.infer<typeof errorOutput>['error']> => {
+      const end = await runCli(product, [...args, '--json'], { config });
+      expect(end.code, args.join(' ')).toBe(code);
+      const { error: found } = errorOutput.parse(JSON.parse(end.stdout));
+      expect(end.stderr).toContain(`${found.code}: ${found.message}`);
+      expect(end.stderr).toContain(`  -> ${found.hint}`);
+      return found;
+    };
+    expect(await error(4, ['backups', 'nobody'])).toMatchObject({ code: 'BASEPATH_UNKNOWN', subject: 'nobody' });
+    expect(await error(4, ['ls', '01ABC'])).toMatchObject({ code: 'BACKUP_NOT_FOUND' });
+    expect(await error(2, ['restore', 'alice'])).toMatchObject({ code: 'USAGE' });
+    expect(await error(2, ['worker'])).toMatchObject({ code: 'REDIS_NOT_CONFIGURED' });
+    expect(await error(5, ['backup', site.at('top/alice'), '--set', `redis.url=${site.at('no.sock')}`])).toMatchObject({ code: 'REDIS_UNREACHABLE', subject: site.at('no.sock') });
+    const wrong = await site.configure('wrong.yaml', { dar: { sliceSize: '1G' }, logging: { level: 'loud' } });
+    for (const command of [['status'], ['backup', 'x'], ['standalone', '--once'], ['producer']]) {
+      const { code, detail } = await error(2, command, wrong);
+      expect(code).toBe('CONFIG_INVALID');
+      expect(detail).toMatch(/dar\.sliceSize "1G" is not a size\n {2}-> Use bytes[^]*logging\.level "loud" is not known\n {2}-> Use one of trace/);
+    }
+    await rm(site.at('lts'), { recursive: true });
+    expect((await error(2, ['backup', site.at('top/alice')])).detail).toContain('does not exist');
+    expect((await runCli(product, ['status'], { config: site.configFile })).code).toBe(1); // who only looks needs no long-term storage
+  });
+});

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { checkOutput, showOutput } from '../../../../producer/cli/config/outputs.js';
+import {
+  backupOutput, backupsOutput, errorOutput, exceptionLineOutput, lsLine, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
+} from '../../../../producer/cli/outputs.js';
+
+const README = readFileSync(join(import.meta.dirname, '../../../../producer/cli/README.md'), 'utf8');
+
+/** First words of a heading -> what is printed there. */
+const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
+  Errors: errorOutput,
+  status: statusOutput,
+  backups: backupsOutput,
+  ls: lsLine,
+  exceptions: exceptionLineOutput,
+  backup: backupOutput,
+  restore: restoreOutput,
+  'catalog rebuild': rebuildOutput,
+  'standalone --once': standaloneOutput,
+  'config check': checkOutput,
+  'config show': showOutput,
+};
+
+/** Dotted names of all leaves: `a.b`, `list[].c`, `map.*.d`. */
+function fieldsOf(schema: unknown, at = ''): string[] {
+  if (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional) return fieldsOf(schema.unwrap(), at);
+  if (schema instanceof z.ZodArray) return fieldsOf(schema.element, `${at}[]`);
+  if (schema instanceof z.ZodRecord) return fieldsOf(schema.valueType, `${at}.*`);
+  if (!(schema instanceof z.ZodObject)) return [at];
+  return Object.entries(schema.shape as Record<string, unknown>).flatMap(([name, field]) => fieldsOf(field, at === '' ? name : `${at}.${name}`));
+}
+
+function documented(): Map<string, string[]> {
+  const sections = README.split(/^#{2,3} /m).slice(1);
+  const tables = sections.map((section) => {
+    const heading = section.slice(0, section.indexOf('\n')).replaceAll('`', '');
+    const key = Object.keys(SCHEMAS).find((name) => heading === name || heading.startsWith(`${name} `));
+    return [key, [...section.matchAll(/^\| `([^`]+)` \|/gm)].map((match) => match[1] ?? '')] as const;
+  });
+  return new Map(tables.flatMap(([key, fields]) => (key === undefined ? [] : [[key, fields] as const])));
+}
+
+describe('documentation of --json', () => {
+  it.each(Object.entries(SCHEMAS))('%s: the fields of its schema, all and only', (name, schema) => {
+    expect(documented().get(name)?.sort()).toEqual(fieldsOf(schema).sort());
+  });
+});
