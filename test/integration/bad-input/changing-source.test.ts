@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { compareTrees } from '../../../shared/compare/index.js';
 import { showPath } from '../../../shared/paths/byte-path.js';
+import { run } from '../../../shared/process/index.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
 import { hookDar } from './dar-hooks.js';
 import { exceptionsOf } from './exceptions-of.js';
@@ -92,9 +93,11 @@ describe('a source that changes while it is saved', () => {
 
 type Tree = Readonly<Record<string, string | Buffer>>;
 
+/** Last modified an hour ago: what changes from now on has another whole second, which is all that catalogues of dar hold. */
 async function writeTree(site: TestSite, tree: Tree): Promise<string> {
   const root = join(site.topdir, 'alice');
   await write(root, tree);
+  await run({ program: 'find', args: [root, '-exec', 'touch', '--no-dereference', '--date=1 hour ago', '{}', '+'] });
   return root;
 }
 

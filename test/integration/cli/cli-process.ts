@@ -68,8 +68,18 @@ export async function untilNothingRunsIn(dir: string): Promise<void> {
   await untilNone('all processes have ended', () => processesNaming(dir));
 }
 
-export async function processesNaming(dir: string): Promise<string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
-  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')));
-  return lines.map((line) => line.replaceAll('\0', ' ')).filter((line) => line.includes(dir));
+/** The process whose command line holds this. */
+export async function pidNaming(text: string): Promise<number> {
+  const [found] = (await commandLines()).filter(({ line }) => line.includes(text));
+  if (found === undefined) throw new Error(`no process named ${text}`);
+  return found.pid;
+}
+
+async function processesNaming(dir: string): Promise<string[]> {
+  return (await commandLines()).map(({ line }) => line).filter((line) => line.includes(dir));
+}
+
+async function commandLines(): Promise<{ pid: number; line: string }[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => pid !== process.pid);
+  return Promise.all(pids.map(async (pid) => ({ pid, line: (await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')).replaceAll('\0', ' ') })));
 }

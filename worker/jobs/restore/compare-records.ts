@@ -3,6 +3,8 @@ import type { IndexRecord } from '../../../shared/index/record.js';
 export interface VerifyOptions {
   /** Only root can give files to others. */
   readonly owners: boolean;
+  /** Seconds since the epoch: records changed later than this were changing around the scan. */
+  readonly racySince: number;
 }
 
 /** What of a restored path differs from what was backed up, or null (pure). */
@@ -13,7 +15,7 @@ export function differenceOf(want: IndexRecord, have: IndexRecord, options: Veri
   if (/[cxt]/.test(want.flags)) return null;
   const fields: [name: string, wanted: string, found: string][] = [
     ['mode', want.type === 'l' ? '' : want.mode, want.type === 'l' ? '' : have.mode],
-    ['mtime', ...times(want.mtime, have.mtime)],
+    ['mtime', ...times(want, have, options.racySince)],
   ];
   if (want.type === 'f') fields.push(['size', want.size, have.size]);
   if (options.owners) fields.push(['owner', `${want.uid}:${want.gid}`, `${have.uid}:${have.gid}`]);
@@ -21,13 +23,21 @@ export function differenceOf(want: IndexRecord, have: IndexRecord, options: Veri
   return different.length === 0 ? null : different.map(([name, wanted, found]) => `${name} ${wanted} was backed up, ${found} is there`).join('; ');
 }
 
-/** A record of what changed during the backup has its time from the catalogue, in whole seconds: no more can be compared. */
-function times(want: string, have: string): [string, string] {
-  return want.includes('.') ? [seconds(want), seconds(have)] : [want, have.split('.', 1)[0] ?? ''];
+/**
+ * Catalogues prove whole seconds only. So no more is compared of what changed in the backup (its time is the catalogue's),
+ * or around the scan: a file replaced within that very second may have been saved in its newer state.
+ */
+function times(want: IndexRecord, have: IndexRecord, racySince: number): [string, string] {
+  const exact = want.mtime.includes('.') && Number(want.ctime) < racySince;
+  return exact ? [nanoseconds(want.mtime), nanoseconds(have.mtime)] : [wholeSeconds(want.mtime), wholeSeconds(have.mtime)];
+}
+
+function wholeSeconds(time: string): string {
+  return time.split('.', 1)[0] ?? '';
 }
 
 /** find prints 10 decimals, some filesystems keep fewer: nanoseconds, as dar does. */
-function seconds(time: string): string {
+function nanoseconds(time: string): string {
   const [whole = '', fraction = ''] = time.split('.');
   return `${whole}.${fraction.slice(0, 9).padEnd(9, '0')}`;
 }

@@ -77,6 +77,9 @@ async function directoryPass(
   return attributeProblems(archive.name, done.problems);
 }
 
+/** index.racyWindow of the design: timestamps are trustworthy only some time after the fact. */
+const RACY_WINDOW_SECONDS = 60;
+
 /** Looks at what is there now, path by path, whatever dar said. */
 async function verify(context: WorkerContext, run: JobRun, job: RestoreJob, manifest: Manifest, target: string): Promise<Verified> {
   return verifyRestored({
@@ -84,7 +87,7 @@ async function verify(context: WorkerContext, run: JobRun, job: RestoreJob, mani
     paths: job.paths.map(fromPathJson),
     target,
     tempDir: await context.staging.createStart(job.restoreId, 'verify'),
-    options: { owners: process.getuid?.() === 0 },
+    options: { owners: process.getuid?.() === 0, racySince: Date.parse(manifest.capturedAt) / 1000 - RACY_WINDOW_SECONDS },
     signal: run.signal,
   });
 }

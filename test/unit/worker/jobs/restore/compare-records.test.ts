@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { differenceOf } from '../../../../../worker/jobs/restore/compare-records.js';
+import { directoryPasses } from '../../../../../worker/jobs/restore/finish-restore.js';
+import { makeDirectory, makeRecord, makeRoot } from '../../../shared/index/make-record.js';
+
+const strict = { owners: true, racySince: Number.MAX_SAFE_INTEGER };
+
+describe('differenceOf', () => {
+  const want = makeRecord('a', { mtime: '1700000000.1234567890', ctime: '1700000001.0000000000' });
+
+  it('finds nothing where all is alike, whatever inode and ctime are', () => {
+    expect(differenceOf(want, { ...want, inode: '1:1', ctime: '1800000000.0', blocks: '0' }, strict)).toBeNull();
+  });
+
+  it.each([
+    ['type', { type: 'l' as const }],
+    ['size', { size: '11' }],
+    ['mode', { mode: '600' }],
+    ['owner', { uid: '1' }],
+    ['mtime', { mtime: '1700000000.1234567990' }],
+  ])('names the %s', (name, change) => {
+    expect(differenceOf(want, { ...want, ...change }, strict)).toContain(name);
+  });
+
+  it('compares whole seconds of what was changing around the scan or got its time from a catalogue', () => {
+    const later = { ...want, mtime: '1700000000.9' };
+    expect(differenceOf(want, later, { owners: true, racySince: 1_700_000_000 })).toBeNull();
+    expect(differenceOf({ ...want, mtime: '1700000000' }, later, strict)).toBeNull();
+    expect(differenceOf(want, { ...want, mtime: '1700000001.1' }, { owners: true, racySince: 0 })).toContain('mtime');
+  });
+
+  it('leaves out what was named when it was backed up, owners where only root could set them, and the root itself', () => {
+    expect(differenceOf({ ...want, flags: 'c' }, { ...want, size: '99' }, strict)).toBeNull();
+    expect(differenceOf(want, { ...want, uid: '1' }, { ...strict, owners: false })).toBeNull();
+    expect(differenceOf(makeRoot(), { ...makeRoot(), mode: '700' }, strict)).toBeNull();
+    expect(differenceOf(makeDirectory('d'), makeDirectory('d', { mode: '700' }), strict)).toContain('mode 755');
+  });
+});
+
+describe('directoryPasses', () => {
+  const archive = (key: string, restoreOrder: number, directoriesWithEa: number): Parameters<typeof directoryPasses>[0][number] => ({ key, restoreOrder, directoriesWithEa });
+
+  it('is needed only where directories have attributes', () => {
+    expect(directoryPasses([archive('1.1', 1, 0), archive('2.1', 1, 0)])).toEqual([]);
+    expect(directoryPasses([archive('2.1', 1, 3), archive('1.1', 1, 0)])).toEqual(['2.1']);
+  });
+
+  it('takes every later archive too: it may hold a newer state of the same directory', () => {
+    expect(directoryPasses([archive('1.2', 2, 0), archive('1.1', 1, 1), archive('2.1', 1, 0)])).toEqual(['1.1', '1.2']);
+  });
+});
