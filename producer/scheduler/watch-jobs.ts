@@ -31,8 +31,8 @@ const ANSWER_MS = 10_000;
 const CLOSE_MS = 500;
 
 /**
- * Waits until all jobs of the backup queue named have ended, reporting each once as it ends. `connection` is
- * used for the event stream and closed. Resolves early when `signal` ends it.
+ * Waits until all jobs of the backup queue named have ended, reporting each once as it ends. `connection` says how to reach
+ * Redis for the event stream; it is closed. Resolves early when `signal` ends it.
  */
 export async function watchJobs(
   queues: QueueSet,
@@ -41,21 +41,51 @@ export async function watchJobs(
   onEnded: (ended: Ended) => void,
   options: WatchOptions = {},
 ): Promise<void> {
-  const events = new QueueEvents(QUEUES.backup, { connection, prefix: PREFIX });
   const hints = new Hints(options.signal);
-  events.on('error', () => undefined); // the look-ups say it, and go on
-  events.on('completed', ({ jobId }) => { hints.add(jobId); });
-  events.on('failed', ({ jobId }) => { hints.add(jobId); });
+  const events = openEvents(connection, hints, await lastEvent(queues.redis));
   try {
-    const enough = AbortSignal.any([AbortSignal.timeout(options.lookUpMs ?? LOOK_UP_MS), ...(options.signal === undefined ? [] : [options.signal])]);
-    if (!enough.aborted) await Promise.race([events.waitUntilReady(), once(enough, 'abort')]);
+    await events.heard(options);
     await lookUntilEnded(queues, new Set(jobIds), hints, onEnded, options);
   } finally {
     hints.dispose();
-    connection.disconnect();
-    // Of a connection that is being tried again, BullMQ awaits an end that ioredis never tells.
-    await withDeadline(events.close(), CLOSE_MS).catch(() => undefined);
+    await events.close();
   }
+}
+
+interface Events {
+  /** Resolves when events are heard, when `signal` fires, or after one look-up's time: look-ups do without. */
+  heard(options: WatchOptions): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Id of the newest event. What comes after it is heard, also what comes before the listening begins. */
+async function lastEvent(redis: Redis): Promise<string> {
+  const newest = await redis.xrevrange(`${PREFIX}:${QUEUES.backup}:events`, '+', '-', 'COUNT', 1).catch(() => null);
+  return newest === null ? '$' : (newest[0]?.[0] ?? '0-0');
+}
+
+function openEvents(connection: Redis, hints: Hints, lastEventId: string): Events {
+  let over = false;
+  // BullMQ duplicates what it is given, and leaves a duplicate that never got ready trying for ever: this ends it.
+  const retryStrategy = (times: number): number | null => (over ? null : (connection.options.retryStrategy?.(times) ?? null));
+  const own = connection.duplicate({ retryStrategy });
+  const events = new QueueEvents(QUEUES.backup, { connection: own, prefix: PREFIX, lastEventId });
+  const ready = events.waitUntilReady().catch(() => undefined);
+  events.on('error', () => undefined); // the look-ups say it, and go on
+  events.on('completed', ({ jobId }) => { hints.add(jobId); });
+  events.on('failed', ({ jobId }) => { hints.add(jobId); });
+  return {
+    heard: async ({ signal, lookUpMs = LOOK_UP_MS }) => {
+      const enough = AbortSignal.any([AbortSignal.timeout(lookUpMs), ...(signal === undefined ? [] : [signal])]);
+      if (!enough.aborted) await Promise.race([ready, once(enough, 'abort')]);
+    },
+    close: async () => {
+      over = true;
+      for (const each of [connection, own]) each.disconnect();
+      // Of a connection that is being tried again, BullMQ awaits an end that ioredis never tells.
+      await withDeadline(events.close(), CLOSE_MS).catch(() => undefined);
+    },
+  };
 }
 
 async function lookUntilEnded(

@@ -13,7 +13,7 @@ const product = compiledProduct();
 async function siteWithWork(): Promise<CliSite & { readonly slow: string; readonly fast: string }> {
   const site = await cliSite();
   await site.write({ 'alice/big': randomBytes(1 << 20), 'alice/small': 'x' });
-  return { ...site, slow: await site.configure('slow.yaml', slowLts(site.at)), fast: site.configFile };
+  return { ...site, slow: await site.configure('slow.yaml', slowLts((name) => site.at(name))), fast: site.configFile };
 }
 
 /** Started with --verbose, so that it says when a shard is being saved. */

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { pathWith } from '../faults/cli.js';
@@ -31,10 +31,10 @@ it('a daemon that cannot work says why and ends; it starts nothing', async () =>
 
   site.redis.child.kill();
   await site.redis.child.exited;
+  await rm(site.at('staging'));
+  await mkdir(site.at('staging'));
   for (const command of ['worker', 'producer']) {
-    await rm(site.at('staging'), { recursive: true, force: true });
-    const { config } = { config: await site.configure('away.yaml', { staging: { dir: site.at('state'), budget: '1GiB' }, state: { dir: site.at('restore') }, restore: { allowedTargets: [] } }) };
-    const end = await runCli(product, [command], { config });
+    const end = await runCli(product, [command], { config: site.configFile });
     expect(end, command).toMatchObject({ code: 5, stdout: '', stderr: expect.stringMatching(/REDIS_UNREACHABLE: .*\[\S+redis\.sock\]\n {2}-> Start Redis/) as string });
   }
 });
