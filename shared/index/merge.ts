@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open, rm, stat } from 'node:fs/promises';
+import { open, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { BwError } from '../errors/bw-error.js';
@@ -38,14 +38,24 @@ export async function mergeSettled(options: MergeOptions): Promise<MergedIndex> 
   const sizes = await Promise.all(options.settledFiles.map(async (file) => (await stat(file)).size));
   const small = sizes.reduce((sum, size) => sum + size, 0) <= MEMORY_BYTES;
   const merged = small ? await mergeInMemory(options.settledFiles, root) : await mergeBySort(options, root);
-  const { signal } = options;
-  const zstd = startPipeline([{ program: 'zstd', args: ['-q', '-T1', '-3', '-c'] }], {
-    input: Readable.from(merged.content, { objectMode: true }),
-    ...(signal === undefined ? {} : { signal }),
-  });
-  const written = await writeHashed(zstd.stdout, options.out);
-  requireSuccess(await zstd.done, options.out);
+  const written = await compressInto(merged.content, options);
   return { records: merged.records(), ...written };
+}
+
+async function compressInto(content: Merged['content'], { out, signal }: MergeOptions): Promise<Pick<MergedIndex, 'bytes' | 'sha512'>> {
+  // Opened first: the output of a program that ends before anybody reads is thrown away by Node (seen: sealed indexes that were cut off).
+  const file = await open(out, 'w', 0o600);
+  try {
+    const zstd = startPipeline([{ program: 'zstd', args: ['-q', '-T1', '-3', '-c'] }], {
+      input: Readable.from(content, { objectMode: true }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const written = await writeHashed(zstd.stdout, file);
+    requireSuccess(await zstd.done, out);
+    return written;
+  } finally {
+    await file.close();
+  }
 }
 
 interface Merged {
@@ -115,18 +125,13 @@ class RecordCounter {
   }
 }
 
-async function writeHashed(source: Readable, file: string): Promise<{ bytes: number; sha512: string }> {
+async function writeHashed(source: Readable, out: FileHandle): Promise<{ bytes: number; sha512: string }> {
   const hash = createHash('sha512');
   let bytes = 0;
-  const out = await open(file, 'w', 0o600);
-  try {
-    for await (const chunk of source as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      await out.appendFile(chunk);
-      bytes += chunk.length;
-    }
-  } finally {
-    await out.close();
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    await out.appendFile(chunk);
+    bytes += chunk.length;
   }
   return { bytes, sha512: hash.digest('hex') };
 }

@@ -32,7 +32,7 @@ const NAMES = [
 
 describe('names and times that programs dislike', () => {
   it('all are saved and restored, or named', async () => {
-    const site = await testSite();
+    const site = await testSite({ settings: { worker: { slots: 1 } } });
     const root = join(site.topdir, 'alice');
     // The product's own rm of a workspace cannot reach below PATH_MAX.
     onTestFinished(async () => {

@@ -10,7 +10,8 @@ import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { finishRestore } from './finish-restore.js';
 import { archivesHolding, restoreGroups } from './select-archives.js';
-import { prepareTarget } from './target.js';
+import { makeDirectories } from './make-directories.js';
+import { currentTarget, prepareTarget } from './target.js';
 
 /**
  * Restores a backup (or paths of it) in groups of archives; those of a group run in parallel on any worker. Between
@@ -22,12 +23,19 @@ export async function restoreJob(context: WorkerContext, run: JobRun): Promise<R
   const groups = restoreGroups(manifest, await wantedArchives(context, data, manifest));
   let state = await currentRun(context, data, run, manifest);
   while (state.step < groups.length) {
+    if (state.step === 0) await prepareDirectories(context, data, manifest);
     await addGroup(context, data, run, groups[state.step] ?? []);
     state = (await context.runs.update(data.restoreId, { step: state.step + 1 })) ?? state;
     await run.job.changePriority({ priority: priorityOf('restore', 'seal') });
     if (await run.job.moveToWaitingChildren(run.token)) throw new WaitingChildrenError();
   }
   return finishRestore(context, run, data, manifest);
+}
+
+/** Before anything is extracted; repeated by a restart, which is harmless. */
+async function prepareDirectories(context: WorkerContext, data: RestoreJob, manifest: Manifest): Promise<void> {
+  const { extractTo } = await currentTarget(context, data);
+  await makeDirectories(context.catalog.file(manifest, manifest.index), data.paths.map(fromPathJson), extractTo);
 }
 
 async function wantedArchives(context: WorkerContext, data: RestoreJob, manifest: Manifest): Promise<Set<string> | null> {

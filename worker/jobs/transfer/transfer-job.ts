@@ -14,24 +14,24 @@ import { sendItems } from '../../../shared/transfer/engine.js';
  */
 export async function transferJob(context: WorkerContext, run: JobRun): Promise<{ sent: number }> {
   const data = parseJob(transferJobSchema, run.job.data, run.job.id);
-  if (await isOver(context, data)) return tooLate(context, data, run);
+  if (await isTooLate(context, data, run)) return { sent: 0 };
   for (const backend of context.backends) await sendTo(context, backend, data, run);
-  if (await isOver(context, data)) return tooLate(context, data, run);
+  if (await isTooLate(context, data, run)) return { sent: 0 };
   const left = await context.items.get(data.backupId, data.objects);
   if (left.size > 0) await orderRelease(context, data, [...left.keys()]);
   return { sent: left.size };
 }
 
-/** The backup has ended without these objects: it failed, or they are of a start that was given up. */
-async function isOver(context: WorkerContext, data: TransferJob): Promise<boolean> {
+/**
+ * Whether the backup has ended without these objects: it failed, or they are of a start that was given up. What was ordered swept at its end
+ * is then swept again, which removes only what no sealed manifest names. A backup that Redis has lost is swept by the producer, who puts its end on record.
+ */
+async function isTooLate(context: WorkerContext, data: TransferJob, run: JobRun): Promise<boolean> {
   const state = await context.runs.read(data.backupId);
-  return state === null || state.phase === 'done' || state.phase === 'failed';
-}
-
-/** What was ordered swept at its end is swept again: it came later. The sweep removes only what no sealed manifest names. */
-async function tooLate(context: WorkerContext, data: TransferJob, run: JobRun): Promise<{ sent: number }> {
+  if (state === null) return true;
+  if (state.phase !== 'done' && state.phase !== 'failed') return false;
   await orderSweeps(context.queues, context.runs, data, `.after-${String(run.job.id)}`);
-  return { sent: 0 };
+  return true;
 }
 
 async function sendTo(context: WorkerContext, backend: TransferBackend, data: TransferJob, run: JobRun): Promise<void> {
