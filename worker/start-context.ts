@@ -1,13 +1,14 @@
 import { access, chmod, constants, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { openSiteCatalog } from '../shared/catalog/open-site-catalog.js';
 import type { Config } from '../shared/config/config.js';
-import { assertDarSupports, probeDar } from '../shared/dar/index.js';
+import { assertDarSupports, hideGnupgFromDar, probeDar } from '../shared/dar/index.js';
 import { BwError } from '../shared/errors/bw-error.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
 import type { Metrics } from '../shared/metrics/index.js';
-import { continueStrays } from '../shared/process/index.js';
+import { continueStrays, useLauncher } from '../shared/process/index.js';
 import { QueueSet } from '../shared/queues/queue-set.js';
 import { checkRedis } from '../shared/redis/check-server.js';
 import { redisLocation } from '../shared/redis/connect.js';
@@ -22,6 +23,8 @@ import { Staging } from './staging/staging.js';
  * of a predecessor. Throws DAR_*, REDIS_*, DIRECTORY_NOT_WRITABLE, LTS_*.
  */
 export async function startContext(config: Config, logger: Logger, metrics: Metrics, redis: Redis): Promise<WorkerContext> {
+  useLauncher();
+  await hideGnupgFromDar(join(config.state.dir, 'dar-path'));
   const dar = await probeDar();
   for (const policy of [config.dar, ...config.topdirs.map((topdir) => topdir.dar)]) assertDarSupports(dar, policy);
   for (const dir of [config.staging.dir, config.catalog.dir, ...config.lts.map((lts) => lts.dir)]) {

@@ -54,6 +54,8 @@ export interface DarConfig {
   readonly sliceBytes: number;
   /** `none`, or dar's algorithm with optional level: `zstd:1`, `gzip`, `lz4:3`. */
   readonly compression: string;
+  /** The same for dar's catalogues only, where compression is `none`. */
+  readonly catalogueCompression: string;
   /** keyFile: passphrase in a file of mode 0600 or less; keyId is what manifests name. */
   readonly encryption: { readonly keyFile: string; readonly cipher: string; readonly keyId: string } | null;
   /** Extended attributes not to save (dar -u masks), e.g. `trusted.lov`. */

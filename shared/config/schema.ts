@@ -34,6 +34,7 @@ export const overridableSections = {
   dar: {
     sliceSize: { doc: 'Size of a slice, the file that is transferred.', format: 'size', default: '32GiB', min: 4096 },
     compression: { doc: 'Compression by dar: none, or algorithm and level.', format: 'compression', default: 'none' },
+    catalogueCompression: { doc: 'Compression of dar\'s own catalogues where compression is none: contents stay as they are, catalogues are read and written faster.', format: 'compression', default: 'zstd:1' },
     encryption: {
       keyFile: { doc: 'File with the passphrase, mode 0600; none = no encryption.', format: 'absolutePath', default: null, nullable: true },
       cipher: { doc: 'Cipher dar uses with the passphrase.', format: 'cipher', default: 'aes256' },

@@ -39,10 +39,10 @@ function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, shards
   return { ...own, dar: toDar(dar), shards: toShards(shards), limits, schedule: toSchedule(schedule) };
 }
 
-function toDar({ sliceSize, compression, encryption, excludeXattrs, storeOnly, retryOnChange }: TopdirSettings['dar']): DarConfig {
+function toDar({ sliceSize, compression, catalogueCompression, encryption, excludeXattrs, storeOnly, retryOnChange }: TopdirSettings['dar']): DarConfig {
   const { keyFile, cipher, keyId } = encryption;
   const key = keyFile === null ? null : { keyFile, cipher, keyId: present(keyId) };
-  return { sliceBytes: sliceSize, compression, encryption: key, excludeXattrs, storeOnly, retryOnChange };
+  return { sliceBytes: sliceSize, compression, catalogueCompression, encryption: key, excludeXattrs, storeOnly, retryOnChange };
 }
 
 function toShards({ maxFiles, maxSize }: TopdirSettings['shards']): ShardLimits {

@@ -39,10 +39,22 @@ export function createArgs({ base, root, listFile, catalogueBase, dar }: CreateA
   ];
 }
 
-/** `-zzstd:1`: the argument must be attached. */
+/**
+ * `-zzstd:1`: the argument must be attached. Without compression dar reads its catalogue back field by field, 2.7 million times
+ * read and lseek for 200,000 files; behind a compressor that leaves contents alone (-Z '*') it takes whole blocks. Measured with 2.7.8 on
+ * tmpfs: `-l` 1.3 s against 2.3 s, `-C` 0.8 s against 1.7 s, one file restored 0.5 s against 2.0 s, `-c` the same; 20 of 20 archives
+ * closed by SIGTERM passed -t, 10 of 10 repaired after SIGKILL.
+ */
 export function compressionArgs(dar: DarConfig): string[] {
-  if (dar.compression === 'none') return [];
-  return [`-z${dar.compression}`, ...dar.storeOnly.flatMap((mask) => ['-Z', mask])];
+  const { compression, catalogueCompression, storeOnly } = dar;
+  if (compression !== 'none') return [`-z${compression}`, ...storeOnly.flatMap((mask) => ['-Z', mask])];
+  return catalogueCompression === 'none' ? [] : [`-z${catalogueCompression}`, '-Z', '*'];
+}
+
+/** Of an isolated catalogue, which holds nothing else. */
+export function catalogueCompressionArgs({ compression, catalogueCompression }: DarConfig): string[] {
+  const algorithm = catalogueCompression === 'none' ? compression : catalogueCompression;
+  return algorithm === 'none' ? [] : [`-z${algorithm}`];
 }
 
 /** -g takes literal paths with any byte; through a configuration file there is no limit of their number. */

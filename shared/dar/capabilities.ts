@@ -1,6 +1,7 @@
 import type { DarConfig } from '../config/config.js';
 import { BwError } from '../errors/bw-error.js';
 import { run } from '../process/index.js';
+import { darCommand } from './command.js';
 
 export type CompressionAlgorithm = 'gzip' | 'bzip2' | 'lzo' | 'xz' | 'zstd' | 'lz4';
 
@@ -40,7 +41,7 @@ export async function probeDar(): Promise<DarCapabilities> {
 
 async function darVersion(): Promise<string> {
   try {
-    const { stdout, stderr } = await run({ program: 'dar', args: ['-V'] });
+    const { stdout, stderr } = await run(darCommand(['-V']));
     return `${stdout.toString('utf8')}\n${stderr}`;
   } catch (error) {
     if (error instanceof BwError && error.code === 'PROGRAM_NOT_FOUND') throw missing(error);
@@ -72,9 +73,10 @@ export function parseDarVersion(text: string): DarCapabilities {
 
 /** Checks a policy against the installed dar. Throws DAR_LACKS_COMPRESSION, DAR_LACKS_ENCRYPTION, DAR_LACKS_XATTRS. */
 export function assertDarSupports(capabilities: DarCapabilities, dar: DarConfig): void {
-  const algorithm = dar.compression.split(':')[0] ?? '';
-  if (algorithm !== 'none' && !(capabilities.compression as readonly string[]).includes(algorithm)) {
-    throw lacks('COMPRESSION', `compression ${dar.compression}`, `It has: none, ${capabilities.compression.join(', ')}.`, capabilities);
+  for (const key of ['compression', 'catalogueCompression'] as const) {
+    const algorithm = dar[key].split(':')[0] ?? '';
+    if (algorithm === 'none' || (capabilities.compression as readonly string[]).includes(algorithm)) continue;
+    throw lacks('COMPRESSION', `dar.${key} ${dar[key]}`, `It has: none, ${capabilities.compression.join(', ')}.`, capabilities);
   }
   if (dar.encryption !== null && !(capabilities.encryption && CIPHERS.includes(dar.encryption.cipher))) {
     const known = capabilities.encryption ? CIPHERS.join(', ') : 'no cipher';

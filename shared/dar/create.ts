@@ -5,6 +5,7 @@ import { BwError } from '../errors/bw-error.js';
 import type { BytePath } from '../paths/byte-path.js';
 import { startGuarded, type GuardedChild } from '../process/index.js';
 import { createArgs, includeArgs } from './arguments.js';
+import { darCommand } from './command.js';
 import { keyArgs, writeHiddenArgs } from './config-file.js';
 import { meaningOf, type CreateMeaning } from './exit-codes.js';
 import { logPosition, readMessages } from './messages.js';
@@ -62,7 +63,7 @@ export async function startCreate(spec: CreateSpec): Promise<DarCreate> {
   try {
     const position = await logPosition(spec.logFile);
     const args = [...createArgs(spec), ...(hiddenFile === null ? [] : ['-B', hiddenFile])];
-    const child = await startGuarded({ program: 'dar', args }, { logFile: spec.logFile, stagingDir: dirname(spec.base) });
+    const child = await startGuarded(darCommand(args), { logFile: spec.logFile, stagingDir: dirname(spec.base) });
     const done = finish(spec, child, position, hiddenFile);
     done.catch(() => undefined); // whoever awaits it gets the rejection
     const { pid, terminate, kill, pause, resume } = child;

@@ -6,6 +6,7 @@ import { bytePath, showPath, type BytePath } from '../paths/byte-path.js';
 import { describeStatus, startGuarded, type Arg, type GuardedExit } from '../process/index.js';
 import { abortedDar } from './archive-commands.js';
 import { BASE_ARGS, includeArgs } from './arguments.js';
+import { darCommand } from './command.js';
 import { keyArgs, withHiddenArgs } from './config-file.js';
 import { logPosition, messageText, readMessages, type DarMessages } from './messages.js';
 
@@ -92,7 +93,7 @@ function extractArgs(spec: ExtractSpec): Arg[] {
 
 async function runExtract(spec: ExtractSpec, args: readonly Arg[]): Promise<GuardedExit> {
   if (spec.signal?.aborted === true) throw abortedDar();
-  const child = await startGuarded({ program: 'dar', args }, { logFile: spec.logFile, stagingDir: dirname(spec.logFile) });
+  const child = await startGuarded(darCommand(args), { logFile: spec.logFile, stagingDir: dirname(spec.logFile) });
   const { signal } = spec;
   signal?.addEventListener('abort', child.terminate, { once: true });
   if (signal?.aborted) child.terminate();

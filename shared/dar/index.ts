@@ -1,6 +1,7 @@
 /** All that is known of dar: its arguments, exit codes, messages, listings, and files. */
 export { isolateCatalogue, testArchive, type ArchiveOptions } from './archive-commands.js';
 export { assertDarSupports, probeDar, type CompressionAlgorithm, type DarCapabilities } from './capabilities.js';
+export { hideGnupgFromDar } from './command.js';
 export type { CatalogueEntry } from './catalogue-parser.js';
 export { startCreate, type CreateOutcome, type CreateSpec, type DarCreate } from './create.js';
 export type { CreateMeaning } from './exit-codes.js';

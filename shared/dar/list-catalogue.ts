@@ -7,6 +7,7 @@ import { describeStatus, startPipeline, tailFile, tailText, type StageResult } f
 import { abortedDar, type ArchiveOptions } from './archive-commands.js';
 import { BASE_ARGS } from './arguments.js';
 import { CatalogueParser, CatalogueSyntaxError, type CatalogueEntry } from './catalogue-parser.js';
+import { darCommand } from './command.js';
 import { keyArgs, writeHiddenArgs } from './config-file.js';
 
 /** How often to look for more of the listing; its end is noticed at once. */
@@ -34,7 +35,7 @@ export async function* listCatalogue(base: string, dar: DarConfig, options: Arch
 }
 
 async function* parse(base: string, args: readonly string[], listing: string, signal: AbortSignal | undefined): AsyncGenerator<CatalogueEntry[], void> {
-  const pipeline = startPipeline([{ program: 'dar', args }], { stdoutFile: listing, ...(signal === undefined ? {} : { signal }) });
+  const pipeline = startPipeline([darCommand(args)], { stdoutFile: listing, ...(signal === undefined ? {} : { signal }) });
   const parser = new CatalogueParser();
   try {
     for await (const chunk of tailFile(listing, pipeline.done, POLL_MS)) {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { open, rm, stat, type FileHandle } from 'node:fs/promises';
+import { open, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { BwError } from '../errors/bw-error.js';
-import { describeStatus, startPipeline, tailText, type StageResult } from '../process/index.js';
+import { describeStatus, run, startPipeline, tailText, type StageResult } from '../process/index.js';
 import { checkEnds, END_BYTE, endLine } from './format.js';
 import { LineWriter, readCompleteLines } from './line-file.js';
 
@@ -37,16 +37,28 @@ export async function mergeSettled(options: MergeOptions): Promise<MergedIndex> 
   const root = options.rootRecord.toString('latin1').replace(/\0$/, '');
   const sizes = await Promise.all(options.settledFiles.map(async (file) => (await stat(file)).size));
   const small = sizes.reduce((sum, size) => sum + size, 0) <= MEMORY_BYTES;
-  const merged = small ? await mergeInMemory(options.settledFiles, root) : await mergeBySort(options, root);
+  if (small) {
+    const merged = await mergeInMemory(options.settledFiles, root);
+    return { records: merged.records, ...(await compressBytes(merged.content, options)) };
+  }
+  const merged = await mergeBySort(options, root);
   const written = await compressInto(merged.content, options);
   return { records: merged.records(), ...written };
+}
+
+const ZSTD_ARGS = ['-q', '-T1', '-3', '-c'];
+
+async function compressBytes(content: Buffer, { out, signal }: MergeOptions): Promise<Pick<MergedIndex, 'bytes' | 'sha512'>> {
+  const { stdout } = await run({ program: 'zstd', args: ZSTD_ARGS }, { input: content, ...(signal === undefined ? {} : { signal }) });
+  await writeFile(out, stdout, { mode: 0o600 });
+  return { bytes: stdout.length, sha512: createHash('sha512').update(stdout).digest('hex') };
 }
 
 async function compressInto(content: Merged['content'], { out, signal }: MergeOptions): Promise<Pick<MergedIndex, 'bytes' | 'sha512'>> {
   // Opened first: the output of a program that ends before anybody reads is thrown away by Node (seen: sealed indexes that were cut off).
   const file = await open(out, 'w', 0o600);
   try {
-    const zstd = startPipeline([{ program: 'zstd', args: ['-q', '-T1', '-3', '-c'] }], {
+    const zstd = startPipeline([{ program: 'zstd', args: ZSTD_ARGS }], {
       input: Readable.from(content, { objectMode: true }),
       ...(signal === undefined ? {} : { signal }),
     });
@@ -59,18 +71,18 @@ async function compressInto(content: Merged['content'], { out, signal }: MergeOp
 }
 
 interface Merged {
-  readonly content: AsyncIterable<Buffer> | Iterable<Buffer>;
+  readonly content: AsyncIterable<Buffer>;
   /** Known when the content was read. */
   readonly records: () => number;
 }
 
-async function mergeInMemory(files: readonly string[], root: string): Promise<Merged> {
+async function mergeInMemory(files: readonly string[], root: string): Promise<{ content: Buffer; records: number }> {
   const lines = [root];
   for (const file of files) for await (const batch of readCompleteLines(file)) lines.push(...batch);
   lines.sort(); // runs that are sorted already: a merge
   const records = lines.length;
   lines.push(endLine(records), '');
-  return { content: [Buffer.from(lines.join('\0'), 'latin1')], records: () => records };
+  return { content: Buffer.from(lines.join('\0'), 'latin1'), records };
 }
 
 /**

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
+import { execa } from 'execa';
 import type { Command, ExitStatus } from './command.js';
 import { launchOf } from './launch.js';
-import { exitOf, startFailed } from './spawn-child.js';
+import { startFailed } from './spawn-child.js';
 
 /**
  * Runs a program with our own terminal: its output and progress are the user's to see, and Ctrl-C at the
@@ -9,10 +9,7 @@ import { exitOf, startFailed } from './spawn-child.js';
  */
 export async function runAttached(command: Command): Promise<ExitStatus> {
   const { file, args, cwd, env } = launchOf(command, 'KILL');
-  const options = { stdio: 'inherit' as const, env, ...(cwd === undefined ? {} : { cwd }) };
-  try {
-    return await exitOf(command.program, spawn(file, args, options));
-  } catch (error) {
-    throw startFailed(command.program, error);
-  }
+  const result = await execa(file, args, { stdio: 'inherit', env, extendEnv: false, reject: false, ...(cwd === undefined ? {} : { cwd }) });
+  if (result.exitCode === undefined && result.signal === undefined) throw startFailed(command.program, result.cause);
+  return { code: result.exitCode ?? null, signal: result.signal ?? null };
 }

@@ -22,10 +22,16 @@ export interface Launch {
  * Throws PROGRAM_NOT_FOUND, ARGUMENT_INVALID.
  */
 export function launchOf(command: Command, deathSignal: 'KILL'): Launch {
+  const plain = plainLaunchOf(command);
+  if (!hasPdeathsig()) return plain;
+  return { ...plain, file: resolveProgram('setpriv'), args: ['--pdeathsig', deathSignal, '--', plain.file, ...plain.args] };
+}
+
+/** How to start a command for which another process answers: a launcher ends what it started when we are gone. Throws as launchOf. */
+export function plainLaunchOf(command: Command): Launch {
   const { argv, cwd } = launchable([resolveProgram(command.program), ...command.args], command.cwd);
-  const guarded = hasPdeathsig() ? ['setpriv', '--pdeathsig', deathSignal, '--', ...argv] : argv;
-  const [file, ...args] = guarded as [string, ...string[]];
-  return { file: resolveProgram(file), args, cwd, env: childEnv(command.env) };
+  const [file, ...args] = argv as [string, ...string[]];
+  return { file, args, cwd, env: childEnv(command.env) };
 }
 
 /** Only what programs need: a user's or an operator's shell settings must not change what is saved. */

@@ -4,7 +4,9 @@ import { Readable, type Writable } from 'node:stream';
 import { BwError } from '../errors/bw-error.js';
 import { collectBounded } from './bounded-output.js';
 import type { Command, ExitStatus } from './command.js';
-import { spawnPlain, type PlainChild } from './spawn-child.js';
+import { launchOf, plainLaunchOf } from './launch.js';
+import { currentLauncher } from './launcher/launcher.js';
+import { spawnPlain, type PlainChild, type Stage } from './spawn-child.js';
 
 const STDERR_BYTES = 1024 * 1024;
 /** A background child that a program left behind may hold its stderr open for ever. */
@@ -46,7 +48,21 @@ export interface Pipeline {
  * Throws PROGRAM_NOT_FOUND, PROGRAM_START_FAILED, OUTPUT_NOT_CREATED.
  */
 export function startPipeline(commands: readonly Command[], options: PipelineOptions = {}): Pipeline {
-  const stages = spawnStages(commands, options);
+  const { stdoutFile, input = 'none', signal } = options;
+  const launcher = stdoutFile !== undefined && input === 'none' ? currentLauncher() : null;
+  const stages = commands.map((command) => ({ program: command.program, launch: launcher === null ? launchOf(command, 'KILL') : plainLaunchOf(command) }));
+  if (stdoutFile === undefined) return startStages(stages, options);
+  const file = openNew(stdoutFile);
+  try {
+    return launcher === null ? startStages(stages, options, file) : { stdout: Readable.from([]), stdin: null, ...launcher.pipe(stages, stdoutFile, signal) };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Starts the programs of a pipeline in this process; the last one writes to `stdoutFd`, if given. Throws PROGRAM_START_FAILED. */
+export function startStages(programs: readonly Stage[], options: Omit<PipelineOptions, 'stdoutFile'>, stdoutFd: number | null = null): Pipeline {
+  const stages = spawnStages(programs, options, stdoutFd);
   const stop = (): void => {
     for (const stage of stages) stage.stop();
   };
@@ -55,7 +71,7 @@ export function startPipeline(commands: readonly Command[], options: PipelineOpt
   if (first === undefined || last === undefined) throw new RangeError('a pipeline needs a command');
   if (options.signal?.aborted === true) stop();
   options.signal?.addEventListener('abort', stop, { once: true });
-  const done = settle(commands, stages, feed(first, options, stop)).finally(() => {
+  const done = settle(programs, stages, feed(first, options, stop)).finally(() => {
     options.signal?.removeEventListener('abort', stop);
   });
   done.catch((error: unknown) => {
@@ -70,15 +86,14 @@ export function startPipeline(commands: readonly Command[], options: PipelineOpt
  * given away and closed here before. Closing our copy lets the ends pass between the stages (Node's pipes
  * are socket pairs: a writer whose reader left gets ECONNRESET, exit code 1, or SIGPIPE).
  */
-function spawnStages(commands: readonly Command[], options: PipelineOptions): PlainChild[] {
+function spawnStages(programs: readonly Stage[], options: PipelineOptions, stdoutFd: number | null): PlainChild[] {
   const stages: PlainChild[] = [];
-  const file = options.stdoutFile === undefined ? null : openNew(options.stdoutFile);
   try {
-    for (const [i, command] of commands.entries()) {
+    for (const [i, program] of programs.entries()) {
       const before = stages.at(-1)?.process.stdout ?? null;
       const stdin = before ?? (options.input === undefined || options.input === 'none' ? 'ignore' : 'pipe');
-      const stdout = i === commands.length - 1 && file !== null ? file : 'pipe';
-      stages.push(spawnPlain(command, [stdin, stdout, 'pipe']));
+      const stdout = i === programs.length - 1 && stdoutFd !== null ? stdoutFd : 'pipe';
+      stages.push(spawnPlain(program, [stdin, stdout, 'pipe']));
       before?.destroy();
     }
   } catch (error) {
@@ -88,8 +103,6 @@ function spawnStages(commands: readonly Command[], options: PipelineOptions): Pl
       stage.stop();
     }
     throw error;
-  } finally {
-    if (file !== null) closeSync(file);
   }
   return stages;
 }
@@ -112,9 +125,9 @@ async function feed(first: PlainChild, options: PipelineOptions, stop: () => voi
   }
 }
 
-async function settle(commands: readonly Command[], stages: readonly PlainChild[], fed: Promise<void>): Promise<StageResult[]> {
+async function settle(programs: readonly Stage[], stages: readonly PlainChild[], fed: Promise<void>): Promise<StageResult[]> {
   const results = await Promise.all([
-    ...stages.map((stage, i) => stageResult((commands[i] as Command).program, stage)),
+    ...stages.map((stage, i) => stageResult((programs[i] as Stage).program, stage)),
     fed,
   ]);
   return results.slice(0, -1) as StageResult[];

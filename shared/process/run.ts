@@ -1,9 +1,9 @@
-import { execa } from 'execa';
 import { BwError } from '../errors/bw-error.js';
-import { registerChild, sendSignal } from './active-children.js';
 import { tailText } from './bounded-output.js';
+import { collect, type Collected } from './collect.js';
 import type { Command, ExitStatus } from './command.js';
-import { launchOf } from './launch.js';
+import { launchOf, plainLaunchOf } from './launch.js';
+import { currentLauncher } from './launcher/launcher.js';
 import { startFailed } from './spawn-child.js';
 
 const MIB = 1024 * 1024;
@@ -35,44 +35,24 @@ export interface RunResult {
 export async function run(command: Command, options: RunOptions = {}): Promise<RunResult> {
   if (options.signal?.aborted === true) throw aborted(command);
   const started = performance.now();
-  const result = await execute(command, options);
-  const status: ExitStatus = { code: result.exitCode ?? null, signal: result.signal ?? null };
+  const result = await collected(command, options);
+  const status: ExitStatus = { code: result.exitCode, signal: result.signal };
   const stderr = Buffer.from(result.stderr).toString('utf8');
-  if (result.isCanceled) throw aborted(command);
-  if (result.timedOut) throw timedOut(command, options.timeoutMs ?? 0, stderr);
-  if (result.isMaxBuffer) throw tooMuchOutput(command, stderr);
-  if (status.code === null && status.signal === null) throw startFailed(command.program, result.cause);
+  if (result.startError !== null) throw startFailed(command.program, new Error(result.startError));
+  if (result.endedFor === 'abort') throw aborted(command);
+  if (result.endedFor === 'timeout') throw timedOut(command, options.timeoutMs ?? 0, stderr);
+  if (result.endedFor === 'output') throw tooMuchOutput(command, stderr);
   if (status.code === null || !(options.okCodes ?? [0]).includes(status.code)) throw failed(command, describeStatus(status), stderr);
   return { status, stdout: Buffer.from(result.stdout), stderr, wallMs: performance.now() - started };
 }
 
-async function execute(command: Command, options: RunOptions) {
-  const { file, args, cwd, env } = launchOf(command, 'KILL');
-  const child = execa(file, args, {
-    env,
-    extendEnv: false,
-    detached: true,
-    cleanup: false,
-    encoding: 'buffer',
-    reject: false,
-    stripFinalNewline: false,
-    forceKillAfterDelay: 2000,
-    maxBuffer: options.maxOutputBytes ?? 16 * MIB,
-    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
-    ...(cwd === undefined ? {} : { cwd }),
-    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
-    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
-  });
-  const pid = child.pid ?? 0;
-  const signalChild = (name: NodeJS.Signals) => (): void => {
-    if (pid > 0 && child.exitCode === null) sendSignal(pid, name);
-  };
-  const unregister = registerChild({ pid, program: command.program, guarded: false, end: signalChild('SIGTERM'), kill: signalChild('SIGKILL') });
-  try {
-    return await child;
-  } finally {
-    unregister();
-  }
+function collected(command: Command, options: RunOptions): Promise<Collected> {
+  const { timeoutMs, input, maxOutputBytes = 16 * MIB } = options;
+  const bounds = { maxOutputBytes, ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(input === undefined ? {} : { input }) };
+  const launcher = currentLauncher();
+  const { program } = command;
+  if (launcher === null) return collect(program, launchOf(command, 'KILL'), bounds, options.signal);
+  return launcher.collect(program, plainLaunchOf(command), bounds, options.signal);
 }
 
 /** `exit code 2` or `signal SIGKILL`. */

@@ -2,11 +2,17 @@ import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events';
 import { BwError } from '../errors/bw-error.js';
 import { registerChild, sendSignal } from './active-children.js';
-import type { Command, ExitStatus } from './command.js';
-import { launchOf, type Launch } from './launch.js';
+import type { ExitStatus } from './command.js';
+import type { Launch } from './launch.js';
 
 /** How long a child may take to end after TERM before it is killed. */
 const KILL_AFTER_MS = 2000;
+
+/** A program and how it is started. */
+export interface Stage {
+  readonly program: string;
+  readonly launch: Launch;
+}
 
 export interface PlainChild {
   readonly process: ChildProcess;
@@ -18,11 +24,11 @@ export interface PlainChild {
 
 /**
  * Starts a child that dies with us, in a session of its own so that Ctrl-C at a terminal reaches only us.
- * Throws PROGRAM_NOT_FOUND, ARGUMENT_INVALID, PROGRAM_START_FAILED.
+ * Throws PROGRAM_START_FAILED.
  */
-export function spawnPlain(command: Command, stdio: StdioOptions): PlainChild {
-  const child = spawnLaunch(command.program, launchOf(command, 'KILL'), stdio);
-  const exited = exitOf(command.program, child);
+export function spawnPlain({ program, launch }: Stage, stdio: StdioOptions): PlainChild {
+  const child = spawnLaunch(program, launch, stdio);
+  const exited = exitOf(program, child);
   let late: NodeJS.Timeout | undefined;
   const kill = (): void => {
     if (child.pid !== undefined && isRunning(child)) sendSignal(-child.pid, 'SIGKILL');
@@ -32,7 +38,7 @@ export function spawnPlain(command: Command, stdio: StdioOptions): PlainChild {
     sendSignal(-child.pid, 'SIGTERM');
     late = setTimeout(kill, KILL_AFTER_MS);
   };
-  const unregister = registerChild({ pid: child.pid ?? 0, program: command.program, guarded: false, end: stop, kill });
+  const unregister = registerChild({ pid: child.pid ?? 0, program, guarded: false, end: stop, kill });
   const settle = (): void => {
     clearTimeout(late);
     unregister();

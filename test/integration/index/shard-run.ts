@@ -17,7 +17,7 @@ import { collect } from '../../unit/shared/index/make-record.js';
 
 export const DAR: DarConfig = {
   sliceBytes: 1e9,
-  compression: 'none',
+  compression: 'none', catalogueCompression: 'zstd:1',
   encryption: null,
   excludeXattrs: [],
   storeOnly: [],

@@ -10,7 +10,7 @@ const COMPILER = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext,
  * @returns absolute path of the compiled shared/process/index.js
  */
 export async function compileProcess(dir: string): Promise<string> {
-  for (const folder of ['shared/process', 'shared/errors', 'shared/paths']) {
+  for (const folder of ['shared/process', 'shared/process/launcher', 'shared/errors', 'shared/paths']) {
     await mkdir(join(dir, folder), { recursive: true });
     for (const name of await readdir(join(ROOT, folder))) if (name.endsWith('.ts')) await compileFile(dir, join(folder, name));
   }

@@ -40,7 +40,6 @@ export async function makeMetadataArchive(spec: MetadataSpec, run: ArchiveRun): 
       root: bytePath.fromText(skeleton),
       listFile,
       includePaths: [],
-      records: 1,
       bytes: 0n,
       dar: spec.dar,
       logFile: join(spec.dir, 'skeleton.log'),

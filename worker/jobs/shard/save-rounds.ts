@@ -91,7 +91,6 @@ async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<R
         root: frame.root,
         listFile,
         includePaths,
-        records: left.records,
         bytes: left.bytes,
         dar: frame.topdir.dar,
         logFile: inStaging(frame, `${segment}.log`),

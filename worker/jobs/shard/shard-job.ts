@@ -36,13 +36,24 @@ export async function shardJob(context: WorkerContext, run: JobRun): Promise<Sha
 
 async function saveShard(frame: ShardFrame): Promise<ShardJobResult> {
   await abandonEarlierStarts(frame);
-  const metadata = frame.shard.number === frame.plan.shards[0]?.number ? await saveMetadata(frame) : null;
-  const saved = await saveInRounds(frame);
+  const isFirst = frame.shard.number === frame.plan.shards[0]?.number;
+  const [saved, metadata] = await bothOrNone(frame, saveInRounds(frame), isFirst ? saveMetadata(frame) : Promise.resolve(null));
   const result = await recordResult(frame, saved, metadata);
   await reportPart(frame, 1, sliceBytes(result.archives));
   recordMetrics(frame, result);
   logSaved(frame, result);
   return { result: resultName(frame) };
+}
+
+/** When one fails the other is stopped, and only then the failure goes on: nothing of this start writes after it. */
+async function bothOrNone<A, B>(frame: ShardFrame, a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  try {
+    return await Promise.all([a, b]);
+  } catch (thrown) {
+    frame.over.abort(thrown);
+    await Promise.allSettled([a, b]);
+    throw thrown;
+  }
 }
 
 interface SavedMetadata {
