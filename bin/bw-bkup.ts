@@ -1,5 +1,6 @@
-#!/usr/bin/env -S node --max-old-space-size=512
-// The limit is not reached (see the memory case of the bench): without one V8 collects so late that the same work shows 40 MB more.
+#!/usr/bin/env -S node --max-old-space-size=512 --max-semi-space-size=4
+// The first limit is not reached (see the memory case of the bench): without one V8 collects so late that the same work shows 40 MB more. The
+// second keeps young objects in few pages (measured: 15 % less processor time for 500 small basepaths, because fewer pages fault after a fork).
 import { Command, CommanderError, Option } from 'commander';
 import { addConfigOptions } from '../producer/cli/config/config-options.js';
 import type { ConfigOptions } from '../producer/cli/config/config-options.js';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeFile } from '../files/remove-file.js';
 import type { DarConfig } from '../config/config.js';
 import { BwError } from '../errors/bw-error.js';
 
@@ -30,7 +31,7 @@ export async function withHiddenArgs<T>(secretsDir: string, words: readonly Hidd
   try {
     return await use(['-B', file]);
   } finally {
-    await rm(file, { force: true });
+    await removeFile(file);
   }
 }
 

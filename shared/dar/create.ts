@@ -1,5 +1,6 @@
-import { rm, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { removeFile } from '../files/remove-file.js';
 import type { DarConfig } from '../config/config.js';
 import { BwError } from '../errors/bw-error.js';
 import type { BytePath } from '../paths/byte-path.js';
@@ -111,5 +112,5 @@ async function isFull(dir: string): Promise<boolean> {
 }
 
 async function removeHidden(file: string | null): Promise<void> {
-  if (file !== null) await rm(file, { force: true });
+  if (file !== null) await removeFile(file);
 }

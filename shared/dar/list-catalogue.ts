@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { removeFile } from '../files/remove-file.js';
 import type { DarConfig } from '../config/config.js';
 import { BwError } from '../errors/bw-error.js';
 import { describeStatus, startPipeline, tailFile, tailText, type StageResult } from '../process/index.js';
@@ -29,8 +29,8 @@ export async function* listCatalogue(base: string, dar: DarConfig, options: Arch
   try {
     yield* parse(base, args, listing, options.signal);
   } finally {
-    await rm(listing, { force: true });
-    if (keyFile !== null) await rm(keyFile, { force: true });
+    await removeFile(listing);
+    if (keyFile !== null) await removeFile(keyFile);
   }
 }
 

@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { readPieces } from '../files/read-pieces.js';
 
 /** What a log tells: enough to see why, bounded whatever dar prints. */
 export interface DarMessages {
@@ -12,6 +12,7 @@ export interface DarMessages {
 
 const MAX_LINES = 1000;
 const MAX_LINE_BYTES = 8192;
+const PIECE_BYTES = 64 * 1024;
 
 /**
  * Statistics are indented or framed; the rest here is what dar says in every run. A name with a newline can forge
@@ -33,7 +34,7 @@ export async function logPosition(logFile: string): Promise<number> {
 /** Reads the messages of a dar run from its log. */
 export async function readMessages(logFile: string, position: number): Promise<DarMessages> {
   const collector = new MessageCollector();
-  for await (const chunk of createReadStream(logFile, { start: position })) collector.add(chunk as Buffer);
+  for await (const piece of readPieces(logFile, PIECE_BYTES, position)) collector.add(piece);
   return collector.finish();
 }
 

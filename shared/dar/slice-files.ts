@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { readPieces } from '../files/read-pieces.js';
 
 /** `BASE.N.dar`, numbers from 1 without leading zeros. */
 export function sliceFile(base: string, number: number): string {
@@ -44,7 +43,7 @@ export async function readHash(slice: string): Promise<string | null> {
 /** SHA-512 of a file, lower-case hex. */
 export async function hashFile(file: string): Promise<string> {
   const hash = createHash('sha512');
-  await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), hash);
+  for await (const piece of readPieces(file, 1024 * 1024)) hash.update(piece);
   return hash.digest('hex');
 }
 

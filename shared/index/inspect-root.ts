@@ -25,12 +25,7 @@ const MOUNT_HINT = 'Is the filesystem mounted on this host?';
 export async function inspectRoot(root: BytePath, options: { timeoutMs?: number } = {}): Promise<RootFacts> {
   const path = bytePath.toBuffer(root);
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  const [file, filesystem] = await withinTime(root, timeoutMs, (signal) =>
-    Promise.all([
-      statOutput(root, ['--printf', '%f %d %i %u', '--', path], signal),
-      statOutput(root, ['-f', '--printf', '%i %T', '--', path], signal),
-    ]),
-  );
+  const [file = '', filesystem = ''] = (await withinTime(root, timeoutMs, (signal) => statOutput(root, path, signal))).split('\n');
   const [mode = '', device = '', inode = '', owner = ''] = file.split(' ');
   const [fsId = '', ...fsType] = filesystem.split(' ');
   if ((Number.parseInt(mode, 16) & 0xf000) !== 0x4000) throw notADirectory(root);
@@ -59,8 +54,11 @@ export async function withinTime<T>(root: BytePath, timeoutMs: number, work: (si
   }
 }
 
-async function statOutput(root: BytePath, args: (string | Buffer)[], signal: AbortSignal): Promise<string> {
-  const result = await run({ program: 'stat', args }, { signal, okCodes: [0, 1] });
+/** The directory itself, and the filesystem it is on. */
+const STAT = `stat --printf '%f %d %i %u\\n' -- "$1" && exec stat -f --printf '%i %T' -- "$1"`;
+
+async function statOutput(root: BytePath, path: Buffer, signal: AbortSignal): Promise<string> {
+  const result = await run({ program: 'sh', args: ['-c', STAT, 'sh', path] }, { signal, okCodes: [0, 1] });
   if (result.status.code === 0) return result.stdout.toString('latin1');
   if (/No such file or directory|Not a directory/.test(result.stderr)) throw missing(root);
   throw unreadable(root, tailText(result.stderr));

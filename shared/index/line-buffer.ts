@@ -1,4 +1,6 @@
 const PIECE_BYTES = 256 * 1024;
+/** Most writers get a few lines: a first piece of this size, then larger ones. */
+const FIRST_BYTES = 4 * 1024;
 
 /**
  * Collects lines as bytes. Writing each line straight into a buffer costs a third of joining strings first, and leaves
@@ -10,6 +12,7 @@ export class LineBuffer {
   #fullBytes = 0;
   #buffer = Buffer.allocUnsafeSlow(0);
   #used = 0;
+  #nextBytes = FIRST_BYTES;
 
   /** `terminator`: byte after each line. */
   constructor(terminator = 0) {
@@ -52,7 +55,9 @@ export class LineBuffer {
 
   #grow(atLeast: number): void {
     this.#shelve();
-    if (this.#buffer.length < atLeast) this.#buffer = Buffer.allocUnsafeSlow(Math.max(PIECE_BYTES, atLeast));
+    if (this.#buffer.length >= atLeast) return;
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(this.#nextBytes, atLeast));
+    this.#nextBytes = Math.min(this.#nextBytes * 4, PIECE_BYTES);
   }
 
   /** Puts the used part of the buffer aside; what is left of it is used on. */

@@ -1,6 +1,6 @@
-import { createReadStream } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { BwError } from '../errors/bw-error.js';
+import { readPieces } from '../files/read-pieces.js';
 import { completeLines, endLine, readRecords, splitLines } from './format.js';
 import { LineBuffer } from './line-buffer.js';
 import type { IndexRecord } from './record.js';
@@ -119,5 +119,5 @@ export function readRecordFile(file: string): AsyncGenerator<IndexRecord[], void
 }
 
 function bytesOf(file: string): AsyncIterable<Buffer> {
-  return createReadStream(file, { highWaterMark: PIECE_BYTES }) as AsyncIterable<Buffer>;
+  return readPieces(file, PIECE_BYTES);
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { open, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
+import { open, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
+import { removeFile } from '../files/remove-file.js';
 import { BwError } from '../errors/bw-error.js';
 import { describeStatus, run, startPipeline, tailText, type StageResult } from '../process/index.js';
 import { checkEnds, END_BYTE, endLine } from './format.js';
@@ -104,7 +105,7 @@ async function mergeBySort(options: MergeOptions, root: string): Promise<Merged>
     }
     requireSuccess(await sort.done, options.out);
     records = counter.check();
-    await rm(rootFile.file, { force: true });
+    await removeFile(rootFile.file);
   }
   return { content: content(), records: () => records };
 }

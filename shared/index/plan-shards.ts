@@ -1,5 +1,6 @@
-import { appendFile, rename, rm } from 'node:fs/promises';
+import { appendFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeFile } from '../files/remove-file.js';
 import { BwError } from '../errors/bw-error.js';
 import { showPath, type BytePath } from '../paths/byte-path.js';
 import { AwkwardShards } from './awkward-shards.js';
@@ -132,7 +133,7 @@ class Planner {
     this.#links.abandon();
     this.#extras.abandon();
     await this.#exceptions.close();
-    for (const part of await this.#cutter.finish()) await rm(part.file, { force: true });
+    for (const part of await this.#cutter.finish()) await removeFile(part.file);
   }
 
   /** A directory that changes while it is read can yield a name twice. */

@@ -1,5 +1,5 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeFile } from '../files/remove-file.js';
 import type { BytePath } from '../paths/byte-path.js';
 import { heldFlag, isPartner, settled } from './classify.js';
 import { ExceptionLog, type IndexException } from './exceptions.js';
@@ -109,7 +109,7 @@ export class ShardReconciler {
   /** Removes work files; the outcome's files stay. */
   async close(): Promise<void> {
     await this.#exceptions.close();
-    for (const file of this.#made) await rm(file, { force: true });
+    for (const file of this.#made) await removeFile(file);
   }
 
   async #giveUp(recordsFile: string): Promise<void> {

@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeFile } from '../files/remove-file.js';
 import { BwError } from '../errors/bw-error.js';
 import { bytePath, showPath, type BytePath } from '../paths/byte-path.js';
-import { describeStatus, startPipeline, tailText, type StageResult } from '../process/index.js';
+import { describeStatus, startPipeline, tailFile, tailText, type StageResult } from '../process/index.js';
 import { examinePaths } from './examine-paths.js';
 import type { IndexException } from './exceptions.js';
 import { findTree } from './find-command.js';
@@ -59,21 +60,29 @@ export async function scan(options: ScanOptions): Promise<Scan> {
     sorter.abandon();
     throw error;
   } finally {
-    await rm(messages, { force: true });
+    await removeFile(messages);
   }
 }
 
+/** How often to look for more of the listing, ms; its end is noticed at once. */
+const POLL_MS = 50;
+
+/** By way of a file (130 bytes a path, in tempDir, where sorting puts as much again): then this process need not fork for it. */
 async function list(options: ScanOptions, messages: string, sorter: LineSorter): Promise<StageResult> {
   const command = findTree(options.root, messages, options.exclude);
-  const pipeline = startPipeline([command], options.signal === undefined ? {} : { signal: options.signal });
+  const listing = join(options.tempDir, 'find.listing');
+  await removeFile(listing); // of a start that was cut off
+  const pipeline = startPipeline([command], { stdoutFile: listing, ...(options.signal === undefined ? {} : { signal: options.signal }) });
   let open = false; // whether the last piece ended within a line
-  for await (const chunk of pipeline.stdout as AsyncIterable<Buffer>) {
+  for await (const piece of tailFile(listing, pipeline.done, POLL_MS)) {
+    const chunk = Buffer.from(piece); // the tail's buffer is used again, the sorter keeps what it is given
     sorter.addBytes(chunk, countLines(chunk));
     open = chunk[chunk.length - 1] !== 0;
     await sorter.drain();
     options.onProgress?.(sorter.lines);
   }
   const [stage] = await pipeline.done;
+  await removeFile(listing);
   if (stage === undefined || open) throw indexVoid(options.root, 'what find printed is cut off', '');
   return stage;
 }

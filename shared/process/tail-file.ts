@@ -8,11 +8,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 export async function* tailFile(file: string, until: Promise<unknown>, intervalMs = 200): AsyncGenerator<Buffer, void> {
   const end = abortWhenSettled(until);
   const handle = await open(file, 'r');
-  const buffer = Buffer.allocUnsafe(256 * 1024);
   try {
     for (;;) {
       const last = end.aborted; // before the reads: what was written before the end is read now
-      yield* drain(handle, buffer);
+      yield* drain(handle);
       if (last) return;
       await sleepUnless(end, intervalMs);
     }
@@ -40,10 +39,16 @@ export async function sleepUnless(end: AbortSignal, ms: number): Promise<void> {
   }
 }
 
-async function* drain(handle: FileHandle, buffer: Buffer): AsyncGenerator<Buffer, void> {
+/** What is there beyond the position of the handle. Most files are short: a first read of this size, and large ones behind a full one. */
+async function* drain(handle: FileHandle): AsyncGenerator<Buffer, void> {
+  let buffer = Buffer.allocUnsafe(FIRST_BYTES);
   for (;;) {
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
     if (bytesRead === 0) return;
     yield buffer.subarray(0, bytesRead);
+    if (bytesRead === buffer.length && buffer.length < PIECE_BYTES) buffer = Buffer.allocUnsafe(PIECE_BYTES);
   }
 }
+
+const FIRST_BYTES = 8 * 1024;
+const PIECE_BYTES = 256 * 1024;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ObjectLocation } from '../catalog/manifest.js';
+import { mapLimited } from '../catalog/map-limited.js';
 import { BwError, toBwError } from '../errors/bw-error.js';
 import type { TransferBackend, TransferHandle, TransferItem, TransferProgress, TransferStatus } from './backend.js';
 import { moveItem, type ItemState } from './states.js';
@@ -16,6 +17,8 @@ export interface SendRequest {
   readonly key: string;
   /** The key may have been submitted before: ask the backend what is left of that first. */
   readonly resume?: boolean;
+  /** Items under way together, for a backend that works inside submit. Default 1: what comes first is proven first. */
+  readonly atOnce?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TransferProgress) => void;
   readonly onState?: (item: TransferItem, state: ItemState) => void;
@@ -43,9 +46,7 @@ export async function sendItems(request: SendRequest): Promise<ItemResult[]> {
   const { backend, items } = request;
   // A backend that works inside submit gets one at a time, so that each is committed, and its staging given back, as soon as it is there.
   const batches = backend.capabilities().async ? [items] : items.map((item) => [item]);
-  const results: ItemResult[] = [];
-  for (const batch of batches) results.push(...(await new Batch(request, batch).send()));
-  return results;
+  return (await mapLimited(batches, request.atOnce ?? 1, (batch) => new Batch(request, batch).send())).flat();
 }
 
 /** Items that are submitted together, and where each of them is. */

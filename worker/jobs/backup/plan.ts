@@ -21,8 +21,8 @@ import { checkIdentity } from './source-identity.js';
 export async function planBackup(context: WorkerContext, job: BackupJob, run: JobRun): Promise<Run> {
   const topdir = configuredTopdir(context.config, job.topdir);
   const root = readRoot(topdir, fromPathJson(job.path));
-  const facts = await inspectRoot(root);
-  checkIdentity(root, facts, await newestSealed(context, job), job.acceptSource);
+  const [facts, newest] = await Promise.all([inspectRoot(root), newestSealed(context, job)]);
+  checkIdentity(root, facts, newest, job.acceptSource);
   await journalStart(context, job);
   const work = await context.catalog.createWork(job.backupId, run.job.attemptsStarted);
   const capturedAt = context.now();

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { removeFile } from '../../../shared/files/remove-file.js';
 import type { JobRun } from '../../processor/run-job.js';
 import type { WorkerContext } from '../../context.js';
 import { parseJob, releaseJobSchema } from '../../../shared/queues/job-data.js';
@@ -14,8 +14,8 @@ export async function releaseJob(context: WorkerContext, run: JobRun): Promise<{
   for (const item of items.values()) {
     if (item.host !== context.config.host) continue;
     if (context.backends.some((backend) => item.committed[backend.name] === undefined)) continue;
-    await rm(item.file, { force: true });
-    await rm(hashFileOf(item.file), { force: true });
+    await removeFile(item.file);
+    await removeFile(hashFileOf(item.file));
     released++;
   }
   return { released };

@@ -9,7 +9,7 @@ import { orderStagingSweeps } from '../../../shared/runs/order-sweeps.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import { METADATA_DIRECTORY } from '../shard/metadata-archive.js';
 import type { JobRun } from '../../processor/run-job.js';
-import { applyDirectoryMetadata, readDirectoryMetadata } from '../../directory-metadata/directory-metadata.js';
+import { copyDirectoryMetadata } from '../../directory-metadata/directory-metadata.js';
 import { archiveOf, openArchive } from './open-archive.js';
 import { attributeProblems } from './problems.js';
 import { mergeInPlace } from './merge-in-place.js';
@@ -107,8 +107,8 @@ async function applyMetadataArchive(
   const dar = configuredTopdir(context.config, manifest.source.topdir).dar;
   const logFile = join(secretsDir, 'extract.log');
   const done = await extract({ base, root: bytePath.fromText(skeleton), dar, pass: 'plain', logFile, secretsDir, signal: run.signal });
-  const metadata = await readDirectoryMetadata(bytePath.fromText(join(skeleton, METADATA_DIRECTORY)));
-  const same = await applyDirectoryMetadata(metadata, bytePath.fromText(extractTo));
+  const from = bytePath.fromText(join(skeleton, METADATA_DIRECTORY));
+  const same = await copyDirectoryMetadata({ from, to: bytePath.fromText(extractTo), stream: join(secretsDir, 'metadata.tar'), signal: run.signal });
   const problems = attributeProblems(archive.name, done.problems);
   return same ? problems : [...problems, { where: '.', problem: 'owner, mode, ACL or xattrs of the basepath directory itself could not all be restored' }];
 }

@@ -37,7 +37,7 @@ export interface RawArchive {
   readonly catalogueBase: string;
   readonly outcome: CreateOutcome;
   readonly slices: readonly CompleteSlice[];
-  /** Slices wait for `release`: their archive was small and is sent when its catalogue was read. */
+  /** Not sent yet: their archive was small, and is sent when its catalogue was read. */
   readonly unsent: readonly CompleteSlice[];
 }
 

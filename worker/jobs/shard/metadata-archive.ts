@@ -4,7 +4,7 @@ import type { DarConfig } from '../../../shared/config/config.js';
 import { listCatalogue } from '../../../shared/dar/index.js';
 import { BwError } from '../../../shared/errors/bw-error.js';
 import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
-import { applyDirectoryMetadata, readDirectoryMetadata } from '../../directory-metadata/directory-metadata.js';
+import { copyDirectoryMetadata } from '../../directory-metadata/directory-metadata.js';
 import { makeArchive, type ArchiveRun, type RawArchive } from './make-archive.js';
 
 /** Key of the archive of the basepath directory's own metadata. */
@@ -30,8 +30,13 @@ export async function makeMetadataArchive(spec: MetadataSpec, run: ArchiveRun): 
   const skeleton = join(spec.dir, 'skeleton');
   const copy = join(skeleton, METADATA_DIRECTORY);
   await mkdir(copy, { recursive: true, mode: 0o700 });
-  const metadata = await readDirectoryMetadata(spec.root, spec.dar.excludeXattrs);
-  const complete = await applyDirectoryMetadata(metadata, bytePath.fromText(copy), spec.dar.excludeXattrs);
+  const complete = await copyDirectoryMetadata({
+    from: spec.root,
+    to: bytePath.fromText(copy),
+    stream: join(spec.dir, 'skeleton.tar'),
+    excludeXattrs: spec.dar.excludeXattrs,
+    signal: run.signal,
+  });
   const listFile = join(spec.dir, 'skeleton.list');
   await writeFile(listFile, `${METADATA_DIRECTORY}\n`, { mode: 0o600 });
   const raw = await makeArchive(
@@ -49,7 +54,7 @@ export async function makeMetadataArchive(spec: MetadataSpec, run: ArchiveRun): 
     run,
   );
   await checkHolds(raw, spec.dar, spec.dir);
-  await run.sender.send(raw.unsent);
+  run.sender.hold(raw.unsent);
   return { raw, complete };
 }
 

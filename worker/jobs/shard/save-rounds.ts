@@ -74,7 +74,7 @@ async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, segment:
     await discard(frame, raw);
     return { archive: null, result, messages };
   }
-  await frame.sender.send(raw.unsent);
+  frame.sender.hold(raw.unsent);
   const catalogue = await keepCatalogue(frame, raw);
   const what = { key, kind: 'data' as const, entries: counter.entries, directoriesWithEa: counter.directoriesWithEa, catalogue };
   return { archive: describeArchive(frame, raw, what), result, messages };

@@ -38,6 +38,7 @@ async function saveShard(frame: ShardFrame): Promise<ShardJobResult> {
   await abandonEarlierStarts(frame);
   const isFirst = frame.shard.number === frame.plan.shards[0]?.number;
   const [saved, metadata] = await bothOrNone(frame, saveInRounds(frame), isFirst ? saveMetadata(frame) : Promise.resolve(null));
+  await frame.sender.flush();
   const result = await recordResult(frame, saved, metadata);
   await reportPart(frame, 1, sliceBytes(result.archives));
   recordMetrics(frame, result);

@@ -22,10 +22,23 @@ export interface SenderOptions {
  * is woken when the last of them is verified.
  */
 export class SliceSender {
+  #held: CompleteSlice[] = [];
+
   constructor(
     readonly context: WorkerContext,
     readonly options: SenderOptions,
   ) {}
+
+  /** Keeps small slices back for one job with others; `flush` sends them. */
+  hold(slices: readonly CompleteSlice[]): void {
+    this.#held.push(...slices);
+  }
+
+  async flush(): Promise<void> {
+    const held = this.#held;
+    this.#held = [];
+    await this.send(held);
+  }
 
   async send(slices: readonly CompleteSlice[]): Promise<void> {
     const first = slices[0];

@@ -8,6 +8,9 @@ import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
 import { sendItems } from '../../../shared/transfer/engine.js';
 
+/** Less is given back with the rest of the backup's staging when that has ended, which is soon: a job for it would cost more than it frees. */
+const RELEASE_BYTES = 1024 * 1024;
+
 /**
  * Brings a batch of this host's slices to every LTS, verified there, then orders their staging released. Repeating
  * it has no further effect: committed items are skipped, and the backend adopts what it finds equal.
@@ -18,7 +21,8 @@ export async function transferJob(context: WorkerContext, run: JobRun): Promise<
   for (const backend of context.backends) await sendTo(context, backend, data, run);
   if (await isTooLate(context, data, run)) return { sent: 0 };
   const left = await context.items.get(data.backupId, data.objects);
-  if (left.size > 0) await orderRelease(context, data, [...left.keys()]);
+  const bytes = [...left.values()].reduce((sum, item) => sum + item.bytes, 0);
+  if (bytes >= RELEASE_BYTES) await orderRelease(context, data, [...left.keys()]);
   return { sent: left.size };
 }
 
