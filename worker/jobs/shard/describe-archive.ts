@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { hashFile, type CatalogueEntry } from '../../../shared/dar/index.js';
 import { stat } from 'node:fs/promises';
 import type { MadeArchive, MadeFile } from '../../../shared/runs/shard-result.js';
-import type { RawArchive } from './make-archive.js';
+import { isolatedBase, type RawArchive } from './make-archive.js';
 import type { ShardFrame } from './open-shard.js';
 
 /** Counts of a catalogue, taken while it streams by. */
@@ -39,7 +39,7 @@ export function describeArchive(
 
 /** Brings the isolated catalogue to the work directory, where the seal finds it from any host. */
 export async function keepCatalogue(frame: ShardFrame, raw: RawArchive): Promise<MadeFile> {
-  const file = `${raw.catalogueBase}.1.dar`;
+  const file = `${isolatedBase(raw.base)}.1.dar`;
   const name = basename(file);
   const kept = join(frame.workDir, name);
   await copyFile(file, kept);

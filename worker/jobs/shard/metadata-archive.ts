@@ -49,7 +49,6 @@ export async function makeMetadataArchive(spec: MetadataSpec, run: ArchiveRun): 
       dar: spec.dar,
       logFile: join(spec.dir, 'skeleton.log'),
       secretsDir: spec.dir,
-      isolate: false,
     },
     run,
   );

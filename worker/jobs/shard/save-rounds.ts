@@ -1,12 +1,12 @@
 import { basename, join } from 'node:path';
-import { listCatalogue } from '../../../shared/dar/index.js';
+import { isolateCatalogue, listCatalogue } from '../../../shared/dar/index.js';
 import { writeDarList } from '../../../shared/index/dar-list.js';
 import { messageLookup } from '../../../shared/index/dar-messages.js';
 import { ShardReconciler, type RoundResult, type ShardOutcome } from '../../../shared/index/reconcile.js';
 import { showPath } from '../../../shared/paths/byte-path.js';
 import type { MadeArchive } from '../../../shared/runs/shard-result.js';
 import { describeArchive, EntryCounter, keepCatalogue } from './describe-archive.js';
-import { makeArchive, type RawArchive } from './make-archive.js';
+import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
 import { archiveName, inStaging, type ShardFrame } from './open-shard.js';
 import { reportWhile } from './report-progress.js';
 
@@ -61,13 +61,17 @@ interface RoundSaved {
 async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, segment: number, left: Left): Promise<RoundSaved> {
   const raw = await runDar(frame, segment, left);
   const counter = new EntryCounter();
+  const { dar } = frame.topdir;
   const options = { secretsDir: frame.stagingDir, signal: frame.run.signal };
   const key = `${frame.shard.number}.${segment}`;
-  const result = await reconciler.addArchive({
+  const isolating = raw.catalogueBase === null ? isolateCatalogue(raw.base, isolatedBase(raw.base), dar, options) : Promise.resolve();
+  const proving = reconciler.addArchive({
     archiveKey: key,
-    entries: counter.watch(listCatalogue(raw.catalogueBase, frame.topdir.dar, options)),
+    entries: counter.watch(listCatalogue(raw.catalogueBase ?? raw.base, dar, options)),
     messageFor: messageLookup(raw.outcome.errorLines, frame.root),
   });
+  await Promise.allSettled([isolating, proving]); // neither writes on when the other has failed
+  const [result] = await Promise.all([proving, isolating]);
   const messages = raw.outcome.errorLines;
   if (!result.accepted) {
     frame.run.logger.warn({ archive: key, unlisted: result.unlisted.map(showPath) }, 'archive thrown away: it holds what nobody listed');
