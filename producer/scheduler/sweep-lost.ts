@@ -11,6 +11,9 @@ export interface SweepLostParts extends FailRunParts {
 /** Who still works for a backup that Redis has lost is stopped long before; a seal that had begun is through, or never will be. */
 const UNCHANGED_MS = 600_000;
 
+/** Work that no attempt on record explains was made to bring a backup back from LTS, and cut off. */
+const UNCLAIMED_MS = 86_400_000;
+
 /**
  * Backups whose work lies in the catalog while Redis has never heard of them: it was wiped or replaced. Their end goes on record and what they
  * left is ordered away; what had sealed stays. Returns how many.
@@ -19,6 +22,7 @@ export async function sweepLost(parts: SweepLostParts): Promise<number> {
   const lost = await lostBackups(parts);
   if (lost.size === 0) return 0;
   const known = await attemptsOf(parts, lost);
+  for (const [id, changedMs] of lost) if (!known.has(id) && parts.now().getTime() - changedMs > UNCLAIMED_MS) await parts.catalog.removeWork(id);
   for (const [backupId, started] of known) {
     if (!started.ended) await recordLost(parts, started.record, lost.get(backupId) ?? 0);
     await orderSweeps(parts.queues, parts.runs, started.record, '.lost');

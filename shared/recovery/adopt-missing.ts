@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { ulid } from 'ulid';
 import type { Catalog } from '../catalog/index.js';
 import { toBwError, type BwError } from '../errors/bw-error.js';
 import type { TransferBackend } from '../transfer/backend.js';
@@ -32,7 +32,13 @@ async function adoptOne(catalog: Catalog, backend: TransferBackend, basepathId: 
   if (await isKnown(catalog, basepathId, backupId)) return false;
   const manifest = await manifestIn(backend, basepathId, backupId);
   if (manifest === null) return false;
-  return (await adoptBackup(catalog, backend, manifest, join(catalog.root, 'work', backupId))) === 'sealed';
+  // Under an id of its own: the work of the backup itself is swept at any time, also while this goes on.
+  const work = await catalog.createWork(ulid(), 1);
+  try {
+    return (await adoptBackup(catalog, backend, manifest, work.path)) === 'sealed';
+  } finally {
+    await catalog.removeWork(work.backupId);
+  }
 }
 
 /** Also when its manifest is damaged: that is reported by every listing, and never overwritten. */

@@ -22,7 +22,9 @@ export async function hookDar(dir: string, hooks: DarHooks): Promise<void> {
   await mkdir(bin);
   const real = resolveProgram('dar');
   const once = join(bin, 'happened');
-  await writeFile(join(bin, 'at-slice'), `#!/bin/sh\nset -e\n${hooks.atSlice?.run ?? ''}\n`, { mode: 0o755 });
+  // dar is given a PATH without programs.
+  const path = `PATH='${process.env['PATH'] ?? ''}'`;
+  await writeFile(join(bin, 'at-slice'), `#!/bin/sh\nset -e\n${path}\n${hooks.atSlice?.run ?? ''}\n`, { mode: 0o755 });
   const atSlice = hooks.atSlice === undefined ? '' : `-E '${join(bin, 'at-slice')}'`;
   const script = `#!/bin/sh
 case " $* " in
@@ -33,11 +35,13 @@ esac
 if [ -e '${once}' ]; then exec ${real} "$@" ${hooks.atSlice?.of === 'all' ? atSlice : ''}; fi
 : > '${once}'
 ( set -e
+${path}
 ${hooks.before ?? ''}
 ) || exit 99
 ${real} "$@" ${atSlice}
 status=$?
 ( set -e
+${path}
 ${hooks.after ?? ''}
 ) || exit 98
 exit $status

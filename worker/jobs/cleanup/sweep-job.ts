@@ -27,6 +27,8 @@ export async function sweepBackupJob(context: WorkerContext, run: JobRun): Promi
   await context.catalog.removeWork(data.backupId);
   // Without its work no seal can begin any more: what is not sealed now never will be.
   const manifest = await sealedManifest(context, data.basepathId, data.backupId);
+  // Asked once more: a catalog that is lost or unmounted at this moment must not make rubbish of a sealed backup.
+  if (manifest === null) await refuseUnfinished(context, prefix);
   let orphans = 0;
   for (const backend of context.backends) {
     const named = manifest === null ? new Set<string>() : namedObjects(manifest, backend.name, prefix);
