@@ -102,6 +102,7 @@ function configText(site: Site): string {
     state: { dir: join(site.workDir, 'state') },
     lts: [{ name: 'quickstart', backend: 'posix', dir: site.ltsDir }],
     dar: { sliceSize: site.isSample ? '1MiB' : '256MiB' },
+    limits: { allowEmpty: true },
     restore: { allowedTargets: [site.restoredDir] },
     http: { producerPort: 'none', workerPort: 'none' },
     logging: { level: 'warn' },

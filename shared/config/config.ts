@@ -13,7 +13,7 @@ export interface Config {
   readonly dar: DarConfig;
   readonly shards: ShardLimits;
   readonly worker: { readonly slots: number; readonly transferSlots: number };
-  readonly limits: { readonly maxExceptions: number };
+  readonly limits: LimitsConfig;
   readonly restore: { readonly allowedTargets: readonly string[] };
   readonly schedule: ScheduleConfig;
   readonly http: HttpConfig;
@@ -39,7 +39,7 @@ export interface TopdirConfig {
   /** Settings that differ for this topdir, already merged over the site's. */
   readonly dar: DarConfig;
   readonly shards: ShardLimits;
-  readonly limits: { readonly maxExceptions: number };
+  readonly limits: LimitsConfig;
   readonly schedule: ScheduleConfig;
 }
 
@@ -64,6 +64,12 @@ export interface DarConfig {
   readonly storeOnly: readonly string[];
   /** How often a file that changed while read is tried again. */
   readonly retryOnChange: number;
+}
+
+export interface LimitsConfig {
+  readonly maxExceptions: number;
+  /** An empty basepath is saved, unless its newest backup held something. */
+  readonly allowEmpty: boolean;
 }
 
 export interface ShardLimits {

@@ -51,6 +51,7 @@ export const overridableSections = {
   },
   limits: {
     maxExceptions: { doc: 'Paths of one basepath that may fail to be saved before the whole backup fails.', format: 'count', default: 1000, min: 0 },
+    allowEmpty: { doc: 'Whether an empty basepath that was never more is saved as that (a new home); else it is an error.', format: 'boolean', default: false },
   },
   schedule: {
     fullEvery: { doc: 'A basepath whose last full is older gets a new one.', format: 'duration', default: '30d' },

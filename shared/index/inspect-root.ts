@@ -69,7 +69,7 @@ export function missing(root: BytePath): BwError {
 }
 
 export function empty(root: BytePath): BwError {
-  return sourceError('SOURCE_EMPTY', root, 'the source directory is empty', `${MOUNT_HINT} An empty backup would hide the loss of everything.`);
+  return sourceError('SOURCE_EMPTY', root, 'the source directory is empty', `${MOUNT_HINT} An empty backup would hide the loss of everything; where new basepaths may be empty, set limits.allowEmpty.`);
 }
 
 export function unreadable(root: BytePath, detail: string): BwError {

@@ -21,6 +21,8 @@ export interface ScanOptions {
   readonly exclude: readonly string[];
   /** Absolute directory of ours for find's messages and what sorting puts aside. */
   readonly tempDir: string;
+  /** Default false: SOURCE_EMPTY. */
+  readonly allowEmpty?: boolean;
   readonly signal?: AbortSignal;
   /** Called with the number of paths seen so far, for every piece find prints. */
   readonly onProgress?: (paths: number) => void;
@@ -53,7 +55,7 @@ export async function scan(options: ScanOptions): Promise<Scan> {
     const find = await list(options, messages, sorter);
     const found = await account(messages, options.root);
     judge(find, found, options.root);
-    if (sorter.lines <= 1 && found.exceptions.length === 0) throw empty(options.root);
+    if (sorter.lines <= 1 && found.exceptions.length === 0 && options.allowEmpty !== true) throw empty(options.root);
     const { exceptions, unlisted } = await tellApart(options, found.exceptions);
     return { records: flagged(sorter, unlisted), paths: sorter.lines, vanished: found.vanished, exceptions };
   } catch (error) {

@@ -28,8 +28,9 @@ async function restoreWithKit(site: TestSite, lts: string, env: Record<string, s
 
 describe('a backup restored with the kit in LTS: dar and a shell, nothing of ours', () => {
   it('gives awkward trees back identical', async () => {
-    const site = await testSite({ settings: { shards: { maxFiles: 50 }, dar: { sliceSize: '1MiB' } } });
+    const site = await testSite({ settings: { shards: { maxFiles: 50 }, dar: { sliceSize: '1MiB' }, limits: { allowEmpty: true } } });
     await makeSampleTree(site.topdir);
+    await mkdir(join(site.topdir, 'empty'), { mode: 0o750 });
     const ended = await site.backUp();
     expect(ended.filter(({ state }) => state !== 'completed')).toEqual([]);
     await hurryKitRefresh(site.worker.context.queues);

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { needsRoot } from '../../helpers/needs.js';
@@ -36,6 +36,25 @@ describe('a basepath that is not there as it was', () => {
     await writeFile(join(site.topdir, 'alice', 'letter'), 'dear bob');
     expect((await site.backUp()).map(({ state }) => state)).toEqual(['completed', 'completed']);
     expect(await site.manifests()).toHaveLength(3);
+  });
+
+  it('empty, where that is allowed: sealed with its metadata and restored; what had content before is an error still', async () => {
+    const site = await testSite({ settings: { limits: { allowEmpty: true } } });
+    const alice = join(site.topdir, 'alice');
+    await mkdir(alice);
+    await chmod(alice, 0o2751);
+    expect(await site.backUp()).toMatchObject([{ state: 'completed', reason: null }]);
+    const [manifest] = await site.manifests();
+    if (manifest === undefined) return expect.unreachable();
+    expect(manifest).toMatchObject({ outcome: 'clean', counts: { records: 1, directories: 1 }, archives: [{ kind: 'metadata' }] });
+    const restored = await restore(site, manifest);
+    expect(resultOf(restored)).toMatchObject({ outcome: 'clean', archives: 0 });
+    expect((await stat(restored.target)).mode & 0o7777).toBe(0o2751);
+    await writeFile(join(alice, 'letter'), 'dear bob');
+    expect(await backUpNow(site, 'alice')).toMatchObject({ state: 'completed' });
+    await rm(join(alice, 'letter'));
+    expect(await backUpNow(site, 'alice')).toMatchObject({ state: 'failed', reason: expect.stringContaining('SOURCE_EMPTY') as string });
+    await expectSwept(site);
   });
 
   it('another filesystem than before: SOURCE_CHANGED, the sealed backup stays; --accept-source saves it', async (context) => {

@@ -10,7 +10,7 @@ import type { BackupJob } from '../../../shared/queues/job-data.js';
 import type { Run } from '../../../shared/runs/run-store.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
-import { writePlan, type PlanFile } from './plan-file.js';
+import { writePlan, type PlanFile, type PlannedShard } from './plan-file.js';
 import { METADATA_KEY } from '../shard/metadata-archive.js';
 import { checkIdentity } from './source-identity.js';
 
@@ -26,7 +26,8 @@ export async function planBackup(context: WorkerContext, job: BackupJob, run: Jo
   await journalStart(context, job);
   const work = await context.catalog.createWork(job.backupId, run.job.attemptsStarted);
   const capturedAt = context.now();
-  const found = await scan({ root, exclude: topdir.exclude, tempDir: work.path, signal: run.signal });
+  const allowEmpty = topdir.limits.allowEmpty && (newest === null || newest.counts.records <= 1);
+  const found = await scan({ root, exclude: topdir.exclude, tempDir: work.path, allowEmpty, signal: run.signal });
   const shards = await planShards({ root, records: found.records, limits: topdir.shards, outDir: work.path, known: found.exceptions, signal: run.signal });
   const plan = await writePlanOf({ context, job, root, facts, workPath: work.path, capturedAt, found, shards, run });
   run.logger.info({ records: plan.counts.records, bytes: plan.counts.sourceBytes, shards: plan.shards.length }, 'planned');
@@ -43,6 +44,9 @@ async function journalStart(context: WorkerContext, job: BackupJob): Promise<voi
   const { backupId, basepathId, level } = job;
   await context.journal.append({ kind: 'attempt-started', backupId, basepathId, level, host: context.config.host });
 }
+
+/** Where nothing is to be saved but the metadata of the basepath directory, which the first shard brings along. It has no file. */
+const EMPTY_SHARD: PlannedShard = { number: 1, file: 'none', records: 0, bytes: '0', sorted: true };
 
 interface PlanInput {
   readonly context: WorkerContext;
@@ -66,7 +70,7 @@ async function writePlanOf(input: PlanInput): Promise<PlanFile> {
     root: toPathJson(input.root),
     rootRecordB64: bytePath.toBuffer(bytePath.of(formatRecord({ ...shards.root, archive: METADATA_KEY }))).toString('base64'),
     source: { fsType: facts.fsType, fsId: facts.fsId, rootInode: facts.inode, owner: facts.owner },
-    shards: shards.shards.map(({ number, file: name, records, bytes, sorted }) => ({ number, file: name, records, bytes, sorted })),
+    shards: shards.shards.length === 0 ? [EMPTY_SHARD] : shards.shards.map(({ number, file: name, records, bytes, sorted }) => ({ number, file: name, records, bytes, sorted })),
     counts: {
       records: shards.counts.records,
       directories: shards.counts.directories,

@@ -65,6 +65,7 @@ async function currentRun(context: WorkerContext, data: RestoreJob, run: JobRun,
     error: null,
     outcome: null,
   });
+  await context.runs.addHost(data.restoreId, context.config.host); // the end of the restore works in this host's staging, also without archives
   const created = await context.runs.read(data.restoreId);
   if (created === null) throw runGone(data.restoreId);
   return created;

@@ -1,4 +1,3 @@
-import { toBwError } from '../../../shared/errors/bw-error.js';
 import { Cursor } from '../../../shared/index/cursor.js';
 import { findInIndex, readIndex } from '../../../shared/index/find-in-index.js';
 import { recordKey } from '../../../shared/index/format.js';
@@ -52,18 +51,8 @@ export async function verifyRestored(request: VerifyRequest): Promise<Verified> 
   return tally.verified();
 }
 
-/** A target in which nothing is, is no void source here: it just lacks everything. */
 async function restoredRecords(target: string, tempDir: string, signal: AbortSignal): Promise<AsyncIterable<IndexRecord[]>> {
-  try {
-    return (await scan({ root: bytePath.fromText(target), exclude: [], tempDir, signal })).records;
-  } catch (thrown) {
-    if (toBwError(thrown).code === 'SOURCE_EMPTY') return noRecords();
-    throw thrown;
-  }
-}
-
-async function* noRecords(): AsyncGenerator<IndexRecord[]> {
-  yield await Promise.resolve([]);
+  return (await scan({ root: bytePath.fromText(target), exclude: [], tempDir, allowEmpty: true, signal })).records;
 }
 
 /** A record without archive was never saved (a directory that could not be listed, say); the backup names it as an exception. */

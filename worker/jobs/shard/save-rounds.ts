@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import { isolateCatalogue, listCatalogue } from '../../../shared/dar/index.js';
 import { writeDarList } from '../../../shared/index/dar-list.js';
+import { LineWriter } from '../../../shared/index/line-file.js';
 import { messageLookup } from '../../../shared/index/dar-messages.js';
 import { ShardReconciler, type RoundResult, type ShardOutcome } from '../../../shared/index/reconcile.js';
 import { showPath } from '../../../shared/paths/byte-path.js';
@@ -32,6 +33,7 @@ interface Left {
  */
 export async function saveInRounds(frame: ShardFrame): Promise<SavedShard> {
   const { shard, root, workDir, start, run, topdir } = frame;
+  if (shard.records === 0) return savedNothing(frame);
   const recordsFile = join(workDir, shard.file);
   const reconciler = new ShardReconciler({ root, recordsFile, sorted: shard.sorted, workDir, name: start, signal: run.signal });
   const archives: MadeArchive[] = [];
@@ -49,6 +51,13 @@ export async function saveInRounds(frame: ShardFrame): Promise<SavedShard> {
   } finally {
     await reconciler.close();
   }
+}
+
+async function savedNothing(frame: ShardFrame): Promise<SavedShard> {
+  const settled = await LineWriter.create(join(frame.workDir, `${frame.start}.settled`));
+  await settled.end();
+  const counts = { saved: 0, vanished: 0, changedThenSaved: 0, exceptions: 0 };
+  return { archives: [], settled: basename(settled.file), exceptions: null, counts, messages: [] };
 }
 
 interface RoundSaved {
