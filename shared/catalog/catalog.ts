@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { BwError } from '../errors/bw-error.js';
+import { chainOf } from './chain.js';
 import { realDisk, type Disk } from './disk.js';
 import { ensureDir } from './durable.js';
 import { catalogLayout, isStoredName, MANIFEST_FILE, REMOVED_FILE, type Layout } from './layout.js';
@@ -108,6 +109,22 @@ export class Catalog {
   /** See listing.ts, findBackup. */
   findBackup(idOrPrefix: string): Promise<Manifest> {
     return findBackup(this.layout, idOrPrefix);
+  }
+
+  /** All usable sealed backups of a basepath by id; unreadable manifests are passed to `onProblem` and left out. */
+  async backupsOf(basepathId: string, onProblem: (error: BwError) => void): Promise<Map<string, Manifest>> {
+    const known = new Map<string, Manifest>();
+    for await (const backup of this.listBackups({ basepathId })) {
+      if (backup.ok) known.set(backup.manifest.backupId, backup.manifest);
+      else onProblem(backup.error);
+    }
+    return known;
+  }
+
+  /** A backup and its ancestors, the full first. Throws CHAIN_BROKEN. */
+  async chain(manifest: Manifest): Promise<Manifest[]> {
+    if (manifest.parent === null) return [manifest];
+    return chainOf(manifest, await this.backupsOf(manifest.basepathId, () => undefined)); // one that is needed and unreadable is missing then
   }
 
   /**

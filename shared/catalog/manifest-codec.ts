@@ -95,6 +95,8 @@ function contradictions(manifest: Manifest): string[] {
   expect(isBackupId(manifest.backupId), 'backupId is not an upper-case ULID');
   expect(isBasepathId(manifest.basepathId), 'basepathId is not a plain name');
   expect((manifest.level === 'full') === (manifest.parent === null), `a ${manifest.level} backup with parent ${String(manifest.parent)}`);
+  expect((manifest.level === 'full') === (manifest.depth === 0), `a ${manifest.level} backup of depth ${manifest.depth}`);
+  expect(manifest.level !== 'full' || manifest.archives.length > 0, 'a full backup without archives');
   expect(manifest.parent !== manifest.backupId, 'the backup is its own parent');
   const files = storedFiles(manifest).map((file) => file.name);
   expect(files.every(isStoredName), 'a stored file has no plain name');

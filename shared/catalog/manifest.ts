@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { pathJsonSchema } from '../paths/path-json.js';
 
 export const MANIFEST_FORMAT = 'bw-bkup-manifest';
-export const MANIFEST_VERSION = 1;
+/** 2: backups with a parent. Version 1 (fulls only) is read too. */
+export const MANIFEST_VERSION = 2;
 
 const sha512 = z.string().regex(/^[0-9a-f]{128}$/);
 /** Components of plain letters, never `.` or `..`: a name that leads out of its directory is no object name. */
@@ -62,11 +63,18 @@ export const archiveSchema = z.strictObject({
 
 export const manifestSchema = z.strictObject({
   format: z.literal(MANIFEST_FORMAT),
-  version: z.literal(MANIFEST_VERSION),
+  version: z.union([z.literal(1), z.literal(MANIFEST_VERSION)]),
   backupId: z.ulid(),
   basepathId: objectName,
   level: z.enum(['full', 'differential', 'incremental']),
+  /** The backup whose state this one was compared with; null for a full. */
   parent: z.ulid().nullable(),
+  /** Ancestors up to the full: 0 for a full. */
+  depth: count.default(0),
+  /** Why this level was chosen. */
+  reason: z.string().default(''),
+  /** Much less was there than in the parent's state: the old chain is kept until an operator accepts it (invariant 8). */
+  shrunk: z.boolean().default(false),
   source: z.strictObject({
     topdir: z.string(),
     /** Absolute path of the basepath. */
@@ -85,6 +93,7 @@ export const manifestSchema = z.strictObject({
   sealedAt: instant,
   outcome: z.enum(['clean', 'with-exceptions']),
   counts: z.strictObject({
+    /** Of the whole state, as are directories and sourceBytes. */
     records: count,
     directories: count,
     /** Apparent bytes of regular files, hard links once. */
@@ -93,12 +102,17 @@ export const manifestSchema = z.strictObject({
     exceptions: count,
     vanished: count,
     changedThenSaved: count,
+    /** Compared with the parent: records that were to be saved, and records that are gone. 0 for a full. */
+    changed: count.default(0),
+    removed: count.default(0),
   }),
+  /** Of a full its whole state; with a parent the difference to the parent's (shared/index/state.ts). */
   index: storedFileSchema,
   /** NDJSON of {path, reason, detail}; null when there are none. */
   exceptions: storedFileSchema.nullable(),
   logs: z.array(storedFileSchema),
-  archives: z.array(archiveSchema).min(1),
+  /** None where nothing had changed. */
+  archives: z.array(archiveSchema),
   software: z.strictObject({ bwBkup: z.string(), node: z.string() }),
 });
 

@@ -3,6 +3,7 @@ import type { BytePath } from '../paths/byte-path.js';
 import { describeStatus, startPipeline, tailText } from '../process/index.js';
 import { completeLines, parseRecord, parseRecords, pathOfLine, splitLines } from './format.js';
 import { compileGlob } from './glob.js';
+import { isAtOrBelow } from './paths-below.js';
 import type { IndexRecord } from './record.js';
 
 /**
@@ -15,13 +16,7 @@ export function readIndex(file: string): AsyncGenerator<IndexRecord[], void> {
 
 /** The records at the given paths (relative to the basepath) and all below them. Throws INDEX_DAMAGED. */
 export function findInIndex(file: string, paths: readonly BytePath[]): AsyncGenerator<IndexRecord[], void> {
-  const wanted = new Set<string>(paths);
-  const below = (path: BytePath): boolean => {
-    if (wanted.has(path) || wanted.has('.')) return true;
-    for (let cut = path.indexOf('/'); cut !== -1; cut = path.indexOf('/', cut + 1)) if (wanted.has(path.slice(0, cut))) return true;
-    return false;
-  };
-  return matching(file, below);
+  return matching(file, isAtOrBelow(paths));
 }
 
 /** The records whose name (pattern without `/`) or path matches a glob pattern; null: all. Throws INDEX_DAMAGED. */
@@ -36,7 +31,8 @@ async function* matching(file: string, matches: (path: BytePath) => boolean): As
   }
 }
 
-async function* indexLines(file: string): AsyncGenerator<string[], void> {
+/** The lines of an index, in batches. Throws INDEX_DAMAGED. */
+export async function* indexLines(file: string): AsyncGenerator<string[], void> {
   const zstd = startPipeline([{ program: 'zstd', args: ['-q', '-d', '-c', '--', file] }]);
   let complete = false;
   try {

@@ -16,7 +16,7 @@ export const MAX_LINE_BYTES = 1024 * 1024;
 
 /** All behind `DIRNAME//NAME/`. One regular expression checks every field and is as fast as cutting by hand (0.55 s for 1,000,000). */
 const FIELDS =
-  /([dflpsbcDU]) (\d+) (-?\d+(?:\.\d+)?) (-?\d+(?:\.\d+)?) (\d+:\d+) (\d+) ([0-7]+) (\d+) (\d+) (\d+) (-|[a-z]+) (-|\d+\.\d+)$/y;
+  /([dflpsbcDU]) (\d+) (-?\d+(?:\.\d+)?) (-?\d+(?:\.\d+)?) (\d+:\d+) (\d+) ([0-7]+) (\d+) (\d+) (\d+) (-|[a-z]+) (-|\d+\.\d+(?:@[0-9A-HJKMNP-TV-Z]{26})?)$/y;
 
 /** The line of a record, as a latin1 string without the NUL. */
 export function formatRecord(record: IndexRecord): string {

@@ -35,15 +35,16 @@ export interface IndexRecord {
   readonly blocks: string;
   /** RecordFlag letters, '' for none (`-` in the line). */
   readonly flags: string;
-  /** Key of the archive that holds it, `SHARD.SEGMENT`; '' while not saved (`-` in the line). */
+  /** Key of the archive that holds it: `SHARD.SEGMENT`, of an ancestor `SHARD.SEGMENT@BACKUP`; '' while not saved (`-` in the line). */
   readonly archive: string;
 }
 
 /**
  * u: directory could not be listed (its content is unknown) · x: exception, the archive does not hold
- * this state · c: content changed while read, saved but dirty · t: saved, but time altered (before 1970).
+ * this state · c: content changed while read, saved but dirty · t: saved, but time altered (before 1970) · e: excluded now, the chain
+ * holds it from before. Flagged records count as changed next time.
  */
-export type RecordFlag = 'u' | 'x' | 'c' | 't';
+export type RecordFlag = 'u' | 'x' | 'c' | 't' | 'e';
 
 /** Path relative to the basepath, without leading `./`; `.` for the basepath itself. */
 export function recordPath(record: Pick<IndexRecord, 'dirname' | 'name'>): BytePath {

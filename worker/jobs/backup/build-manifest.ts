@@ -44,6 +44,9 @@ export function buildManifest(input: ManifestInput): Manifest {
     basepathId: job.basepathId,
     level: job.level,
     parent: null,
+    depth: 0,
+    reason: job.reason,
+    shrunk: false,
     source: { topdir: job.topdir, path: job.path, readFrom: plan.root, ...plan.source },
     policyHash: input.policyHash,
     startedAt: plan.startedAt,
@@ -73,6 +76,8 @@ function sumCounts(input: ManifestInput): Manifest['counts'] {
     exceptions: total('exceptions') + input.plan.counts.exceptions,
     vanished: total('vanished') + input.plan.counts.vanished,
     changedThenSaved: total('changedThenSaved'),
+    changed: 0,
+    removed: 0,
   };
 }
 

@@ -27,7 +27,7 @@ describe('decodeManifest', () => {
   });
 
   it.each([
-    ['a newer version', { version: 2 }],
+    ['a newer version', { version: 3 }],
     ['another format', { format: 'other' }],
   ])('names who wrote %s', (_, fields) => {
     const bytes = bytesOf({ ...sampleManifest(), ...fields, software: { bwBkup: '9.1', node: '30' } });

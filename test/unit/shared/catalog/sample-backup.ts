@@ -35,12 +35,12 @@ export function sampleManifest(options: SampleOptions = {}): Manifest {
   const at = (day: number): string => new Date(T0 + day * DAY).toISOString();
   const slice = `${basepathId}.${backupId}.s0001-1-${start}.1.dar`;
   return {
-    format: 'bw-bkup-manifest', version: 1, backupId, basepathId, level,
-    parent: options.parent ?? (level === 'full' ? null : backupIdOf(0)),
+    format: 'bw-bkup-manifest', version: 2, backupId, basepathId, level,
+    parent: options.parent ?? (level === 'full' ? null : backupIdOf(0)), depth: level === 'full' ? 0 : 1, reason: 'a test', shrunk: false,
     source: { topdir: '/u/staff', path: '/u/staff/alice', readFrom: '/u/staff/alice', fsType: 'lustre', fsId: '77', rootInode: '144115188075855873', owner: '1000' },
     policyHash: 'p1', startedAt: at(capturedDay), capturedAt: at(capturedDay), sealedAt: at(options.sealedDay ?? capturedDay + 0.1),
     outcome: exceptions > 0 ? 'with-exceptions' : 'clean',
-    counts: { records: 12, directories: 3, sourceBytes: '9007199254740993', archiveBytes: '10', exceptions, vanished: 0, changedThenSaved: 0 },
+    counts: { records: 12, directories: 3, sourceBytes: '9007199254740993', archiveBytes: '10', exceptions, vanished: 0, changedThenSaved: 0, changed: 0, removed: 0 },
     index: stored(`index.${start}.zst`),
     exceptions: null,
     logs: [stored(`dar.${start}.log`)],

@@ -1,0 +1,150 @@
+import type { BytePath } from '../paths/byte-path.js';
+import { Cursor } from './cursor.js';
+import { indexLines } from './find-in-index.js';
+import { keyLength, parseRecord, pathOfLine } from './format.js';
+import { compileGlob } from './glob.js';
+import { isAtOrBelow } from './paths-below.js';
+import type { IndexRecord } from './record.js';
+
+/** The index of one backup of a chain. */
+export interface StateLayer {
+  /** zstd-compressed. */
+  readonly file: string;
+  readonly backupId: string;
+}
+
+/** A line of the merged state, and the number of the layer it comes from. */
+export interface StateEntry {
+  readonly line: string;
+  readonly layer: number;
+}
+
+/** A record of a state, with the backup whose archive holds it ('' as archive: none does). */
+export interface StateRecord extends IndexRecord {
+  /** The backup whose index has this record. */
+  readonly seenIn: string;
+  /** The backup that has `archive`; differs from seenIn where a record was carried over. */
+  readonly heldBy: string;
+}
+
+/** Behind its key, all that the difference of a backup says of a path that is gone. */
+const TOMBSTONE = 'X';
+const BATCH = 2000;
+
+/** The line that takes the record of this key out of the state. */
+export function tombstoneLine(key: string): string {
+  return `${key}${TOMBSTONE}`;
+}
+
+export function isTombstone(line: string, length: number = keyLength(line)): boolean {
+  return line.length === length + 1 && line.endsWith(TOMBSTONE);
+}
+
+/**
+ * The state of a chain in index order: of each path the record of the latest layer that speaks of it, unless that says it is gone. Streams; memory
+ * does not grow with the state. `layers`: the full first. Throws INDEX_DAMAGED.
+ */
+export async function* readState(layers: readonly StateLayer[]): AsyncGenerator<StateEntry[], void> {
+  const cursors = await openAll(layers);
+  const [base, ...differences] = cursors;
+  if (base === undefined) throw new RangeError('a state has at least one layer');
+  try {
+    yield* merge(base, new Differences(differences));
+  } finally {
+    for (const cursor of cursors) await cursor.close();
+  }
+}
+
+/** The records of a state, in order, in batches. Throws INDEX_DAMAGED. */
+export async function* readStateRecords(layers: readonly StateLayer[]): AsyncGenerator<StateRecord[], void> {
+  for await (const entries of readState(layers)) yield entries.map((entry) => stateRecord(layers, entry));
+}
+
+/** Those whose name (pattern without `/`) or path matches a glob pattern; null: all. Throws INDEX_DAMAGED. */
+export function listState(layers: readonly StateLayer[], pattern: string | null): AsyncGenerator<StateRecord[], void> {
+  return pattern === null ? readStateRecords(layers) : matching(layers, compileGlob(pattern));
+}
+
+/** Those at the given paths (relative to the basepath) and below them. Throws INDEX_DAMAGED. */
+export function findInState(layers: readonly StateLayer[], paths: readonly BytePath[]): AsyncGenerator<StateRecord[], void> {
+  return matching(layers, isAtOrBelow(paths));
+}
+
+/** Throws INDEX_DAMAGED unless the line is a record. */
+export function stateRecord(layers: readonly StateLayer[], { line, layer }: StateEntry): StateRecord {
+  const record = parseRecord(line);
+  const seenIn = layers[layer]?.backupId ?? '';
+  const at = record.archive.indexOf('@');
+  if (at === -1) return { ...record, seenIn, heldBy: seenIn };
+  return { ...record, archive: record.archive.slice(0, at), seenIn, heldBy: record.archive.slice(at + 1) };
+}
+
+async function* matching(layers: readonly StateLayer[], matches: (path: BytePath) => boolean): AsyncGenerator<StateRecord[], void> {
+  for await (const entries of readState(layers)) {
+    const found = entries.filter(({ line }) => matches(pathOfLine(line))).map((entry) => stateRecord(layers, entry));
+    if (found.length > 0) yield found;
+  }
+}
+
+async function openAll(layers: readonly StateLayer[]): Promise<Cursor<string>[]> {
+  const opened = await Promise.allSettled(layers.map(({ file }) => Cursor.open(indexLines(file))));
+  const failed = opened.find((result) => result.status === 'rejected');
+  const cursors = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  if (failed === undefined) return cursors;
+  for (const cursor of cursors) await cursor.close();
+  throw failed.reason;
+}
+
+async function* merge(base: Cursor<string>, differences: Differences): AsyncGenerator<StateEntry[], void> {
+  let batch: StateEntry[] = [];
+  for (;;) {
+    const line = base.current;
+    const { key } = differences;
+    if (line === undefined && key === undefined) break;
+    if (line !== undefined && (key === undefined || (line < key && !line.startsWith(key)))) {
+      batch.push({ line, layer: 0 });
+      const moved = base.advance();
+      if (moved !== undefined) await moved;
+    } else {
+      if (line !== undefined && key !== undefined && line.startsWith(key)) await base.advance();
+      const entry = await differences.take();
+      if (entry !== null) batch.push(entry);
+    }
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** The differences of a chain as one stream: few lines, compared with each other only when one of them moves. */
+class Differences {
+  /** The smallest key that a difference speaks of next; undefined at the end. */
+  key: string | undefined;
+  readonly #cursors: readonly Cursor<string>[];
+
+  constructor(cursors: readonly Cursor<string>[]) {
+    this.#cursors = cursors;
+    this.#findKey();
+  }
+
+  /** What the latest difference says of `key`, null when it is gone; then moves on. */
+  async take(): Promise<StateEntry | null> {
+    const { key = '' } = this;
+    let latest: StateEntry | null = null;
+    for (const [i, cursor] of this.#cursors.entries()) {
+      const line = cursor.current;
+      if (line?.startsWith(key) !== true) continue;
+      latest = { line, layer: i + 1 };
+      await cursor.advance();
+    }
+    this.#findKey();
+    return latest === null || isTombstone(latest.line, key.length) ? null : latest;
+  }
+
+  #findKey(): void {
+    let least: string | undefined;
+    for (const { current } of this.#cursors) if (current !== undefined && (least === undefined || current < least)) least = current;
+    this.key = least?.slice(0, keyLength(least));
+  }
+}
