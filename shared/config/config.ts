@@ -14,6 +14,7 @@ export interface Config {
   readonly shards: ShardLimits;
   readonly worker: { readonly slots: number; readonly transferSlots: number };
   readonly limits: LimitsConfig;
+  readonly index: IndexConfig;
   readonly restore: { readonly allowedTargets: readonly string[] };
   readonly schedule: ScheduleConfig;
   readonly http: HttpConfig;
@@ -40,6 +41,7 @@ export interface TopdirConfig {
   readonly dar: DarConfig;
   readonly shards: ShardLimits;
   readonly limits: LimitsConfig;
+  readonly index: IndexConfig;
   readonly schedule: ScheduleConfig;
 }
 
@@ -66,10 +68,16 @@ export interface DarConfig {
   readonly retryOnChange: number;
 }
 
+export interface IndexConfig {
+  readonly racyWindowMs: number;
+}
+
 export interface LimitsConfig {
   readonly maxExceptions: number;
   /** An empty basepath is saved, unless its newest backup held something. */
   readonly allowEmpty: boolean;
+  /** 0 to 1; a backup of fewer than this share of the paths of the one before is flagged. */
+  readonly maxShrink: number;
 }
 
 export interface ShardLimits {

@@ -139,6 +139,17 @@ const budget: Format<Budget> = {
   },
 };
 
+const SHARE_ACCEPTS = 'a share from 0% to 100%, such as 50%';
+
+const share: Format<number> = {
+  accepts: SHARE_ACCEPTS,
+  parse: (raw) => {
+    const percent = typeof raw === 'string' ? /^(\d+(?:\.\d+)?)\s*%$/.exec(raw.trim())?.[1] : undefined;
+    if (percent === undefined || Number(percent) > 100) throw new FormatError('is not a share', SHARE_ACCEPTS);
+    return Number(percent) / 100;
+  },
+};
+
 function sizeOr(raw: unknown, accepts: string): number {
   try {
     return parseSize(raw);
@@ -208,6 +219,7 @@ export const formats = {
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
   name: matching(NAME, 'is not a safe name', NAME_ACCEPTS),
   pathList: list(absolutePath),
+  share,
   patternList: list(pattern),
   port: { accepts: 'a port, 0 (any free one) to 65535', parse: (raw) => integer(raw, { min: 0, max: 65_535 }, 'a port, 0 (any free one) to 65535') } as Format<number>,
   rate: { accepts: RATE_ACCEPTS, parse: (raw) => parseRate(raw) } as Format<number>,

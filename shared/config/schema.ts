@@ -52,6 +52,10 @@ export const overridableSections = {
   limits: {
     maxExceptions: { doc: 'Paths of one basepath that may fail to be saved before the whole backup fails.', format: 'count', default: 1000, min: 0 },
     allowEmpty: { doc: 'Whether an empty basepath that was never more is saved as that (a new home); else it is an error.', format: 'boolean', default: false },
+    maxShrink: { doc: 'A backup of fewer than this share of the paths of the one before seals flagged, and its old chain is kept until accepted; 0% = never.', format: 'share', default: '50%' },
+  },
+  index: {
+    racyWindow: { doc: 'A file changed less than this before a backup looked at it counts as changed the next time too: timestamps come late.', format: 'duration', default: '60s' },
   },
   schedule: {
     fullEvery: { doc: 'A basepath whose last full is older gets a new one.', format: 'duration', default: '30d' },

@@ -18,6 +18,7 @@ export function toConfig({ host, site, topdirs, lts }: Settings, { redisUrl, sta
     dar: toDar(site.dar),
     shards: toShards(site.shards),
     limits: site.limits,
+    index: { racyWindowMs: site.index.racyWindow },
     restore: site.restore,
     schedule: toSchedule(site.schedule),
   };
@@ -34,9 +35,9 @@ export function toConfig({ host, site, topdirs, lts }: Settings, { redisUrl, sta
   };
 }
 
-function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, shards, limits, schedule }: TopdirSettings): TopdirConfig {
+function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, shards, limits, index, schedule }: TopdirSettings): TopdirConfig {
   const own = { path: present(path), readFrom, depth, exclude, sentinel, hooks };
-  return { ...own, dar: toDar(dar), shards: toShards(shards), limits, schedule: toSchedule(schedule) };
+  return { ...own, dar: toDar(dar), shards: toShards(shards), limits, index: { racyWindowMs: index.racyWindow }, schedule: toSchedule(schedule) };
 }
 
 function toDar({ sliceSize, compression, catalogueCompression, encryption, excludeXattrs, storeOnly, retryOnChange }: TopdirSettings['dar']): DarConfig {

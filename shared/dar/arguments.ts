@@ -12,7 +12,8 @@ export const SLICE_ARGS = ['--slice-mode', '0600', '--hash', 'sha512'] as const;
 export interface CreateArguments {
   readonly base: string;
   readonly root: BytePath;
-  readonly listFile: string;
+  readonly listFile: string | null;
+  readonly reference?: string;
   readonly catalogueBase: string | null;
   readonly dar: DarConfig;
 }
@@ -21,11 +22,12 @@ export interface CreateArguments {
  * Arguments of `dar -c` but for what a configuration file hides. -az: times before 1970 become 1970
  * instead of a question. --fsa-scope=none: no open, ioctl and statx per sibling of a listed file.
  */
-export function createArgs({ base, root, listFile, catalogueBase, dar }: CreateArguments): Arg[] {
+export function createArgs({ base, root, listFile, reference, catalogueBase, dar }: CreateArguments): Arg[] {
   return [
     '-c', base,
     '-R', bytePath.toBuffer(root),
-    '-[', listFile,
+    ...(listFile === null ? [] : ['-[', listFile]),
+    ...(reference === undefined ? [] : ['-A', reference]),
     ...BASE_ARGS,
     ...SLICE_ARGS,
     '-az',

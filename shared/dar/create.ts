@@ -18,8 +18,10 @@ export interface CreateSpec {
   readonly base: string;
   /** Directory that list and includePaths are relative to. */
   readonly root: BytePath;
-  /** Paths to save, one per line. */
-  readonly listFile: string;
+  /** Paths to save, one per line; null: all below root. */
+  readonly listFile: string | null;
+  /** Base of an archive without encryption to compare with: what it has and root has not is recorded as removed. */
+  readonly reference?: string;
   /** Paths that a list cannot carry (newline, carriage return at the end); directories would take all below. */
   readonly includePaths: readonly BytePath[];
   /** Base of the catalogue to isolate while writing; null = none. */

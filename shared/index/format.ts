@@ -97,6 +97,11 @@ function recordOf(dirname: BytePath, name: BytePath, fields: Fields): IndexRecor
   };
 }
 
+/** A line as found by a scan (its last fields `- -`), with a flag. */
+export function withFlag(line: string, flag: string): string {
+  return `${line.slice(0, -3)}${flag} -`;
+}
+
 export function endLine(records: number): string {
   return `${END_PREFIX}${records}`;
 }

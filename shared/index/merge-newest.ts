@@ -24,7 +24,7 @@ export async function mergeNewest(files: readonly SettledFile[], target: string)
   }
   const out = await LineWriter.create(target);
   try {
-    const saved = await mergeAll(filled, out);
+    const saved = await mergeLatest(filled.map(({ file }) => file), out);
     await out.end();
     return saved;
   } finally {
@@ -32,8 +32,9 @@ export async function mergeNewest(files: readonly SettledFile[], target: string)
   }
 }
 
-async function mergeAll(files: readonly SettledFile[], out: LineWriter): Promise<number> {
-  const sources = await Promise.all(files.map(({ file }) => Cursor.open(readCompleteLines(file))));
+/** Writes the lines of complete, sorted files to `out` in order; of several with one key that of the latest file. Returns as mergeNewest. */
+export async function mergeLatest(files: readonly string[], out: LineWriter): Promise<number> {
+  const sources = await Promise.all(files.map((file) => Cursor.open(readCompleteLines(file))));
   let saved = 0;
   for (let line = smallest(sources); line !== undefined; line = smallest(sources)) {
     const key = line.slice(0, keyLength(line));
@@ -48,6 +49,7 @@ async function mergeAll(files: readonly SettledFile[], out: LineWriter): Promise
     }
     out.add(newest);
     if (!hasLost(newest)) saved += 1;
+    if (out.lines % 2000 === 0) await out.drain();
   }
   return saved;
 }

@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import { open, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
+import { readPieces } from '../files/read-pieces.js';
 import { removeFile } from '../files/remove-file.js';
 import { BwError } from '../errors/bw-error.js';
 import { describeStatus, run, startPipeline, tailText, type StageResult } from '../process/index.js';
 import { checkEnds, END_BYTE, endLine } from './format.js';
 import { LineWriter, readCompleteLines } from './line-file.js';
+import { mergeLatest } from './merge-newest.js';
 
 export interface MergeOptions {
   /** One per shard, sorted, with end record; no path is in two of them. */
@@ -45,6 +47,53 @@ export async function mergeSettled(options: MergeOptions): Promise<MergedIndex> 
   const merged = await mergeBySort(options, root);
   const written = await compressInto(merged.content, options);
   return { records: merged.records(), ...written };
+}
+
+export interface DifferenceOptions {
+  /** What the chain holds of paths that were to be saved · what is said of paths that were not (compareStates). */
+  readonly oldFile: string;
+  readonly keptFile: string;
+  /** One per shard, sorted, with end record; no path is in two of them. */
+  readonly settledFiles: readonly string[];
+  /** Index line of the basepath directory itself; null when it did not change. */
+  readonly rootRecord: Buffer | null;
+  /** The index, zstd-compressed; must not exist. Work files lie beside it. */
+  readonly out: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Makes the index of a backup with a parent, the difference to the parent's state: what was saved, what is gone, and, flagged, what was to be saved and
+ * was not, as the chain holds it. The inputs stay, so that it can be repeated. Throws INDEX_DAMAGED, INDEX_NOT_WRITTEN, OUTPUT_NOT_CREATED.
+ */
+export async function mergeDifference(options: DifferenceOptions): Promise<MergedIndex> {
+  const { oldFile, keptFile, settledFiles, rootRecord, out, signal } = options;
+  const rootFile = await rootFileOf(`${out}.root`, rootRecord);
+  const plain = await LineWriter.create(`${out}.plain`);
+  try {
+    await mergeLatest([oldFile, keptFile, ...settledFiles, rootFile], plain);
+    const records = plain.lines;
+    await plain.end();
+    const zstd = startPipeline([{ program: 'zstd', args: [...ZSTD_ARGS, '--', plain.file] }], { stdoutFile: out, ...(signal === undefined ? {} : { signal }) });
+    requireSuccess(await zstd.done, out);
+    return { records, bytes: (await stat(out)).size, sha512: await hashOf(out) };
+  } finally {
+    await plain.close();
+    for (const file of [plain.file, rootFile]) await removeFile(file);
+  }
+}
+
+async function rootFileOf(file: string, rootRecord: Buffer | null): Promise<string> {
+  const root = await LineWriter.create(file);
+  if (rootRecord !== null) root.add(rootRecord.toString('latin1').replace(/\0$/, ''));
+  await root.end();
+  return file;
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash('sha512');
+  for await (const piece of readPieces(file, 1024 * 1024)) hash.update(piece);
+  return hash.digest('hex');
 }
 
 const ZSTD_ARGS = ['-q', '-T1', '-3', '-c'];

@@ -9,7 +9,7 @@ import { examinePaths } from './examine-paths.js';
 import type { IndexException } from './exceptions.js';
 import { findTree } from './find-command.js';
 import { parseFindMessage, type FindMessage } from './find-messages.js';
-import { keyOfPath, parseRecords, recordKey } from './format.js';
+import { keyLength, keyOfPath, parseRecords, withFlag } from './format.js';
 import { empty, unreadable } from './inspect-root.js';
 import { LineSorter } from './line-sorter.js';
 import type { IndexRecord } from './record.js';
@@ -29,8 +29,12 @@ export interface ScanOptions {
 }
 
 export interface Scan {
-  /** All paths in index order, the root among them. To be read once, to its end; throws INDEX_VOID, SORT_FAILED. */
+  /** All paths in index order, the root among them. These or `records` are to be read once, to their end; throws SORT_FAILED. */
+  readonly lines: AsyncIterable<string[]>;
+  /** The same, taken apart. */
   readonly records: AsyncIterable<IndexRecord[]>;
+  /** Directories whose content is not completely known. */
+  readonly unlisted: ReadonlySet<BytePath>;
   /** Number of records. */
   readonly paths: number;
   /** Seen in a directory, gone when looked at. */
@@ -57,7 +61,8 @@ export async function scan(options: ScanOptions): Promise<Scan> {
     judge(find, found, options.root);
     if (sorter.lines <= 1 && found.exceptions.length === 0 && options.allowEmpty !== true) throw empty(options.root);
     const { exceptions, unlisted } = await tellApart(options, found.exceptions);
-    return { records: flagged(sorter, unlisted), paths: sorter.lines, vanished: found.vanished, exceptions };
+    const lines = flagged(sorter, new Set([...unlisted].map((path) => keyOfPath(path, 'd'))));
+    return { lines, records: parseRecords(lines), unlisted, paths: sorter.lines, vanished: found.vanished, exceptions };
   } catch (error) {
     sorter.abandon();
     throw error;
@@ -141,27 +146,25 @@ function judge(find: StageResult, found: Accounted, root: BytePath): void {
  * find says the same of a directory it could not list and of an entry it could not even examine. The former can
  * be looked at; of the latter only the name is known, so that the listing of its parent is not complete.
  */
-async function tellApart(options: ScanOptions, exceptions: readonly IndexException[]): Promise<{ exceptions: IndexException[]; unlisted: Set<string> }> {
+async function tellApart(options: ScanOptions, exceptions: readonly IndexException[]): Promise<{ exceptions: IndexException[]; unlisted: Set<BytePath> }> {
   const states = await examinePaths(options, exceptions.map((exception) => exception.path));
-  const unlisted = new Set<string>();
+  const unlisted = new Set<BytePath>();
   const named = exceptions.map((exception, i): IndexException => {
     const state = states[i];
     const listable = state?.kind === 'there' && state.record.type === 'd';
-    unlisted.add(keyOfPath(listable ? exception.path : parentOf(exception.path), 'd'));
+    unlisted.add(listable ? exception.path : parentOf(exception.path));
     return listable ? { ...exception, reason: 'directory could not be listed' } : exception;
   });
   return { exceptions: named, unlisted };
 }
 
-async function* flagged(sorter: LineSorter, unlisted: ReadonlySet<string>): AsyncGenerator<IndexRecord[], void> {
-  const batches = parseRecords(sorter.sorted());
+/** Directories with these keys get flag `u`. */
+async function* flagged(sorter: LineSorter, unlisted: ReadonlySet<string>): AsyncGenerator<string[], void> {
   if (unlisted.size === 0) {
-    yield* batches;
+    yield* sorter.sorted();
     return;
   }
-  const flag = (record: IndexRecord): IndexRecord =>
-    record.type === 'd' && unlisted.has(recordKey(record)) ? { ...record, flags: 'u' } : record;
-  for await (const batch of batches) yield batch.map(flag);
+  for await (const batch of sorter.sorted()) yield batch.map((line) => (unlisted.has(line.slice(0, keyLength(line))) ? withFlag(line, 'u') : line));
 }
 
 function parentOf(path: BytePath): BytePath {

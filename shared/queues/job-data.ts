@@ -55,7 +55,8 @@ export const restoreJobSchema = z.strictObject({
   conflict: z.enum(['refuse', 'keep', 'rename', 'overwrite']),
 });
 
-export const restoreArchiveJobSchema = z.strictObject({ v, restoreId: z.ulid(), basepathId: id, archive: z.string() });
+/** `part`: its number in the restore's plan. */
+export const restoreArchiveJobSchema = z.strictObject({ v, restoreId: z.ulid(), basepathId: id, part: z.number().int().nonnegative() });
 
 export type BackupJob = z.infer<typeof backupJobSchema>;
 export type ShardJob = z.infer<typeof shardJobSchema>;

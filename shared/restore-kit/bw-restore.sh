@@ -80,7 +80,8 @@ while IFS= read -r given; do
   [ -f "$directory/SHA512SUMS" ] || die "$directory holds no SHA512SUMS"
   level=$((level + 1))
   grep -v '^#' "$directory/archives.tsv" | sort -t "$tab" -k1,1n -k3,3 >"$work/archives"
-  [ -s "$work/archives" ] || die "$directory/archives.tsv names no archive"
+  # A later level has none where nothing had changed.
+  [ -s "$work/archives" ] || [ "$level" -gt 1 ] || die "$directory/archives.tsv names no archive"
   while IFS=$tab read -r order kind base slices with_ea key; do
     case $order$slices$with_ea in *[!0-9]*) die "$directory/archives.tsv is damaged at: $base" ;; esac
     number=1
@@ -106,6 +107,7 @@ fi
 if [ -z "${BW_NO_CHECK:-}" ]; then
   while IFS= read -r given; do
     say "checking $given"
+    [ -s "$given/SHA512SUMS" ] || continue
     (cd -- "$given" && sha512sum -c --quiet SHA512SUMS) ||
       die "files of $given are damaged or missing (named above): nothing was restored. Use another copy or an older backup."
   done <"$work/directories"

@@ -7,7 +7,8 @@ export const restoreProblemSchema = z.strictObject({ where: z.string(), problem:
 
 /** Return value of a restore-archive job. */
 export const archiveRestoredSchema = z.strictObject({
-  archive: z.string(),
+  /** Number in the plan. */
+  part: count,
   bytes: count,
   problems: z.array(restoreProblemSchema),
   problemCount: count,

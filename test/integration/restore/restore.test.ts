@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { compareTrees } from '../../../shared/compare/index.js';
+import { findInIndex } from '../../../shared/index/find-in-index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { run } from '../../../shared/process/index.js';
 import { restore } from '../../helpers/restore.js';
@@ -101,8 +102,8 @@ describe('restore', () => {
     await writeFile(join(target, 'a', 'f1'), 'other');
     await chmod(join(target, 'b', 'f2'), 0o777);
     await run({ program: 'rm', args: ['--', join(target, 'c', 'f3')] });
-    const indexFile = site.catalog.file(manifest, manifest.index);
-    const verified = await verifyRestored({ indexFile, paths: [], target, tempDir: site.dir, options: { owners: true, racySince: Number.MAX_SAFE_INTEGER }, signal: new AbortController().signal });
+    const layers = [{ file: site.catalog.file(manifest, manifest.index), backupId: manifest.backupId }];
+    const verified = await verifyRestored({ layers, paths: [], target, tempDir: site.dir, owners: true, racySince: () => Number.MAX_SAFE_INTEGER, signal: new AbortController().signal });
     const said = Object.fromEntries(verified.problems.map(({ where, problem }) => [where, problem]));
     expect(said['a/f1']).toContain('size 200 was backed up, 5 is there');
     expect(said['b/f2']).toContain('mode 644 was backed up, 777 is there');
@@ -113,6 +114,7 @@ describe('restore', () => {
 });
 
 async function archivesWith(site: TestSite, manifest: Manifest, dir: string): Promise<Set<string>> {
-  const { archivesHolding } = await import('../../../worker/jobs/restore/select-archives.js');
-  return archivesHolding(site.catalog.file(manifest, manifest.index), [bytePath.fromText(`${dir}/f3`)]);
+  const keys = new Set<string>();
+  for await (const records of findInIndex(site.catalog.file(manifest, manifest.index), [bytePath.fromText(`${dir}/f3`)])) for (const { archive } of records) keys.add(archive);
+  return keys;
 }

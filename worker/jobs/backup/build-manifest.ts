@@ -43,10 +43,10 @@ export function buildManifest(input: ManifestInput): Manifest {
     backupId: job.backupId,
     basepathId: job.basepathId,
     level: job.level,
-    parent: null,
-    depth: 0,
+    parent: plan.parent?.backupId ?? null,
+    depth: plan.parent?.depth ?? 0,
     reason: job.reason,
-    shrunk: false,
+    shrunk: plan.shrunk,
     source: { topdir: job.topdir, path: job.path, readFrom: plan.root, ...plan.source },
     policyHash: input.policyHash,
     startedAt: plan.startedAt,
@@ -69,15 +69,15 @@ function sumCounts(input: ManifestInput): Manifest['counts'] {
     .flatMap((made) => made.slices)
     .reduce((sum, slice) => sum + BigInt(slice.bytes), 0n);
   return {
-    records: input.index.records,
+    records: input.plan.parent === null ? input.index.records : input.plan.counts.records,
     directories: input.plan.counts.directories,
     sourceBytes: input.plan.counts.sourceBytes,
     archiveBytes: archiveBytes.toString(),
     exceptions: total('exceptions') + input.plan.counts.exceptions,
     vanished: total('vanished') + input.plan.counts.vanished,
     changedThenSaved: total('changedThenSaved'),
-    changed: 0,
-    removed: 0,
+    changed: input.plan.counts.changed,
+    removed: input.plan.counts.removed,
   };
 }
 
@@ -112,9 +112,10 @@ function archive(input: ManifestInput, made: MadeArchive, host: string): Manifes
   };
 }
 
-/** Segments of a shard in their order (a later one holds newer states), the basepath's own metadata last. */
+/** Removals first, then segments of a shard in their order (a later one holds newer states), the basepath's own metadata last. */
 function restoreOrder(made: MadeArchive): number {
   if (made.kind === 'metadata') return METADATA_ORDER;
+  if (made.kind === 'removals') return 0;
   return Number(made.key.split('.')[1] ?? 1);
 }
 

@@ -8,7 +8,7 @@ const count = z.number().int().nonnegative();
 
 /** `plan.json` of a work directory: all a shard job needs besides its records file. */
 const planFileSchema = z.strictObject({
-  v: z.literal(1),
+  v: z.literal(2),
   start: z.string(),
   startedAt: z.string(),
   capturedAt: z.string(),
@@ -26,7 +26,22 @@ const planFileSchema = z.strictObject({
       sorted: z.boolean(),
     }),
   ),
-  counts: z.strictObject({ records: count, directories: count, sourceBytes: z.string(), vanished: count, exceptions: count }),
+  /** Of the whole state; changed and removed of a backup with a parent. */
+  counts: z.strictObject({ records: count, directories: count, sourceBytes: z.string(), vanished: count, exceptions: count, changed: count, removed: count }),
+  /** Whether the metadata of the basepath directory itself is to be saved. */
+  metadata: z.boolean(),
+  /** What it was compared with; null for a full. Files in the work directory, see compareStates. */
+  parent: z
+    .strictObject({
+      backupId: z.ulid(),
+      depth: count,
+      keptFile: z.string(),
+      oldFile: z.string(),
+      /** Complete file of the paths that are gone, tops only; null when there are none. */
+      removedFile: z.string().nullable(),
+    })
+    .nullable(),
+  shrunk: z.boolean(),
   /** NDJSON of exceptions known from the scan, in the work directory. */
   exceptions: z.string().nullable(),
 });

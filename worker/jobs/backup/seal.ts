@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { encodeManifest, storedFiles } from '../../../shared/catalog/manifest-codec.js';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
 import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
-import { mergeSettled } from '../../../shared/index/merge.js';
+import { mergeDifference, mergeSettled, type MergedIndex } from '../../../shared/index/merge.js';
 import { renderArchivesTsv, renderSha512Sums } from '../../../shared/restore-kit/index.js';
 import type { BackupJob } from '../../../shared/queues/job-data.js';
 import { shardResultSchema, type MadeFile, type ShardResult } from '../../../shared/runs/shard-result.js';
@@ -65,11 +65,7 @@ function hasResult(value: unknown): value is { result: string } {
 
 async function composeManifest(context: WorkerContext, work: SealWork): Promise<Manifest> {
   checkComplete(work);
-  const index = await mergeSettled({
-    settledFiles: work.results.map((result) => join(work.dir, result.settled)),
-    rootRecord: Buffer.from(work.plan.rootRecordB64, 'base64'),
-    out: join(work.dir, `index.${work.start}.zst`),
-  });
+  const index = await makeIndex(work);
   const exceptionFiles = [work.plan.exceptions, ...work.results.map((result) => result.exceptions)].filter((name) => name !== null);
   return buildManifest({
     job: work.job,
@@ -85,6 +81,15 @@ async function composeManifest(context: WorkerContext, work: SealWork): Promise<
     bwVersion: BW_BKUP_VERSION,
     sealedAt: context.now(),
   });
+}
+
+function makeIndex({ dir, plan, results, start }: SealWork): Promise<MergedIndex> {
+  const settledFiles = results.map((result) => join(dir, result.settled));
+  const rootRecord = Buffer.from(plan.rootRecordB64, 'base64');
+  const out = join(dir, `index.${start}.zst`);
+  if (plan.parent === null) return mergeSettled({ settledFiles, rootRecord, out });
+  const { keptFile, oldFile } = plan.parent;
+  return mergeDifference({ settledFiles, rootRecord: plan.metadata ? rootRecord : null, keptFile: join(dir, keptFile), oldFile: join(dir, oldFile), out });
 }
 
 /** Every planned shard must have reported exactly once: a missing one would be a silent hole. */

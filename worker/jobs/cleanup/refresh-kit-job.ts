@@ -14,7 +14,7 @@ export async function refreshKitJob(context: WorkerContext, run: JobRun): Promis
     const newest = await newestOf(context.runs.redis, basepathId);
     if (newest === null) continue;
     try {
-      rows.push(rowOf(await context.catalog.readManifest(basepathId, newest.backupId)));
+      rows.push(rowOf(await context.catalog.chain(await context.catalog.readManifest(basepathId, newest.backupId))));
     } catch (thrown) {
       run.logger.warn({ err: toBwError(thrown), basepath: basepathId }, 'left out of the restore kit');
     }
@@ -23,7 +23,10 @@ export async function refreshKitJob(context: WorkerContext, run: JobRun): Promis
   return { rows: rows.length };
 }
 
-function rowOf(manifest: Manifest): BackupRow {
+/** What a shell restores one after the other: the chain, the full first. */
+function rowOf(chain: readonly Manifest[]): BackupRow {
+  const manifest = chain.at(-1) as Manifest;
   const { basepathId, backupId, level, capturedAt, sealedAt } = manifest;
-  return { basepathId, path: fromPathJson(manifest.source.path), backupId, level, capturedAt, sealedAt, directories: [`${basepathId}/${backupId}`] };
+  const directories = chain.map((each) => `${each.basepathId}/${each.backupId}`);
+  return { basepathId, path: fromPathJson(manifest.source.path), backupId, level, capturedAt, sealedAt, directories };
 }

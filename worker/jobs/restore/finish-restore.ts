@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Manifest, ManifestArchive } from '../../../shared/catalog/manifest.js';
+import type { Manifest } from '../../../shared/catalog/manifest.js';
 import { extract } from '../../../shared/dar/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson, toPathJson } from '../../../shared/paths/path-json.js';
@@ -10,100 +10,75 @@ import { configuredTopdir, type WorkerContext } from '../../context.js';
 import { METADATA_DIRECTORY } from '../shard/metadata-archive.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { copyDirectoryMetadata } from '../../directory-metadata/directory-metadata.js';
+import { directoryPasses } from './directory-passes.js';
+import { extractPart } from './extract-part.js';
 import { archiveOf, openArchive } from './open-archive.js';
+import { manifestOf, type OpenRestore } from './open-restore.js';
 import { attributeProblems } from './problems.js';
+import { removeUnwanted } from './remove-unwanted.js';
+import type { RestorePart } from './restore-plan.js';
 import { mergeInPlace } from './merge-in-place.js';
 import { currentTarget } from './target.js';
 import { verifyRestored, type Verified } from './verify-restored.js';
 
 /**
- * When all files are there: default ACLs of directories (archives that have some), merging into an existing
+ * When all files are there: what came along without being wanted, default ACLs and metadata of directories, merging into an existing
  * tree, and last the metadata of the basepath directory itself.
  */
-export async function finishRestore(context: WorkerContext, run: JobRun, job: RestoreJob, manifest: Manifest): Promise<RestoreResult> {
+export async function finishRestore(context: WorkerContext, run: JobRun, restore: OpenRestore): Promise<RestoreResult> {
+  const { request: job, plan } = restore;
   const restored = await childResults(run);
   const target = await currentTarget(context, job);
   const problems = restored.flatMap((part) => part.problems);
-  for (const key of directoryPasses(restored.map((part) => archiveOf(manifest, part.archive)))) {
-    problems.push(...(await directoryPass(context, run, job, manifest, key, target.extractTo)));
-  }
-  const verified = await verify(context, run, job, manifest, target.extractTo);
+  if (plan.inexact) await removeUnwanted(context, restore, target.extractTo, run.signal);
+  for (const part of directoryPasses(restore)) problems.push(...(await directoryPass(context, run, restore, part, target.extractTo)));
+  const verified = await verify(context, run, restore, target.extractTo);
   problems.push(...verified.problems);
-  if (job.paths.length === 0) problems.push(...(await applyMetadataArchive(context, run, job, manifest, target.extractTo)));
+  if (job.paths.length === 0) problems.push(...(await applyMetadataArchive(context, run, restore, target.extractTo)));
   if (target.mergeInto !== null) problems.push(...(await mergeInPlace(target.extractTo, target.mergeInto, job.conflict)));
   const unlisted = verified.problemCount - verified.problems.length;
-  const result = summarise(job, manifest, restored, problems, unlisted);
+  const result = summarise(restore, restored, problems, unlisted);
   await record(context, job, result);
+  await context.catalog.removeWork(job.restoreId);
   await orderStagingSweeps(context.queues, context.runs, { id: job.restoreId, basepathId: job.basepathId });
   return result;
-}
-
-/**
- * Archives whose directories are set once more, in restore order: from the first one on that has directories with
- * attributes, because a later archive may hold a newer state of the same directory.
- */
-export function directoryPasses(archives: readonly Pick<ManifestArchive, 'key' | 'restoreOrder' | 'directoriesWithEa'>[]): string[] {
-  const inOrder = [...archives].sort((a, b) => a.restoreOrder - b.restoreOrder || (a.key < b.key ? -1 : 1));
-  const firstOrder = inOrder.find((archive) => archive.directoriesWithEa > 0)?.restoreOrder;
-  if (firstOrder === undefined) return [];
-  return inOrder.filter((archive) => archive.directoriesWithEa > 0 || archive.restoreOrder > firstOrder).map((archive) => archive.key);
 }
 
 async function childResults(run: JobRun): Promise<ArchiveRestored[]> {
   return Object.values(await run.job.getChildrenValues()).map((value: unknown) => archiveRestoredSchema.parse(value));
 }
 
-async function directoryPass(
-  context: WorkerContext,
-  run: JobRun,
-  job: RestoreJob,
-  manifest: Manifest,
-  key: string,
-  extractTo: string,
-): Promise<RestoreProblem[]> {
-  const archive = archiveOf(manifest, key);
-  const base = await openArchive(context, archive, join(job.restoreId, 'directories'), run.signal);
-  const secretsDir = await context.staging.createStart(job.restoreId, `${key}-directories`);
-  const done = await extract({
-    base,
-    root: bytePath.fromText(extractTo),
-    dar: configuredTopdir(context.config, manifest.source.topdir).dar,
-    includePaths: job.paths.map(fromPathJson),
-    pass: 'directories',
-    logFile: join(secretsDir, 'extract.log'),
-    secretsDir,
-    signal: run.signal,
-  });
-  return attributeProblems(archive.name, done.problems);
+async function directoryPass(context: WorkerContext, run: JobRun, restore: OpenRestore, part: RestorePart, to: string): Promise<RestoreProblem[]> {
+  const done = await extractPart({ context, restore, part, to, pass: 'directories', only: part.directories, signal: run.signal });
+  return attributeProblems(archiveOf(manifestOf(restore, part.backupId), part.archive).name, done.problems);
 }
 
 /** index.racyWindow of the design: timestamps are trustworthy only some time after the fact. */
 const RACY_WINDOW_SECONDS = 60;
 
 /** Looks at what is there now, path by path, whatever dar said. */
-async function verify(context: WorkerContext, run: JobRun, job: RestoreJob, manifest: Manifest, target: string): Promise<Verified> {
+async function verify(context: WorkerContext, run: JobRun, { request, chain, layers }: OpenRestore, target: string): Promise<Verified> {
+  const racySince = new Map(chain.map(({ backupId, capturedAt }) => [backupId, Date.parse(capturedAt) / 1000 - RACY_WINDOW_SECONDS]));
   return verifyRestored({
-    indexFile: context.catalog.file(manifest, manifest.index),
-    paths: job.paths.map(fromPathJson),
+    layers,
+    paths: request.paths.map(fromPathJson),
     target,
-    tempDir: await context.staging.createStart(job.restoreId, 'verify'),
-    options: { owners: process.getuid?.() === 0, racySince: Date.parse(manifest.capturedAt) / 1000 - RACY_WINDOW_SECONDS },
+    tempDir: await context.staging.createStart(request.restoreId, 'verify'),
+    owners: process.getuid?.() === 0,
+    racySince: ({ seenIn }) => racySince.get(seenIn) ?? 0,
     signal: run.signal,
   });
 }
 
-async function applyMetadataArchive(
-  context: WorkerContext,
-  run: JobRun,
-  job: RestoreJob,
-  manifest: Manifest,
-  extractTo: string,
-): Promise<RestoreProblem[]> {
-  const archive = manifest.archives.find((candidate) => candidate.kind === 'metadata');
-  if (archive === undefined) return [];
-  const base = await openArchive(context, archive, join(job.restoreId, 'metadata'), run.signal);
-  const skeleton = await context.staging.createStart(job.restoreId, 'skeleton');
-  const secretsDir = await context.staging.createStart(job.restoreId, 'metadata-work');
+/** Of the newest backup of the chain that has one: others did not find it changed. */
+async function applyMetadataArchive(context: WorkerContext, run: JobRun, { request, chain }: OpenRestore, extractTo: string): Promise<RestoreProblem[]> {
+  const manifest = [...chain].reverse().find(({ archives }) => archives.some(({ kind }) => kind === 'metadata'));
+  const archive = manifest?.archives.find(({ kind }) => kind === 'metadata');
+  if (manifest === undefined || archive === undefined) return [];
+  const { restoreId } = request;
+  const base = await openArchive(context, archive, join(restoreId, 'metadata'), run.signal);
+  const skeleton = await context.staging.createStart(restoreId, 'skeleton');
+  const secretsDir = await context.staging.createStart(restoreId, 'metadata-work');
   const dar = configuredTopdir(context.config, manifest.source.topdir).dar;
   const logFile = join(secretsDir, 'extract.log');
   const done = await extract({ base, root: bytePath.fromText(skeleton), dar, pass: 'plain', logFile, secretsDir, signal: run.signal });
@@ -113,7 +88,8 @@ async function applyMetadataArchive(
   return same ? problems : [...problems, { where: '.', problem: 'owner, mode, ACL or xattrs of the basepath directory itself could not all be restored' }];
 }
 
-function summarise(job: RestoreJob, manifest: Manifest, restored: readonly ArchiveRestored[], problems: readonly RestoreProblem[], unlisted: number): RestoreResult {
+function summarise({ request: job, chain }: OpenRestore, restored: readonly ArchiveRestored[], problems: readonly RestoreProblem[], unlisted: number): RestoreResult {
+  const manifest = chain.at(-1) as Manifest;
   const cut = restored.reduce((sum, part) => sum + part.problemCount - part.problems.length, unlisted);
   const all = [...problems, ...unsavedPaths(manifest)];
   return {

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
-import { findInIndex, readIndex } from '../../../shared/index/find-in-index.js';
 import { recordPath, type IndexRecord } from '../../../shared/index/record.js';
+import { findInState, readStateRecords, type StateLayer } from '../../../shared/index/state.js';
 import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
 
 /** mkdirs at a time: libuv has four threads. */
@@ -12,10 +12,10 @@ const AT_ONCE = 16;
  * with two archives sharing 300 directories, 0 of 40 with the directories made before). dar gives them owner, mode and times.
  * `paths`: only these and what is below them; empty = everything. `target`: absolute.
  */
-export async function makeDirectories(indexFile: string, paths: readonly BytePath[], target: string): Promise<void> {
+export async function makeDirectories(layers: readonly StateLayer[], paths: readonly BytePath[], target: string): Promise<void> {
   const root = bytePath.fromText(target);
   for (const path of paths) await makeDirectory(root, parentOf(path));
-  for await (const records of paths.length === 0 ? readIndex(indexFile) : findInIndex(indexFile, paths)) {
+  for await (const records of paths.length === 0 ? readStateRecords(layers) : findInState(layers, paths)) {
     const directories = records.filter(isSavedDirectory);
     for (let at = 0; at < directories.length; at += AT_ONCE) {
       await Promise.all(directories.slice(at, at + AT_ONCE).map((record) => makeDirectory(root, recordPath(record))));

@@ -1,22 +1,24 @@
 import { Cursor } from '../../../shared/index/cursor.js';
-import { findInIndex, readIndex } from '../../../shared/index/find-in-index.js';
 import { recordKey } from '../../../shared/index/format.js';
 import { recordPath, type IndexRecord } from '../../../shared/index/record.js';
 import { scan } from '../../../shared/index/scan.js';
+import { findInState, readStateRecords, type StateLayer, type StateRecord } from '../../../shared/index/state.js';
 import { bytePath, showPath, type BytePath } from '../../../shared/paths/byte-path.js';
 import type { RestoreProblem } from '../../../shared/runs/restore-result.js';
 import { differenceOf, type VerifyOptions } from './compare-records.js';
 
 export interface VerifyRequest {
-  /** Index of the backup. */
-  readonly indexFile: string;
+  /** Of the chain of the backup. */
+  readonly layers: readonly StateLayer[];
   /** Paths asked for; empty = everything. */
   readonly paths: readonly BytePath[];
   /** Absolute directory that was restored to. */
   readonly target: string;
   /** Directory of ours for what sorting puts aside. */
   readonly tempDir: string;
-  readonly options: VerifyOptions;
+  readonly owners: VerifyOptions['owners'];
+  /** See VerifyOptions; of each record, because every backup of a chain had a scan of its own. */
+  readonly racySince: (record: StateRecord) => number;
   readonly signal: AbortSignal;
 }
 
@@ -35,15 +37,15 @@ const MAX_LISTED = 1_000;
  * exit code and messages prove nothing either way (it complains about 255-byte names it restores well).
  */
 export async function verifyRestored(request: VerifyRequest): Promise<Verified> {
-  const { indexFile, paths, target, tempDir, signal } = request;
-  const wanted = await Cursor.open(paths.length === 0 ? readIndex(indexFile) : findInIndex(indexFile, paths));
+  const { layers, paths, target, tempDir, signal } = request;
+  const wanted = await Cursor.open<StateRecord>(paths.length === 0 ? readStateRecords(layers) : findInState(layers, paths));
   const there = await Cursor.open(await restoredRecords(target, tempDir, signal));
   const tally = new Tally();
   for (;;) {
     const [want, have] = [wanted.current, there.current];
     if (want === undefined && have === undefined) break;
     const order = compareKeys(want, have);
-    if (order === 0 && want !== undefined && have !== undefined) tally.add(want, differenceOf(want, have, request.options));
+    if (order === 0 && want !== undefined && have !== undefined) tally.add(want, differenceOf(want, have, { owners: request.owners, racySince: request.racySince(want) }));
     else if (order < 0 && want !== undefined) tally.add(want, isExpectedAbsent(want) ? null : 'not restored');
     if (order <= 0) await wanted.advance();
     if (order >= 0) await there.advance();

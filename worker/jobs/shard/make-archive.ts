@@ -14,7 +14,8 @@ export interface ArchiveSpec {
   /** Absolute path without slice number and extension. */
   readonly base: string;
   readonly root: BytePath;
-  readonly listFile: string;
+  readonly listFile: string | null;
+  readonly reference?: string;
   readonly includePaths: readonly BytePath[];
   /** Of contents, from the plan: whether it may be more than a slice. */
   readonly bytes: bigint;

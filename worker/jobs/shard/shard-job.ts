@@ -11,6 +11,7 @@ import { describeArchive } from './describe-archive.js';
 import { makeMetadataArchive, METADATA_KEY } from './metadata-archive.js';
 import { abandonEarlierStarts, abandonStart, archiveName, openShard, type ShardFrame } from './open-shard.js';
 import { reportPart } from './report-progress.js';
+import { saveRemovals } from './save-removals.js';
 import { saveInRounds, type SavedShard } from './save-rounds.js';
 
 /** Names the file with all the rest: job results live in Redis and stay small. */
@@ -37,9 +38,9 @@ export async function shardJob(context: WorkerContext, run: JobRun): Promise<Sha
 async function saveShard(frame: ShardFrame): Promise<ShardJobResult> {
   await abandonEarlierStarts(frame);
   const isFirst = frame.shard.number === frame.plan.shards[0]?.number;
-  const [saved, metadata] = await bothOrNone(frame, saveInRounds(frame), isFirst ? saveMetadata(frame) : Promise.resolve(null));
+  const [saved, extra] = await bothOrNone(frame, saveInRounds(frame), isFirst ? saveExtras(frame) : Promise.resolve(NO_EXTRAS));
   await frame.sender.flush();
-  const result = await recordResult(frame, saved, metadata);
+  const result = await recordResult(frame, saved, extra);
   await reportPart(frame, 1, sliceBytes(result.archives));
   recordMetrics(frame, result);
   logSaved(frame, result);
@@ -57,13 +58,25 @@ async function bothOrNone<A, B>(frame: ShardFrame, a: Promise<A>, b: Promise<B>)
   }
 }
 
-interface SavedMetadata {
-  readonly archive: MadeArchive;
+/** What the first shard brings along. */
+interface Extras {
+  readonly archives: readonly MadeArchive[];
   /** False: owner, ACL or xattrs of the basepath directory could not all be taken over. */
-  readonly complete: boolean;
+  readonly metadataComplete: boolean;
 }
 
-async function saveMetadata(frame: ShardFrame): Promise<SavedMetadata> {
+const NO_EXTRAS: Extras = { archives: [], metadataComplete: true };
+
+async function saveExtras(frame: ShardFrame): Promise<Extras> {
+  const { metadata, parent } = frame.plan;
+  const removedFile = parent?.removedFile ?? null;
+  const removals = removedFile === null ? [] : await saveRemovals(frame, removedFile);
+  if (!metadata) return { archives: removals, metadataComplete: true };
+  const { archive, complete } = await saveMetadata(frame);
+  return { archives: [archive, ...removals], metadataComplete: complete };
+}
+
+async function saveMetadata(frame: ShardFrame): Promise<{ archive: MadeArchive; complete: boolean }> {
   const { root, topdir, stagingDir, sender, run } = frame;
   const name = archiveName(frame, 'm');
   const spec = { root, dir: stagingDir, name, dar: topdir.dar };
@@ -72,14 +85,14 @@ async function saveMetadata(frame: ShardFrame): Promise<SavedMetadata> {
   return { archive, complete };
 }
 
-async function recordResult(frame: ShardFrame, saved: SavedShard, metadata: SavedMetadata | null): Promise<ShardResult> {
-  const incomplete = metadata !== null && !metadata.complete;
+async function recordResult(frame: ShardFrame, saved: SavedShard, extras: Extras): Promise<ShardResult> {
+  const incomplete = !extras.metadataComplete;
   const result: ShardResult = {
     v: 1,
     shard: frame.shard.number,
     start: frame.start,
     host: frame.context.config.host,
-    archives: metadata === null ? [...saved.archives] : [metadata.archive, ...saved.archives],
+    archives: [...extras.archives, ...saved.archives],
     settled: saved.settled,
     exceptions: incomplete ? await withRootException(frame, saved.exceptions) : saved.exceptions,
     log: await keepLog(frame, saved.messages),
@@ -123,10 +136,12 @@ function logSaved(frame: ShardFrame, result: ShardResult): void {
 
 function recordMetrics(frame: ShardFrame, result: ShardResult): void {
   const { metrics } = frame.context;
+  const { level } = frame.state;
+  if (level === 'restore') return;
   for (const { dar, entries, slices } of result.archives) {
     metrics.darExited({ operation: 'create', status: { code: dar.exitCode, signal: null }, peakRssBytes: dar.peakRssBytes });
     const bytes = slices.reduce((sum, slice) => sum + slice.bytes, 0);
-    metrics.archiveFinished({ level: 'full', bytes, files: entries, wallMs: dar.wallMs });
+    metrics.archiveFinished({ level, bytes, files: entries, wallMs: dar.wallMs });
   }
 }
 

@@ -32,7 +32,7 @@ function input(overrides: Partial<ManifestInput> = {}): ManifestInput {
   return {
     job: { v: 1, backupId: BACKUP, basepathId: 'alice-3f9a2c', level: 'full', topdir: '/u', path: '/u/alice', priorityClass: 'full', policyHash: 'p', reason: '', acceptSource: false },
     plan: {
-      v: 1,
+      v: 2,
       start: 't1',
       startedAt: '2026-01-01T00:00:00.000Z',
       capturedAt: '2026-01-01T00:00:01.000Z',
@@ -40,7 +40,10 @@ function input(overrides: Partial<ManifestInput> = {}): ManifestInput {
       rootRecordB64: '',
       source: { fsType: 'xfs', fsId: '1', rootInode: '2', owner: '1000' },
       shards: [],
-      counts: { records: 9, directories: 2, sourceBytes: '9007199254740993', vanished: 1, exceptions: 1 },
+      counts: { records: 9, directories: 2, sourceBytes: '9007199254740993', vanished: 1, exceptions: 1, changed: 0, removed: 0 },
+      metadata: true,
+      parent: null,
+      shrunk: false,
       exceptions: null,
     },
     results,
@@ -67,7 +70,7 @@ describe('buildManifest', () => {
 
   it('adds up counts of scan and shards without losing digits', () => {
     const { counts, outcome } = buildManifest(input());
-    expect(counts).toEqual({ records: 7, directories: 2, sourceBytes: '9007199254740993', archiveBytes: '4000', exceptions: 1, vanished: 3, changedThenSaved: 4 });
+    expect(counts).toEqual({ records: 7, directories: 2, sourceBytes: '9007199254740993', archiveBytes: '4000', exceptions: 1, vanished: 3, changedThenSaved: 4, changed: 0, removed: 0 });
     expect(outcome).toBe('with-exceptions');
   });
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { differenceOf } from '../../../../../worker/jobs/restore/compare-records.js';
-import { directoryPasses } from '../../../../../worker/jobs/restore/finish-restore.js';
 import { makeDirectory, makeRecord, makeRoot } from '../../../shared/index/make-record.js';
 
 const strict = { owners: true, racySince: Number.MAX_SAFE_INTEGER };
@@ -34,18 +33,5 @@ describe('differenceOf', () => {
     expect(differenceOf(want, { ...want, uid: '1' }, { ...strict, owners: false })).toBeNull();
     expect(differenceOf(makeRoot(), { ...makeRoot(), mode: '700' }, strict)).toBeNull();
     expect(differenceOf(makeDirectory('d'), makeDirectory('d', { mode: '700' }), strict)).toContain('mode 755');
-  });
-});
-
-describe('directoryPasses', () => {
-  const archive = (key: string, restoreOrder: number, directoriesWithEa: number): Parameters<typeof directoryPasses>[0][number] => ({ key, restoreOrder, directoriesWithEa });
-
-  it('is needed only where directories have attributes', () => {
-    expect(directoryPasses([archive('1.1', 1, 0), archive('2.1', 1, 0)])).toEqual([]);
-    expect(directoryPasses([archive('2.1', 1, 3), archive('1.1', 1, 0)])).toEqual(['2.1']);
-  });
-
-  it('takes every later archive too: it may hold a newer state of the same directory', () => {
-    expect(directoryPasses([archive('1.2', 2, 0), archive('1.1', 1, 1), archive('2.1', 1, 0)])).toEqual(['1.1', '1.2']);
   });
 });

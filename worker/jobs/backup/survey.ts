@@ -1,0 +1,80 @@
+import { basename, join } from 'node:path';
+import type { Manifest } from '../../../shared/catalog/manifest.js';
+import type { TopdirConfig } from '../../../shared/config/config.js';
+import { compareStates, type StateDifference } from '../../../shared/index/compare-states.js';
+import { LineWriter } from '../../../shared/index/line-file.js';
+import { planShards, type ShardPlan } from '../../../shared/index/plan-shards.js';
+import { scan, type Scan } from '../../../shared/index/scan.js';
+import type { BytePath } from '../../../shared/paths/byte-path.js';
+import type { WorkerContext } from '../../context.js';
+import type { PlanFile } from './plan-file.js';
+
+/** What is there, and what of it is to be saved. */
+export type Survey = Pick<PlanFile, 'counts' | 'metadata' | 'parent'> & { readonly found: Scan; readonly shards: ShardPlan };
+
+export interface SurveyRequest {
+  readonly context: WorkerContext;
+  readonly topdir: TopdirConfig;
+  /** Absolute root that is read. */
+  readonly root: BytePath;
+  /** The chain to compare with, the full first; empty: everything is to be saved. */
+  readonly chain: readonly Manifest[];
+  readonly workDir: string;
+  readonly allowEmpty: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Lists the source, compares it with the state of the chain, and cuts what is to be saved into shards. Throws SOURCE_*, INDEX_*, SORT_FAILED. */
+export async function survey(request: SurveyRequest): Promise<Survey> {
+  const { topdir, root, workDir: tempDir, allowEmpty, signal } = request;
+  const found = await scan({ root, exclude: topdir.exclude, tempDir, allowEmpty, signal });
+  return request.chain.length === 0 ? surveyAll(request, found) : surveyDifference(request, found);
+}
+
+async function surveyAll(request: SurveyRequest, found: Scan): Promise<Survey> {
+  const shards = await cut(request, found, found.records);
+  const { records, directories, sourceBytes, exceptions } = shards.counts;
+  return { found, shards, metadata: true, parent: null, counts: { records, directories, sourceBytes, vanished: found.vanished, exceptions, changed: 0, removed: 0 } };
+}
+
+async function surveyDifference(request: SurveyRequest, found: Scan): Promise<Survey> {
+  const { context, chain, topdir, workDir, signal } = request;
+  const layers = chain.map((manifest) => ({
+    file: context.catalog.file(manifest, manifest.index),
+    backupId: manifest.backupId,
+    capturedAtMs: Date.parse(manifest.capturedAt),
+  }));
+  const { lines, unlisted } = found;
+  const difference = await compareStates({ layers, lines, unlisted, exclude: topdir.exclude, racyWindowMs: topdir.index.racyWindowMs, workDir, signal });
+  const shards = await cut(request, found, difference.changed);
+  const { records, directories, sourceBytes, changed, removed } = difference.counts;
+  const counts = { records, directories, sourceBytes, vanished: found.vanished, exceptions: shards.counts.exceptions, changed, removed };
+  return { found, shards, metadata: difference.rootChanged, counts, parent: await parentOf(chain, difference, workDir) };
+}
+
+function cut({ topdir, root, workDir: outDir, signal }: SurveyRequest, found: Scan, records: Scan['records']): Promise<ShardPlan> {
+  return planShards({ root, records, limits: topdir.shards, outDir, known: found.exceptions, signal });
+}
+
+async function parentOf(chain: readonly Manifest[], difference: StateDifference, workDir: string): Promise<PlanFile['parent']> {
+  const parent = chain.at(-1) as Manifest;
+  const removedFile = await writeRemoved(difference, join(workDir, 'removed.paths'));
+  const { keptFile, oldFile } = difference;
+  return { backupId: parent.backupId, depth: parent.depth + 1, keptFile: basename(keptFile), oldFile: basename(oldFile), removedFile };
+}
+
+/** Its name, or null when nothing is to be removed. */
+async function writeRemoved({ removed }: StateDifference, file: string): Promise<string | null> {
+  const out = await LineWriter.create(file);
+  try {
+    for await (const paths of removed) {
+      for (const path of paths) out.add(path);
+      await out.drain();
+    }
+    const { lines } = out;
+    await out.end();
+    return lines === 0 ? null : basename(file);
+  } finally {
+    await out.close();
+  }
+}

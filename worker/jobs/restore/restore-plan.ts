@@ -1,0 +1,153 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { writeDurable } from '../../../shared/catalog/durable.js';
+import type { Manifest } from '../../../shared/catalog/manifest.js';
+import { BwError } from '../../../shared/errors/bw-error.js';
+import { mayBeAwkward } from '../../../shared/index/awkward.js';
+import { LineSorter } from '../../../shared/index/line-sorter.js';
+import { LineWriter } from '../../../shared/index/line-file.js';
+import { findInState, readStateRecords, type StateLayer, type StateRecord } from '../../../shared/index/state.js';
+import { formatRecord } from '../../../shared/index/format.js';
+import { recordPath } from '../../../shared/index/record.js';
+import { showPath, type BytePath } from '../../../shared/paths/byte-path.js';
+
+const count = z.number().int().nonnegative();
+const partSchema = z.strictObject({
+  backupId: z.ulid(),
+  archive: z.string(),
+  /** Complete records files in the work directory: what is taken from it, all and only the directories; null: everything. */
+  records: z.string().nullable(),
+  directories: z.string().nullable(),
+  /** Parts of one group may be extracted at the same time, groups only one after the other. */
+  group: count,
+});
+
+/** `restore-plan.json` of a restore's work directory. */
+const planSchema = z.strictObject({
+  v: z.literal(1),
+  parts: z.array(partSchema),
+  /** Names a list cannot carry are taken with all that was below them then: what is not of this state is removed again. */
+  inexact: z.boolean(),
+  records: count,
+});
+
+export type RestorePlan = z.infer<typeof planSchema>;
+export type RestorePart = RestorePlan['parts'][number];
+
+export interface PlanRequest {
+  /** The full first, what is restored last. */
+  readonly chain: readonly Manifest[];
+  readonly layers: readonly StateLayer[];
+  /** Only these and what is below them; empty = everything. */
+  readonly paths: readonly BytePath[];
+  readonly workDir: string;
+  readonly signal: AbortSignal;
+}
+
+const NAME = 'restore-plan.json';
+
+/** Makes the plan, or reads the one an earlier start made. Throws RESTORE_PATH_UNKNOWN. */
+export async function restorePlan(request: PlanRequest): Promise<RestorePlan> {
+  const file = join(request.workDir, NAME);
+  const made = await readFile(file, 'utf8').catch(() => null);
+  if (made !== null) return planSchema.parse(JSON.parse(made));
+  const [only] = request.chain;
+  const whole = request.chain.length === 1 && request.paths.length === 0 && only !== undefined;
+  const plan = whole ? planWhole(only) : await planByState(request);
+  await writeDurable(file, Buffer.from(JSON.stringify(plan)));
+  return plan;
+}
+
+/** All of a full: no lists, later segments over earlier ones. */
+function planWhole(manifest: Manifest): RestorePlan {
+  const wanted = manifest.archives.filter((archive) => archive.kind === 'data');
+  const orders = [...new Set(wanted.map((archive) => archive.restoreOrder))].sort((a, b) => a - b);
+  const parts = wanted.map(({ key, restoreOrder }) => ({ backupId: manifest.backupId, archive: key, records: null, directories: null, group: orders.indexOf(restoreOrder) }));
+  return { v: 1, parts: parts.sort((a, b) => a.group - b.group), inexact: false, records: manifest.counts.records };
+}
+
+/**
+ * The state says which archive of which backup holds each path: every path is taken from just that one, so that nothing is written twice, nothing has to
+ * be removed, and all archives can be extracted at the same time. Directories get their metadata afterwards, oldest archive first.
+ */
+async function planByState(request: PlanRequest): Promise<RestorePlan> {
+  const { layers, paths, workDir, signal } = request;
+  const sorter = new LineSorter({ tempDir: workDir, signal });
+  const unseen = new Set(paths);
+  const order = new Map(layers.map(({ backupId }, i) => [backupId, String(i).padStart(6, '0')]));
+  let records = 0;
+  let inexact = false;
+  for await (const batch of paths.length === 0 ? readStateRecords(layers) : findInState(layers, paths)) {
+    for (const record of batch) {
+      records += 1;
+      markSeen(unseen, recordPath(record));
+      if (record.archive === '' || isRoot(record)) continue;
+      inexact ||= mayBeAwkward(recordPath(record));
+      sorter.add(`${order.get(record.heldBy) ?? ''} ${record.archive} ${formatRecord(record)}`);
+    }
+    await sorter.drain();
+  }
+  if (unseen.size > 0) throw unknownPaths([...unseen]);
+  return { v: 1, parts: await writeParts(sorter, request), inexact, records };
+}
+
+async function writeParts(sorter: LineSorter, { layers, workDir }: PlanRequest): Promise<RestorePart[]> {
+  const parts: RestorePart[] = [];
+  const now: { part: OpenPart | null } = { part: null };
+  for await (const batch of sorter.sorted()) {
+    for (const text of batch) {
+      const archiveAt = text.indexOf(' ') + 1;
+      const cut = text.indexOf(' ', archiveAt);
+      if (now.part?.key !== text.slice(0, cut)) {
+        if (now.part !== null) parts.push(await endPart(now.part));
+        const backupId = layers[Number(text.slice(0, archiveAt))]?.backupId ?? '';
+        now.part = await openPart(workDir, `part-${parts.length + 1}`, { key: text.slice(0, cut), backupId, archive: text.slice(archiveAt, cut) });
+      }
+      const line = text.slice(cut + 1);
+      now.part.all.add(line);
+      if (line.startsWith('//./d', line.indexOf('//'))) now.part.directories.add(line);
+    }
+    await now.part?.all.drain();
+    await now.part?.directories.drain();
+  }
+  return now.part === null ? parts : [...parts, await endPart(now.part)];
+}
+
+/** The paths that one archive gives. */
+interface OpenPart {
+  /** Order of its backup, and its own key. */
+  readonly key: string;
+  readonly backupId: string;
+  readonly archive: string;
+  readonly all: LineWriter;
+  readonly directories: LineWriter;
+}
+
+async function openPart(workDir: string, name: string, of: Pick<OpenPart, 'key' | 'backupId' | 'archive'>): Promise<OpenPart> {
+  return { ...of, all: await LineWriter.create(join(workDir, `${name}.records`)), directories: await LineWriter.create(join(workDir, `${name}.directories`)) };
+}
+
+async function endPart({ backupId, archive, all, directories }: OpenPart): Promise<RestorePart> {
+  const anyDirectory = directories.lines > 0;
+  await all.end();
+  await directories.end();
+  return { backupId, archive, records: basename(all.file), directories: anyDirectory ? basename(directories.file) : null, group: 0 };
+}
+
+function isRoot(record: StateRecord): boolean {
+  return record.name === '.' && record.dirname === '.';
+}
+
+function markSeen(unseen: Set<BytePath>, path: BytePath): void {
+  for (const wanted of unseen) if (path === wanted || path.startsWith(`${wanted}/`)) unseen.delete(wanted);
+}
+
+function unknownPaths(paths: readonly BytePath[]): BwError {
+  return new BwError('RESTORE_PATH_UNKNOWN', {
+    message: 'the backup does not hold these paths',
+    detail: paths.map(showPath).join('\n'),
+    retry: 'permanent',
+    hint: 'Paths are relative to the basepath; look them up with `bw-bkup ls BACKUP PATTERN`.',
+  });
+}

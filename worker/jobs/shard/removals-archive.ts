@@ -1,0 +1,115 @@
+import { chmod, chown, mkdir, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DarConfig } from '../../../shared/config/config.js';
+import { listCatalogue, startCreate } from '../../../shared/dar/index.js';
+import { BwError } from '../../../shared/errors/bw-error.js';
+import { recordPath, type IndexRecord } from '../../../shared/index/record.js';
+import { bytePath, showPath, type BytePath } from '../../../shared/paths/byte-path.js';
+import { run } from '../../../shared/process/index.js';
+import { makeArchive, type ArchiveRun, type RawArchive } from './make-archive.js';
+
+export interface RemovalsSpec {
+  /** What is gone, relative to the basepath, none below another. */
+  readonly removed: readonly BytePath[];
+  /** Directories as they are now, relative to the basepath; others are passed over. */
+  readonly directories: AsyncIterable<readonly IndexRecord[]>;
+  /** Empty directory of ours. */
+  readonly dir: string;
+  /** Base name of the archive. */
+  readonly name: string;
+  readonly dar: DarConfig;
+}
+
+/**
+ * Makes an archive whose extraction by stock dar removes exactly these paths: a skeleton of the directories that lead to them, compared with a placeholder
+ * tree in which they are empty files (of a directory only its top). Never against the live tree, which may change meanwhile: then
+ * dar would record, and a restore remove, what is still there. Throws REMOVALS_ARCHIVE_WRONG.
+ */
+export async function makeRemovalsArchive(spec: RemovalsSpec, archiveRun: ArchiveRun): Promise<RawArchive> {
+  const placeholder = join(spec.dir, 'placeholder');
+  const skeleton = join(spec.dir, 'skeleton');
+  for (const dir of [placeholder, skeleton]) await mkdir(dir, { recursive: true, mode: 0o700 });
+  const parents = [...new Set(spec.removed.map(parentOf))].filter((parent) => parent !== '.');
+  for (const dir of [placeholder, skeleton]) await inDirectory(dir, ['mkdir', '-p', '--'], parents, archiveRun.signal);
+  await inDirectory(placeholder, ['touch', '--'], spec.removed, archiveRun.signal);
+  await giveMetadata(skeleton, new Set(parents), spec.directories);
+  const reference = await archivePlaceholder(spec, placeholder);
+  const raw = await makeArchive(
+    {
+      base: join(spec.dir, spec.name),
+      root: bytePath.fromText(skeleton),
+      listFile: null,
+      reference,
+      includePaths: [],
+      bytes: 0n,
+      dar: spec.dar,
+      logFile: join(spec.dir, 'removals.log'),
+      secretsDir: spec.dir,
+    },
+    archiveRun,
+  );
+  await checkRemoves(raw, spec);
+  return raw;
+}
+
+/** Programs that take many paths, relative to a directory, so that a path may be as long as the system lets it. */
+async function inDirectory(dir: string, command: readonly string[], paths: readonly BytePath[], signal: AbortSignal): Promise<void> {
+  if (paths.length === 0) return;
+  const input = Buffer.from(paths.map((path) => `./${path}\0`).join(''), 'latin1');
+  await run({ program: 'xargs', args: ['-r0', ...command], cwd: dir }, { input, signal });
+}
+
+/** What a directory would get when only the removals are extracted: as it is now. Its ACLs and attributes come with what was saved of it. */
+async function giveMetadata(skeleton: string, parents: ReadonlySet<BytePath>, directories: RemovalsSpec['directories']): Promise<void> {
+  for await (const records of directories) {
+    for (const record of records) {
+      const path = recordPath(record);
+      if (record.type !== 'd' || !parents.has(path)) continue;
+      const place = bytePath.toBuffer(bytePath.join(bytePath.fromText(skeleton), path));
+      if (process.getuid?.() === 0) await chown(place, Number(record.uid), Number(record.gid));
+      await chmod(place, Number.parseInt(record.mode, 8));
+      await utimes(place, Number(record.mtime), Number(record.mtime));
+    }
+  }
+}
+
+/** Without encryption: it lies beside the lists of the same paths for the moment it is needed. */
+async function archivePlaceholder(spec: RemovalsSpec, placeholder: string): Promise<string> {
+  const base = join(spec.dir, 'reference');
+  const create = await startCreate({
+    base,
+    root: bytePath.fromText(placeholder),
+    listFile: null,
+    includePaths: [],
+    catalogueBase: null,
+    dar: { ...spec.dar, encryption: null },
+    logFile: join(spec.dir, 'reference.log'),
+    secretsDir: spec.dir,
+  });
+  await create.done;
+  return base;
+}
+
+/** rc 0 is not proof: it must record as removed what is gone, nothing else, and hold nothing but directories. */
+async function checkRemoves(raw: RawArchive, spec: RemovalsSpec): Promise<void> {
+  const wanted = new Set(spec.removed);
+  const unwanted: string[] = [];
+  for await (const batch of listCatalogue(raw.base, spec.dar, { secretsDir: spec.dir })) {
+    for (const { path, type, removed } of batch) {
+      if (removed ? !wanted.delete(path) : type !== 'd') unwanted.push(`${removed ? 'removed' : type} ${showPath(path)}`);
+    }
+  }
+  if (wanted.size === 0 && unwanted.length === 0) return;
+  throw new BwError('REMOVALS_ARCHIVE_WRONG', {
+    message: 'the archive of removals does not remove what it should',
+    subject: raw.base,
+    detail: [...[...wanted].slice(0, 10).map((path) => `missing: ${showPath(path)}`), ...unwanted.slice(0, 10)].join('\n'),
+    retry: 'retry',
+    hint: 'It is made again. If it happens again, report it with the log of the backup; a full backup needs none.',
+  });
+}
+
+function parentOf(path: BytePath): BytePath {
+  const cut = path.lastIndexOf('/');
+  return bytePath.of(cut === -1 ? '.' : path.slice(0, cut));
+}
