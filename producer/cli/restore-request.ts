@@ -13,6 +13,7 @@ import { usage, type CommonOptions, type Site } from './site.js';
 export interface RestoreOptions extends CommonOptions {
   readonly to?: string;
   readonly backup?: string;
+  readonly at?: string;
   readonly path?: readonly string[];
   readonly inPlace?: boolean;
   readonly onConflict?: 'keep' | 'rename' | 'overwrite';
@@ -22,7 +23,9 @@ export interface RestoreOptions extends CommonOptions {
 
 /** Options that do not go together, before anything is started. Throws USAGE. */
 export async function checkRestoreOptions(options: RestoreOptions): Promise<void> {
-  const { to, inPlace = false, onConflict, compare, path = [], detach = false } = options;
+  const { to, inPlace = false, onConflict, compare, path = [], detach = false, backup, at } = options;
+  if (backup !== undefined && at !== undefined) throw usage('give either --backup ID or --at TIME');
+  if (at !== undefined) instantOf(at);
   if ((to === undefined) === !inPlace) throw usage('give either --to DIR or --in-place');
   if (inPlace && onConflict === undefined) {
     throw usage('--in-place needs --on-conflict keep|rename|overwrite', 'keep: existing files stay; rename: they become NAME.~1~; overwrite: they are replaced.');
@@ -37,7 +40,7 @@ export async function checkRestoreOptions(options: RestoreOptions): Promise<void
 
 /** What to restore, from the catalog alone. Throws BASEPATH_UNKNOWN, BACKUP_*, NO_BACKUP, RESTORE_TARGET_REFUSED, USAGE. */
 export async function restoreRequest(site: Site, name: string, options: RestoreOptions): Promise<RestoreJob> {
-  const manifest = await chooseBackup(site, name, options.backup);
+  const manifest = await chooseBackup(site, name, options);
   const target = options.to === undefined ? originalPlace(manifest) : resolve(options.to);
   await checkRestoreTarget(target, site.config.restore.allowedTargets);
   return {
@@ -63,21 +66,41 @@ export function wantedPaths(basepath: BytePath, typed: readonly string[]): ByteP
   return paths.some((path) => path === '.') ? [] : [...new Set(paths)];
 }
 
-async function chooseBackup(site: Site, name: string, backup: string | undefined): Promise<Manifest> {
+async function chooseBackup(site: Site, name: string, { backup, at }: RestoreOptions): Promise<Manifest> {
   const { basepathId } = await resolveBasepath(site, name);
   if (backup !== undefined) {
     const manifest = await site.catalog.findBackup(backup);
     if (manifest.basepathId !== basepathId) throw usage(`backup ${manifest.backupId} is of another basepath (${manifest.basepathId})`);
     return manifest;
   }
-  const newest = await site.catalog.newestSealed(basepathId, (error) => { site.logger.warn({ err: error }, 'manifest not usable'); });
-  if (newest !== null) return newest;
+  const known = await site.catalog.backupsOf(basepathId, (error) => { site.logger.warn({ err: error }, 'manifest not usable'); });
+  const chosen = capturedBy([...known.values()], at === undefined ? Infinity : instantOf(at));
+  if (chosen !== null) return chosen;
   throw new BwError('NO_BACKUP', {
-    message: 'this basepath has no sealed backup',
+    message: at === undefined || known.size === 0 ? 'this basepath has no sealed backup' : `this basepath has no backup captured at or before ${at}`,
     subject: name,
     retry: 'permanent',
-    hint: 'See `bw-bkup status` for why; make one with `bw-bkup backup BASEPATH --wait`.',
+    hint: known.size === 0 ? 'See `bw-bkup status` for why; make one with `bw-bkup backup BASEPATH --wait`.' : 'See `bw-bkup backups BASEPATH` for what there is.',
   });
+}
+
+/** The backup of latest capture that is not later than an instant (ms since the epoch), or null (pure). */
+export function capturedBy<T extends Pick<Manifest, 'capturedAt'>>(backups: readonly T[], atMs: number): T | null {
+  let chosen: T | null = null;
+  for (const backup of backups) {
+    const captured = Date.parse(backup.capturedAt);
+    if (captured <= atMs && (chosen === null || captured >= Date.parse(chosen.capturedAt))) chosen = backup;
+  }
+  return chosen;
+}
+
+/** `2026-05-01` (its end, UTC), `2026-05-01 12:00` (UTC) or an ISO instant with a zone, as ms since the epoch. Throws USAGE. */
+export function instantOf(text: string): number {
+  const day = /^\d{4}-\d\d-\d\d$/.test(text);
+  const local = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?$/.test(text);
+  const ms = Date.parse(day ? `${text}T23:59:59.999Z` : local ? `${text.replace(' ', 'T')}Z` : text);
+  if (!Number.isNaN(ms) && (day || local || /(Z|[+-]\d\d:?\d\d)$/.test(text))) return ms;
+  throw usage(`--at ${text} is not a time`, 'Write 2026-05-01 (its end, UTC), "2026-05-01 12:00" (UTC), or 2026-05-01T12:00:00+02:00.');
 }
 
 /** In place means where it came from; that path must be text to be given to other tools. */
