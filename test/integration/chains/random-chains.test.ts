@@ -1,0 +1,80 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ulid } from 'ulid';
+import { describe, expect, it } from 'vitest';
+import { drainCleanup } from '../../../bin/drain-cleanup.js';
+import type { Manifest } from '../../../shared/catalog/index.js';
+import { mapLimited } from '../../../shared/catalog/map-limited.js';
+import { hurryKitRefresh } from '../../../shared/runs/order-kit.js';
+import { backUpLevel, keepCopy, replayDifferences, restoreDifferences, sealed } from '../../helpers/chain.js';
+import { testSite, type TestSite } from '../../helpers/site.js';
+import { Random, RandomTree } from './random-tree.js';
+
+/** More by BW_CHAINS; another course by BW_SEED. */
+const CHAINS = Number(process.env['BW_CHAINS'] ?? 200);
+const SEED = Number(process.env['BW_SEED'] ?? 1);
+const BATCH = 25;
+/** File times have the resolution of the kernel's tick (4 ms): between a backup and the next change more than that passes. */
+const TICK_MS = 15;
+
+interface Chain {
+  readonly name: string;
+  readonly tree: RandomTree;
+  readonly random: Random;
+  readonly points: { readonly manifest: Manifest; readonly copy: string }[];
+}
+
+describe('random chains', () => {
+  for (let first = 0; first < CHAINS; first += BATCH) {
+    const count = Math.min(BATCH, CHAINS - first);
+    it(`${first + 1} to ${first + count}: a restore at every point, by bw-bkup and by stock dar, gives what was there`, async () => {
+      const site = await testSite({ settings: { index: { racyWindow: '1ms' }, shards: { maxFiles: 6 } } });
+      const chains = Array.from({ length: count }, (_, i) => startChain(site, SEED * 100_000 + first + i));
+      for (const chain of chains) chain.tree.make();
+      for (let round = 0; round < 4; round++) {
+        await delay(TICK_MS);
+        await mapLimited(chains.filter((chain) => round < 2 || chain.random.below(3) > 0), 4, (chain) => addPoint(site, chain, round));
+      }
+      await hurryKitRefresh(site.worker.context.queues);
+      await drainCleanup(site.worker.context.queues, 'here');
+      const points = chains.flatMap(({ name, points: own }) => own.map((point, i) => ({ name, i, ...point })));
+      expect(points.length).toBeGreaterThan(2 * count);
+      const wrong = (await mapLimited(points, 3, (point) => check(site, point))).flat();
+      expect(wrong).toEqual([]);
+    }, 600_000);
+  }
+});
+
+function startChain(site: TestSite, seed: number): Chain {
+  const random = new Random(seed);
+  const name = `seed-${seed}`;
+  return { name, random, tree: new RandomTree(join(site.topdir, name), random), points: [] };
+}
+
+/** Changes the tree and backs it up; in some rounds it also changes while it is being saved, and is then backed up once more at rest. */
+async function addPoint(site: TestSite, chain: Chain, round: number): Promise<void> {
+  const { tree, random, name, points } = chain;
+  if (round > 0) await tree.change();
+  const level = round === 0 ? 'full' : (random.pick(['incremental', 'incremental', 'incremental', 'differential', 'full'] as const) ?? 'incremental');
+  if (round > 0 && random.below(5) === 0) {
+    const disturbed = backUpLevel(site, name, level);
+    for (let i = 0; i < 5; i++) {
+      await delay(5);
+      await tree.change();
+    }
+    const { state, reason } = await disturbed;
+    expect({ name, round, state, reason }).toEqual({ name, round, state: 'completed', reason: null });
+    await delay(TICK_MS);
+  }
+  const copy = await keepCopy(tree.root, join(site.dir, `copy-${ulid()}`));
+  points.push({ copy, manifest: await sealed(site, name, level) });
+}
+
+async function check(site: TestSite, point: { name: string; i: number; manifest: Manifest; copy: string }): Promise<unknown[]> {
+  const { name, i, manifest, copy } = point;
+  const where = { name, point: i, backup: manifest.backupId, level: manifest.level, outcome: manifest.outcome };
+  const ours = await restoreDifferences(site, manifest, copy);
+  const stock = await replayDifferences(site, manifest, copy);
+  const wrong = [ours.length > 0 ? { ...where, by: 'bw-bkup', ours } : null, stock.length > 0 ? { ...where, by: 'dar', stock } : null, manifest.outcome !== 'clean' ? where : null];
+  return wrong.filter((each) => each !== null);
+}
