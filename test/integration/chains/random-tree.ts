@@ -44,7 +44,7 @@ export class RandomTree {
 
   /** A handful of changes of any kind. */
   async change(): Promise<void> {
-    const kinds = [
+    const kinds: readonly (() => void | Promise<void>)[] = [
       () => { this.#add(); },
       () => { this.#rewrite(); },
       () => { this.#remove(); },

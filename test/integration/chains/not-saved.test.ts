@@ -1,0 +1,120 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it, vi } from 'vitest';
+import type { Manifest } from '../../../shared/catalog/index.js';
+import { drainCleanup } from '../../../bin/drain-cleanup.js';
+import { readStateRecords } from '../../../shared/index/state.js';
+import { recordPath } from '../../../shared/index/record.js';
+import { bytePath } from '../../../shared/paths/byte-path.js';
+import { resolveProgram } from '../../../shared/process/launch.js';
+import { hurryKitRefresh } from '../../../shared/runs/order-kit.js';
+import { keepCopy, replayDifferences, restoreDifferences, sealed } from '../../helpers/chain.js';
+import { restore } from '../../helpers/restore.js';
+import { testSite, type TestSite } from '../../helpers/site.js';
+import { hookDar } from '../bad-input/dar-hooks.js';
+
+const SETTINGS = { index: { racyWindow: '1ms' } };
+
+async function start(): Promise<{ site: TestSite; root: string; full: Manifest }> {
+  const site = await testSite({ settings: SETTINGS });
+  const root = join(site.topdir, 'dora');
+  for (const dir of ['closed/below', 'open']) mkdirSync(join(root, dir), { recursive: true });
+  for (const name of ['closed/a', 'closed/below/b', 'open/c', 'open/draft.tmp']) writeFileSync(join(root, name), `first ${name}`);
+  const full = await sealed(site, 'dora', 'full');
+  await delay(20);
+  return { site, root, full };
+}
+
+async function expectPoint(site: TestSite, manifest: Manifest, expected: string): Promise<void> {
+  await hurryKitRefresh(site.worker.context.queues);
+  await drainCleanup(site.worker.context.queues, 'here');
+  expect(await restoreDifferences(site, manifest, expected)).toEqual([]);
+  expect(await replayDifferences(site, manifest, expected)).toEqual([]);
+}
+
+async function flagsIn(site: TestSite, manifest: Manifest): Promise<Record<string, string>> {
+  const chain = await site.catalog.chain(manifest);
+  const flags: Record<string, string> = {};
+  for await (const records of readStateRecords(chain.map((each) => ({ file: site.catalog.file(each, each.index), backupId: each.backupId })))) {
+    for (const record of records) if (record.flags !== '') flags[recordPath(record)] = record.flags;
+  }
+  return flags;
+}
+
+describe('what a later backup cannot save', () => {
+  it('vanished before it was read: the chain keeps what it holds, flagged, until it is seen to be gone', async () => {
+    const { site, root } = await start();
+    const before = await keepCopy(root, join(site.dir, 'before'));
+    writeFileSync(join(root, 'open/c'), 'second');
+    writeFileSync(join(root, 'open/new'), 'new');
+    await hookDar(site.dir, { before: `rm ${join(root, 'open/c')} ${join(root, 'open/new')}` });
+    const manifest = await sealed(site, 'dora', 'incremental');
+    expect(manifest).toMatchObject({ outcome: 'clean', counts: { vanished: 2 } });
+    expect(await flagsIn(site, manifest)).toEqual({ 'open/c': 'x' });
+    vi.unstubAllEnvs();
+    const target = join(site.dir, 'restore', 'held');
+    expect(await restore(site, manifest, { target, paths: ['open/c'] })).toMatchObject({ state: 'completed' });
+    expect(before).not.toBe(target);
+    await delay(20);
+    const after = await keepCopy(root, join(site.dir, 'after'));
+    const next = await sealed(site, 'dora', 'incremental');
+    expect(next).toMatchObject({ counts: { removed: 1 } });
+    expect(await flagsIn(site, next)).toEqual({});
+    await expectPoint(site, next, after);
+  });
+
+  it('below a directory that could not be listed: nothing is removed, all is carried over, and saved when it can be', async () => {
+    const { site, root } = await start();
+    const bin = join(site.dir, 'bin');
+    mkdirSync(bin);
+    const real = resolveProgram('find');
+    writeFileSync(join(bin, 'find'), `#!/bin/sh\ncase " $* " in *"-maxdepth 2048"*) ;; *) exec ${real} "$@" ;; esac\n${real} "$@" | grep -zvE '^\\./closed(//[^.]|/[^/])'\necho "find: './closed': Permission denied" >&2\nexit 1\n`, { mode: 0o755 });
+    vi.stubEnv('PATH', `${bin}:${process.env['PATH'] ?? ''}`);
+    const copy = await keepCopy(root, join(site.dir, 'copy'));
+    rmSync(join(root, 'open/c'));
+    const manifest = await sealed(site, 'dora', 'incremental');
+    vi.unstubAllEnvs();
+    expect(manifest).toMatchObject({ outcome: 'with-exceptions', counts: { removed: 1 } });
+    expect(await flagsIn(site, manifest)).toEqual({ closed: 'u', 'closed/a': 'x', 'closed/below': 'x', 'closed/below/b': 'x' });
+    rmSync(join(copy, 'open/c'));
+    await delay(20);
+    const after = await keepCopy(root, join(site.dir, 'after'));
+    const next = await sealed(site, 'dora', 'incremental');
+    expect(next).toMatchObject({ outcome: 'clean', counts: { removed: 0 } });
+    expect(await flagsIn(site, next)).toEqual({});
+    await expectPoint(site, next, after);
+  });
+
+  it('excluded meanwhile: it stays in the state, flagged, and is saved again when it is not excluded any more', async () => {
+    const { site, root } = await start();
+    const exclude = site.config.topdirs[0]?.exclude as string[];
+    exclude.push('*.tmp');
+    const copy = await keepCopy(root, join(site.dir, 'copy'));
+    writeFileSync(join(root, 'open/draft.tmp'), 'changed while excluded');
+    const manifest = await sealed(site, 'dora', 'incremental');
+    expect(manifest).toMatchObject({ outcome: 'clean', archives: [], counts: { removed: 0 } });
+    expect(await flagsIn(site, manifest)).toEqual({ 'open/draft.tmp': 'e' });
+    await expectPoint(site, manifest, copy);
+    exclude.pop();
+    await delay(20);
+    const after = await keepCopy(root, join(site.dir, 'after'));
+    const next = await sealed(site, 'dora', 'incremental');
+    expect(await flagsIn(site, next)).toEqual({});
+    await expectPoint(site, next, after);
+  });
+});
+
+describe('one path out of a chain', () => {
+  it('comes from the archive that holds its newest state, and no other is opened', async () => {
+    const { site, root, full } = await start();
+    writeFileSync(join(root, 'closed/a'), 'second');
+    const manifest = await sealed(site, 'dora', 'incremental');
+    // Without the objects of the full nothing that needs them could be restored.
+    rmSync(join(site.dir, 'lts', full.basepathId, full.backupId), { recursive: true });
+    const target = join(site.dir, 'restore', 'one');
+    expect(await restore(site, manifest, { target, paths: [bytePath.fromText('closed/a')] })).toMatchObject({ state: 'completed', returnValue: { archives: 1, outcome: 'clean' } });
+    const failed = await restore(site, manifest, { target: join(site.dir, 'restore', 'two'), paths: ['open/c'] });
+    expect(failed).toMatchObject({ state: 'failed' });
+  });
+});
