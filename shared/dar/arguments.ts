@@ -9,6 +9,20 @@ export const BASE_ARGS = ['-Q', '-N'] as const;
 /** What dar writes: private files, and beside each slice its SHA-512 computed while writing. */
 export const SLICE_ARGS = ['--slice-mode', '0600', '--hash', 'sha512'] as const;
 
+/** `dar -+`: what an archive holds of the list, as it is, compressed or not; -ak: nothing is compressed again. */
+export function mergeArgs({ base, from, listFile, catalogueBase, dar }: Omit<CreateArguments, 'root' | 'reference'> & { readonly from: string }): Arg[] {
+  return [
+    '-+', base,
+    '-A', from,
+    ...(listFile === null ? [] : ['-[', listFile]),
+    ...BASE_ARGS,
+    ...SLICE_ARGS,
+    '-ak',
+    '-s', String(dar.sliceBytes),
+    ...(catalogueBase === null ? [] : ['-@', catalogueBase]),
+  ];
+}
+
 export interface CreateArguments {
   readonly base: string;
   readonly root: BytePath;
@@ -62,4 +76,9 @@ export function catalogueCompressionArgs({ compression, catalogueCompression }: 
 /** -g takes literal paths with any byte; through a configuration file there is no limit of their number. */
 export function includeArgs(paths: readonly BytePath[]): HiddenArg[] {
   return paths.flatMap((path) => ['-g', bytePath.toBuffer(path)]);
+}
+
+/** Leaves out these paths and all below them. */
+export function pruneArgs(paths: readonly BytePath[]): HiddenArg[] {
+  return paths.flatMap((path) => ['-P', bytePath.toBuffer(path)]);
 }

@@ -5,9 +5,9 @@ import type { DarConfig } from '../config/config.js';
 import { BwError } from '../errors/bw-error.js';
 import type { BytePath } from '../paths/byte-path.js';
 import { startGuarded, type GuardedChild } from '../process/index.js';
-import { createArgs, includeArgs } from './arguments.js';
+import { createArgs, includeArgs, mergeArgs, pruneArgs } from './arguments.js';
 import { darCommand } from './command.js';
-import { keyArgs, writeHiddenArgs } from './config-file.js';
+import { keyArgs, writeHiddenArgs, type KeyOption } from './config-file.js';
 import { meaningOf, type CreateMeaning } from './exit-codes.js';
 import { logPosition, readMessages } from './messages.js';
 import { readProgress, type DarProgress } from './progress.js';
@@ -22,6 +22,10 @@ export interface CreateSpec {
   readonly listFile: string | null;
   /** Base of an archive without encryption to compare with: what it has and root has not is recorded as removed. */
   readonly reference?: string;
+  /** Base of an archive that is read instead of `root` (`dar -+`), encrypted as `dar` says. */
+  readonly mergeFrom?: string;
+  /** Not to be taken, with all below; for names that a list cannot carry. */
+  readonly prunePaths?: readonly BytePath[];
   /** Paths that a list cannot carry (newline, carriage return at the end); directories would take all below. */
   readonly includePaths: readonly BytePath[];
   /** Base of the catalogue to isolate while writing; null = none. */
@@ -56,16 +60,15 @@ export interface DarCreate extends Pick<GuardedChild, 'pid' | 'terminate' | 'kil
   readonly done: Promise<CreateOutcome>;
 }
 
-/** Starts `dar -c` of a list. Rejects what startGuarded rejects, and DAR_KEY_UNUSABLE. */
+/** Starts `dar -c` of a list, or `dar -+` of what an archive holds of it. Rejects what startGuarded rejects, and DAR_KEY_UNUSABLE. */
 export async function startCreate(spec: CreateSpec): Promise<DarCreate> {
-  const hidden = [
-    ...(await keyArgs(spec.dar.encryption, spec.catalogueBase === null ? ['-K'] : ['-K', '-$'])),
-    ...includeArgs(spec.includePaths),
-  ];
+  const { mergeFrom } = spec;
+  const keys: KeyOption[] = ['-K', ...(spec.catalogueBase === null ? [] : ['-$' as const]), ...(mergeFrom === undefined ? [] : ['-J' as const])];
+  const hidden = [...(await keyArgs(spec.dar.encryption, keys)), ...includeArgs(spec.includePaths), ...pruneArgs(spec.prunePaths ?? [])];
   const hiddenFile = hidden.length === 0 ? null : await writeHiddenArgs(spec.secretsDir, hidden);
   try {
     const position = await logPosition(spec.logFile);
-    const args = [...createArgs(spec), ...(hiddenFile === null ? [] : ['-B', hiddenFile])];
+    const args = [...(mergeFrom === undefined ? createArgs(spec) : mergeArgs({ ...spec, from: mergeFrom })), ...(hiddenFile === null ? [] : ['-B', hiddenFile])];
     const child = await startGuarded(darCommand(args), { logFile: spec.logFile, stagingDir: dirname(spec.base) });
     const done = finish(spec, child, position, hiddenFile);
     done.catch(() => undefined); // whoever awaits it gets the rejection

@@ -22,6 +22,8 @@ export const backupJobSchema = z.strictObject({
   reason: z.string(),
   /** Take the source although it is another filesystem than last time. */
   acceptSource: z.boolean(),
+  /** Make the full from what the chain of this backup holds, without reading the source. */
+  consolidates: z.ulid().optional(),
 });
 
 export const shardJobSchema = z.strictObject({

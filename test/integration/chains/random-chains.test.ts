@@ -35,6 +35,7 @@ describe('random chains', () => {
         await delay(TICK_MS);
         await mapLimited(chains.filter((chain) => round < 2 || chain.random.below(3) > 0), 4, (chain) => addPoint(site, chain, round));
       }
+      await mapLimited(chains.filter((_, i) => i % 3 === 0), 4, (chain) => consolidate(site, chain));
       await hurryKitRefresh(site.worker.context.queues);
       await drainCleanup(site.worker.context.queues, 'here');
       const points = chains.flatMap(({ name, points: own }) => own.map((point, i) => ({ name, i, ...point })));
@@ -68,6 +69,15 @@ async function addPoint(site: TestSite, chain: Chain, round: number): Promise<vo
   }
   const copy = await keepCopy(tree.root, join(site.dir, `copy-${ulid()}`));
   points.push({ copy, manifest: await sealed(site, name, level) });
+}
+
+/** The newest state once more, as a full that is made of its chain. */
+async function consolidate(site: TestSite, { name, points }: Chain): Promise<void> {
+  const last = points.at(-1);
+  if (last === undefined) return;
+  const { state, reason, backupId } = await backUpLevel(site, name, 'full', { consolidates: last.manifest.backupId });
+  expect({ name, state, reason }).toEqual({ name, state: 'completed', reason: null });
+  points.push({ copy: last.copy, manifest: await site.catalog.findBackup(backupId) });
 }
 
 async function check(site: TestSite, point: { name: string; i: number; manifest: Manifest; copy: string }): Promise<unknown[]> {

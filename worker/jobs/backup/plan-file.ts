@@ -24,6 +24,8 @@ const planFileSchema = z.strictObject({
       records: count,
       bytes: z.string(),
       sorted: z.boolean(),
+      /** Of a consolidation: the archive this part is taken from. */
+      from: z.strictObject({ backupId: z.ulid(), archive: z.string() }).optional(),
     }),
   ),
   /** Of the whole state; changed and removed of a backup with a parent. */
@@ -42,6 +44,8 @@ const planFileSchema = z.strictObject({
     })
     .nullable(),
   shrunk: z.boolean(),
+  /** Of a consolidation: the backup whose state it makes a full of. */
+  consolidates: z.ulid().nullable(),
   /** NDJSON of exceptions known from the scan, in the work directory. */
   exceptions: z.string().nullable(),
 });

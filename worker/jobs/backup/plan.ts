@@ -9,6 +9,8 @@ import type { Run } from '../../../shared/runs/run-store.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { chooseParent } from './choose-parent.js';
+import { journalStart, markSaving } from './mark-saving.js';
+import { planConsolidation } from './plan-consolidation.js';
 import { writePlan, type PlanFile, type PlannedShard } from './plan-file.js';
 import { METADATA_KEY } from '../shard/metadata-archive.js';
 import { checkIdentity } from './source-identity.js';
@@ -19,6 +21,7 @@ import { survey, type Survey } from './survey.js';
  * which every worker sees; the run's phase is what makes it count. Throws SOURCE_*, INDEX_VOID, PATH_OUTSIDE_TOPDIR, PARENT_MISSING.
  */
 export async function planBackup(context: WorkerContext, job: BackupJob, run: JobRun): Promise<Run> {
+  if (job.consolidates !== undefined) return planConsolidation(context, job, run, job.consolidates);
   const topdir = configuredTopdir(context.config, job.topdir);
   const root = readRoot(topdir, fromPathJson(job.path));
   const [facts, known] = await Promise.all([inspectRoot(root), sealedBackups(context, job)]);
@@ -47,11 +50,6 @@ function newestOf(known: ReadonlyMap<string, Manifest>): Manifest | null {
   let newest: Manifest | null = null;
   for (const manifest of known.values()) if (newest === null || Date.parse(manifest.capturedAt) >= Date.parse(newest.capturedAt)) newest = manifest;
   return newest;
-}
-
-async function journalStart(context: WorkerContext, job: BackupJob): Promise<void> {
-  const { backupId, basepathId, level } = job;
-  await context.journal.append({ kind: 'attempt-started', backupId, basepathId, level, host: context.config.host });
 }
 
 /** Where nothing is to be saved but what the first shard brings along: the metadata of the basepath directory, removals. It has no file. */
@@ -85,6 +83,7 @@ async function writePlanOf(input: PlanInput): Promise<PlanFile> {
     metadata,
     parent,
     shrunk: hasShrunk(counts.records, input.newest, configuredTopdir(input.context.config, input.job.topdir).limits.maxShrink),
+    consolidates: null,
     exceptions: shards.exceptionsFile,
   };
   await writePlan(input.workPath, plan);
@@ -104,11 +103,4 @@ const FEW_RECORDS = 20;
 /** Invariant 8: whether much less is there than in the newest backup (pure). `maxShrink`: 0 to 1, 0 = never. */
 export function hasShrunk(records: number, newest: Pick<Manifest, 'counts'> | null, maxShrink: number): boolean {
   return newest !== null && newest.counts.records >= FEW_RECORDS && records < newest.counts.records * maxShrink;
-}
-
-async function markSaving(context: WorkerContext, job: BackupJob, work: string, plan: PlanFile): Promise<Run> {
-  const fields = { phase: 'saving' as const, work, shards: plan.shards.length, records: plan.counts.records, bytes: plan.counts.sourceBytes };
-  const state = await context.runs.update(job.backupId, fields);
-  if (state === null) throw new Error('the run vanished');
-  return state;
 }

@@ -71,7 +71,7 @@ function planWhole(manifest: Manifest): RestorePlan {
  * The state says which archive of which backup holds each path: every path is taken from just that one, so that nothing is written twice, nothing has to
  * be removed, and all archives can be extracted at the same time. Directories get their metadata afterwards, oldest archive first.
  */
-async function planByState(request: PlanRequest): Promise<RestorePlan> {
+export async function planByState(request: PlanRequest): Promise<RestorePlan> {
   const { layers, paths, workDir, signal } = request;
   const sorter = new LineSorter({ tempDir: workDir, signal });
   const unseen = new Set(paths);

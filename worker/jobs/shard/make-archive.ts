@@ -16,6 +16,8 @@ export interface ArchiveSpec {
   readonly root: BytePath;
   readonly listFile: string | null;
   readonly reference?: string;
+  readonly mergeFrom?: string;
+  readonly prunePaths?: readonly BytePath[];
   readonly includePaths: readonly BytePath[];
   /** Of contents, from the plan: whether it may be more than a slice. */
   readonly bytes: bigint;

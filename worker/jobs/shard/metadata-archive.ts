@@ -52,13 +52,13 @@ export async function makeMetadataArchive(spec: MetadataSpec, run: ArchiveRun): 
     },
     run,
   );
-  await checkHolds(raw, spec.dar, spec.dir);
+  await checkHoldsMetadata(raw, spec.dar, spec.dir);
   run.sender.hold(raw.unsent);
   return { raw, complete };
 }
 
 /** rc 0 is not proof: the archive must list exactly the one directory. */
-async function checkHolds(raw: RawArchive, dar: DarConfig, secretsDir: string): Promise<void> {
+export async function checkHoldsMetadata(raw: RawArchive, dar: DarConfig, secretsDir: string): Promise<void> {
   const entries: string[] = [];
   for await (const batch of listCatalogue(raw.base, dar, { secretsDir })) entries.push(...batch.map((entry) => `${entry.type} ${entry.path}`));
   if (entries.join() === `d ${METADATA_DIRECTORY}`) return;

@@ -8,6 +8,8 @@ import { bytePath } from '../../../shared/paths/byte-path.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { describeArchive } from './describe-archive.js';
+import { copyMetadata } from './copy-metadata.js';
+import { mergePart } from './merge-part.js';
 import { makeMetadataArchive, METADATA_KEY } from './metadata-archive.js';
 import { abandonEarlierStarts, abandonStart, archiveName, openShard, type ShardFrame } from './open-shard.js';
 import { reportPart } from './report-progress.js';
@@ -38,13 +40,18 @@ export async function shardJob(context: WorkerContext, run: JobRun): Promise<Sha
 async function saveShard(frame: ShardFrame): Promise<ShardJobResult> {
   await abandonEarlierStarts(frame);
   const isFirst = frame.shard.number === frame.plan.shards[0]?.number;
-  const [saved, extra] = await bothOrNone(frame, saveInRounds(frame), isFirst ? saveExtras(frame) : Promise.resolve(NO_EXTRAS));
+  const [saved, extra] = await bothOrNone(frame, saveRecords(frame), isFirst ? saveExtras(frame) : Promise.resolve(NO_EXTRAS));
   await frame.sender.flush();
   const result = await recordResult(frame, saved, extra);
   await reportPart(frame, 1, sliceBytes(result.archives));
   recordMetrics(frame, result);
   logSaved(frame, result);
   return { result: resultName(frame) };
+}
+
+function saveRecords(frame: ShardFrame): Promise<SavedShard> {
+  const { from } = frame.shard;
+  return from === undefined ? saveInRounds(frame) : mergePart(frame, from);
 }
 
 /** When one fails the other is stopped, and only then the failure goes on: nothing of this start writes after it. */
@@ -71,6 +78,7 @@ async function saveExtras(frame: ShardFrame): Promise<Extras> {
   const { metadata, parent } = frame.plan;
   const removedFile = parent?.removedFile ?? null;
   const removals = removedFile === null ? [] : await saveRemovals(frame, removedFile);
+  if (frame.plan.consolidates !== null) return { archives: [await copyMetadata(frame, frame.plan.consolidates)], metadataComplete: true };
   if (!metadata) return { archives: removals, metadataComplete: true };
   const { archive, complete } = await saveMetadata(frame);
   return { archives: [archive, ...removals], metadataComplete: complete };

@@ -44,6 +44,7 @@ function input(overrides: Partial<ManifestInput> = {}): ManifestInput {
       metadata: true,
       parent: null,
       shrunk: false,
+      consolidates: null,
       exceptions: null,
     },
     results,

@@ -1,0 +1,109 @@
+import { basename, join } from 'node:path';
+import { isolateCatalogue, listCatalogue } from '../../../shared/dar/index.js';
+import { BwError } from '../../../shared/errors/bw-error.js';
+import { writeDarList } from '../../../shared/index/dar-list.js';
+import { settleCopy, type CopyResult } from '../../../shared/index/settle-copy.js';
+import { showPath, type BytePath } from '../../../shared/paths/byte-path.js';
+import type { PlannedShard } from '../backup/plan-file.js';
+import { archiveOf, openArchive } from '../restore/open-archive.js';
+import { describeArchive, EntryCounter, keepCatalogue } from './describe-archive.js';
+import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
+import { archiveName, inStaging, type ShardFrame } from './open-shard.js';
+import { reportWhile } from './report-progress.js';
+import type { SavedShard } from './save-rounds.js';
+
+type Source = NonNullable<PlannedShard['from']>;
+
+/**
+ * A shard of a consolidation: what lives of one archive of the chain, copied into an archive of the new full by dar, without reading the source. A name
+ * that a list cannot carry brings all that was below it; what does not live any more is left out of a second copy. Throws CONSOLIDATION_WRONG.
+ */
+export async function mergePart(frame: ShardFrame, from: Source): Promise<SavedShard> {
+  const mergeFrom = await openSource(frame, from);
+  let segment = 1;
+  let copy = await copyOnce(frame, mergeFrom, segment, []);
+  if (copy.result.extra.length > 0 && copy.result.wrong.length === 0) copy = await copyOnce(frame, mergeFrom, ++segment, copy.result.extra);
+  const { raw, counter, result, settled } = copy;
+  if (result.wrong.length + result.extra.length > 0) throw wrong(frame, result);
+  frame.sender.hold(raw.unsent);
+  const key = archiveKey(frame, segment);
+  const what = { key, kind: 'data' as const, entries: counter.entries, directoriesWithEa: counter.directoriesWithEa, catalogue: await keepCatalogue(frame, raw) };
+  const counts = { saved: result.saved, vanished: 0, changedThenSaved: 0, exceptions: 0 };
+  return { archives: [describeArchive(frame, raw, what)], settled: basename(settled), exceptions: null, counts, messages: raw.outcome.errorLines };
+}
+
+async function openSource(frame: ShardFrame, from: Source): Promise<string> {
+  const { context, data, run } = frame;
+  const manifest = await context.catalog.readManifest(data.basepathId, from.backupId);
+  return openArchive(context, archiveOf(manifest, from.archive), join(data.backupId, frame.start), run.signal);
+}
+
+interface Copy {
+  readonly raw: RawArchive;
+  readonly counter: EntryCounter;
+  readonly result: CopyResult;
+  readonly settled: string;
+}
+
+/** What it sends early, of an archive of several slices, is taken off the record again when it is not used. */
+async function copyOnce(frame: ShardFrame, mergeFrom: string, segment: number, prunePaths: readonly BytePath[]): Promise<Copy> {
+  const { dar } = frame.topdir;
+  const recordsFile = join(frame.workDir, frame.shard.file);
+  const raw = await runDar(frame, { mergeFrom, segment, prunePaths, recordsFile });
+  const counter = new EntryCounter();
+  const options = { secretsDir: frame.stagingDir, signal: frame.run.signal };
+  const settled = join(frame.workDir, `${frame.start}.${segment}.settled`);
+  const isolating = raw.catalogueBase === null ? isolateCatalogue(raw.base, isolatedBase(raw.base), dar, options) : Promise.resolve();
+  const entries = counter.watch(listCatalogue(raw.catalogueBase ?? raw.base, dar, options));
+  const proving = settleCopy({ recordsFile, entries, archiveKey: archiveKey(frame, segment), settledFile: settled, tempDir: frame.stagingDir, signal: frame.run.signal });
+  await Promise.allSettled([isolating, proving]); // neither writes on when the other has failed
+  const [result] = await Promise.all([proving, isolating]);
+  if (result.extra.length > 0) await frame.context.items.remove(frame.data.backupId, raw.slices.map((slice) => frame.sender.objectOf(slice)));
+  return { raw, counter, result, settled };
+}
+
+interface DarRequest {
+  readonly mergeFrom: string;
+  readonly segment: number;
+  readonly prunePaths: readonly BytePath[];
+  readonly recordsFile: string;
+}
+
+async function runDar(frame: ShardFrame, { mergeFrom, segment, prunePaths, recordsFile }: DarRequest): Promise<RawArchive> {
+  const listFile = inStaging(frame, `${segment}.list`);
+  const { includePaths } = await writeDarList({ recordsFile, listFile });
+  let stopReporting = (): void => undefined;
+  try {
+    return await makeArchive(
+      {
+        base: inStaging(frame, archiveName(frame, String(segment))),
+        root: frame.root,
+        mergeFrom,
+        prunePaths,
+        listFile,
+        includePaths,
+        bytes: BigInt(frame.shard.bytes),
+        dar: frame.topdir.dar,
+        logFile: inStaging(frame, `${segment}.log`),
+        secretsDir: frame.stagingDir,
+      },
+      { sender: frame.sender, signal: frame.run.signal, onStart: (create) => { stopReporting = reportWhile(frame, create); } },
+    );
+  } finally {
+    stopReporting();
+  }
+}
+
+function archiveKey(frame: ShardFrame, segment: number): string {
+  return `${frame.shard.number}.${segment}`;
+}
+
+function wrong(frame: ShardFrame, result: CopyResult): BwError {
+  return new BwError('CONSOLIDATION_WRONG', {
+    message: 'a copy of an archive does not hold what lives of it',
+    subject: `backup ${frame.data.backupId} shard ${frame.data.shard}`,
+    detail: [...result.wrong.slice(0, 10).map((path) => `lacks ${showPath(path)}`), ...result.extra.slice(0, 10).map((path) => `has ${showPath(path)}`)].join('\n'),
+    retry: 'retry',
+    hint: 'Nothing was sealed and the chain is as it was. Verify it (bw-bkup verify); a full from the source needs none of it.',
+  });
+}
