@@ -45,6 +45,8 @@ export const archiveSchema = z.strictObject({
   entries: count,
   /** Directories that carry extended attributes: a restore makes its second ACL pass only where there are some. */
   directoriesWithEa: count,
+  /** Entries of any type that carry extended attributes; null: not known. Where a chain has none, none has to be taken away. */
+  withEa: count.nullable().default(null),
   keyId: z.string().nullable(),
   slices: z.array(sliceSchema).min(1),
   /** Isolated catalogue; null for archives too small to need one. */

@@ -53,6 +53,8 @@ export interface StateDifference {
     /** To be saved, links and directories above changed paths included, the root not. */
     readonly changed: number;
     readonly removed: number;
+    /** Of changed: those that the chain holds in another state. */
+    readonly existing: number;
     /** Of the parent's state. */
     readonly before: number;
   };
@@ -127,7 +129,7 @@ class StateComparison {
       removed: this.#tops.tops(),
       keptFile: this.kept.file,
       oldFile: this.old.file,
-      counts: { records, directories, sourceBytes: bytes.total.toString(), changed: this.#changed.lines - 1, removed: this.#removed, before: this.#before },
+      counts: { records, directories, sourceBytes: bytes.total.toString(), changed: this.#changed.lines - 1, removed: this.#removed, existing: this.old.lines, before: this.#before },
     };
   }
 
@@ -200,7 +202,10 @@ class StateComparison {
       return;
     }
     this.#save(line);
-    if (was !== null) this.#carry(this.old, was, 'x');
+    if (was === null) return;
+    // Not over what it was: dar gives a new file the attributes of the one it replaces, which a link cannot have.
+    if (was.line.charAt(key.length) === fields.type) this.#carry(this.old, was, 'x');
+    else this.#remove(was, pathOfLine(was.line));
   }
 
   #count(fields: LineFields, linked: boolean): void {

@@ -18,6 +18,7 @@ export const madeArchiveSchema = z.strictObject({
   kind: z.enum(['metadata', 'data', 'removals']),
   entries: count,
   directoriesWithEa: count,
+  withEa: count.nullable(),
   slices: z.array(madeSliceSchema),
   /** In the work directory. */
   catalogue: madeFileSchema.nullable(),

@@ -105,6 +105,7 @@ function archive(input: ManifestInput, made: MadeArchive, host: string): Manifes
     restoreOrder: restoreOrder(made),
     entries: made.entries,
     directoriesWithEa: made.directoriesWithEa,
+    withEa: made.withEa,
     keyId: input.topdir.dar.encryption?.keyId ?? null,
     slices: made.slices.map((slice) => sliceOf(input, slice)),
     catalogue: made.catalogue === null ? null : stored(input, made.catalogue),

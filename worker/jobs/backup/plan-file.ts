@@ -41,6 +41,8 @@ const planFileSchema = z.strictObject({
       oldFile: z.string(),
       /** Complete file of the paths that are gone, tops only; null when there are none. */
       removedFile: z.string().nullable(),
+      /** Whether attributes of what is saved again may have to be taken away where the archives are replayed: some archive of the chain has any. */
+      clearsAttributes: z.boolean(),
     })
     .nullable(),
   shrunk: z.boolean(),

@@ -93,7 +93,8 @@ async function writePlanOf(input: PlanInput): Promise<PlanFile> {
 /** None when nothing is to be done at all. */
 function shardsOf({ shards: { shards }, metadata, parent }: Survey): PlannedShard[] {
   const planned = shards.map(({ number, file, records, bytes, sorted }) => ({ number, file, records, bytes, sorted }));
-  const alone = planned.length === 0 && (metadata || (parent?.removedFile ?? null) !== null);
+  const takesAway = parent !== null && (parent.removedFile !== null || parent.clearsAttributes);
+  const alone = planned.length === 0 && (metadata || takesAway);
   return alone ? [EMPTY_SHARD] : planned;
 }
 

@@ -59,8 +59,9 @@ function cut({ topdir, root, workDir: outDir, signal }: SurveyRequest, found: Sc
 async function parentOf(chain: readonly Manifest[], difference: StateDifference, workDir: string): Promise<PlanFile['parent']> {
   const parent = chain.at(-1) as Manifest;
   const removedFile = await writeRemoved(difference, join(workDir, 'removed.paths'));
-  const { keptFile, oldFile } = difference;
-  return { backupId: parent.backupId, depth: parent.depth + 1, keptFile: basename(keptFile), oldFile: basename(oldFile), removedFile };
+  const { keptFile, oldFile, counts } = difference;
+  const clearsAttributes = counts.existing > 0 && chain.some(({ archives }) => archives.some(({ kind, withEa }) => kind === 'data' && withEa !== 0));
+  return { backupId: parent.backupId, depth: parent.depth + 1, keptFile: basename(keptFile), oldFile: basename(oldFile), removedFile, clearsAttributes };
 }
 
 /** Its name, or null when nothing is to be removed. */

@@ -25,7 +25,7 @@ export async function copyMetadata(frame: ShardFrame, backupId: string): Promise
   );
   await checkHoldsMetadata(raw, dar, dir);
   sender.hold(raw.unsent);
-  return describeArchive(frame, raw, { key: METADATA_KEY, kind: 'metadata', entries: 1, directoriesWithEa: 0, catalogue: null });
+  return describeArchive(frame, raw, { key: METADATA_KEY, kind: 'metadata', entries: 1, directoriesWithEa: 0, withEa: null, catalogue: null });
 }
 
 function noMetadata(backupId: string): BwError {

@@ -10,11 +10,15 @@ import type { ShardFrame } from './open-shard.js';
 export class EntryCounter {
   entries = 0;
   directoriesWithEa = 0;
+  withEa = 0;
 
   async *watch(batches: AsyncIterable<CatalogueEntry[]>): AsyncGenerator<CatalogueEntry[], void> {
     for await (const batch of batches) {
       this.entries += batch.length;
-      for (const entry of batch) if (entry.type === 'd' && entry.hasEa) this.directoriesWithEa++;
+      for (const { type, hasEa } of batch) {
+        if (hasEa) this.withEa++;
+        if (hasEa && type === 'd') this.directoriesWithEa++;
+      }
       yield batch;
     }
   }
@@ -24,7 +28,7 @@ export class EntryCounter {
 export function describeArchive(
   frame: ShardFrame,
   raw: RawArchive,
-  what: Pick<MadeArchive, 'key' | 'kind' | 'entries' | 'directoriesWithEa' | 'catalogue'>,
+  what: Pick<MadeArchive, 'key' | 'kind' | 'entries' | 'directoriesWithEa' | 'withEa' | 'catalogue'>,
 ): MadeArchive {
   const { exitCode, wallMs, peakRssBytes, lastError } = raw.outcome;
   const bytes = raw.slices.reduce((sum, slice) => sum + slice.bytes, 0);

@@ -27,7 +27,7 @@ export async function mergePart(frame: ShardFrame, from: Source): Promise<SavedS
   if (result.wrong.length + result.extra.length > 0) throw wrong(frame, result);
   frame.sender.hold(raw.unsent);
   const key = archiveKey(frame, segment);
-  const what = { key, kind: 'data' as const, entries: counter.entries, directoriesWithEa: counter.directoriesWithEa, catalogue: await keepCatalogue(frame, raw) };
+  const what = { key, kind: 'data' as const, entries: counter.entries, directoriesWithEa: counter.directoriesWithEa, withEa: counter.withEa, catalogue: await keepCatalogue(frame, raw) };
   const counts = { saved: result.saved, vanished: 0, changedThenSaved: 0, exceptions: 0 };
   return { archives: [describeArchive(frame, raw, what)], settled: basename(settled), exceptions: null, counts, messages: raw.outcome.errorLines };
 }

@@ -8,9 +8,14 @@ import { bytePath, showPath, type BytePath } from '../../../shared/paths/byte-pa
 import { run } from '../../../shared/process/index.js';
 import { makeArchive, type ArchiveRun, type RawArchive } from './make-archive.js';
 
+/** A path that is gone, or the extended attributes (ACLs are some) of one that is saved again: dar adds attributes, it does not take any away. */
+export type TakenAway =
+  | { readonly what: 'path'; readonly path: BytePath }
+  | { readonly what: 'attributes'; readonly path: BytePath; readonly type: 'f' | 'd' };
+
 export interface RemovalsSpec {
-  /** What is gone, relative to the basepath, none below another. */
-  readonly removed: readonly BytePath[];
+  /** Relative to the basepath; no path that is gone is below another one. */
+  readonly takenAway: readonly TakenAway[];
   /** Directories as they are now, relative to the basepath; others are passed over. */
   readonly directories: AsyncIterable<readonly IndexRecord[]>;
   /** Empty directory of ours. */
@@ -20,19 +25,30 @@ export interface RemovalsSpec {
   readonly dar: DarConfig;
 }
 
+/** Given to both trees, so that dar finds a file unchanged and saves no content of it. */
+const SAME_TIME = '@1000000000';
+/** Any attribute: one that is there in the one tree and not in the other makes dar record that they were all removed. */
+const ATTRIBUTE = ['-h', '-n', 'user.bw-bkup', '-v', '1'];
+
 /**
- * Makes an archive whose extraction by stock dar removes exactly these paths: a skeleton of the directories that lead to them, compared with a placeholder
- * tree in which they are empty files (of a directory only its top). Never against the live tree, which may change meanwhile: then
- * dar would record, and a restore remove, what is still there. Throws REMOVALS_ARCHIVE_WRONG.
+ * Makes an archive whose extraction by stock dar removes exactly these paths, and all attributes of those others: a skeleton of the directories that lead
+ * to them, compared with a placeholder tree in which what is gone are empty files (of a directory only its top), and the others have
+ * an attribute. Never against the live tree, which may change meanwhile: then dar would record, and a restore remove, what is still there.
+ * (Tried with dar 2.7.8: file contents, and what is not named, stay.) Throws REMOVALS_ARCHIVE_WRONG.
  */
 export async function makeRemovalsArchive(spec: RemovalsSpec, archiveRun: ArchiveRun): Promise<RawArchive> {
   const placeholder = join(spec.dir, 'placeholder');
   const skeleton = join(spec.dir, 'skeleton');
-  for (const dir of [placeholder, skeleton]) await mkdir(dir, { recursive: true, mode: 0o700 });
-  const parents = [...new Set(spec.removed.map(parentOf))].filter((parent) => parent !== '.');
-  for (const dir of [placeholder, skeleton]) await inDirectory(dir, ['mkdir', '-p', '--'], parents, archiveRun.signal);
-  await inDirectory(placeholder, ['touch', '--'], spec.removed, archiveRun.signal);
-  await giveMetadata(skeleton, new Set(parents), spec.directories);
+  const { signal } = archiveRun;
+  const { parents, gone, clearedFiles, clearedDirectories } = sortOut(spec.takenAway);
+  for (const dir of [placeholder, skeleton]) {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await inDirectory(dir, ['mkdir', '-p', '--'], [...parents, ...clearedDirectories], signal);
+    await inDirectory(dir, ['touch', '-d', SAME_TIME, '--'], clearedFiles, signal);
+  }
+  await inDirectory(placeholder, ['touch', '--'], gone, signal);
+  await inDirectory(placeholder, ['setfattr', ...ATTRIBUTE, '--'], [...clearedFiles, ...clearedDirectories], signal);
+  await giveMetadata(skeleton, new Set([...parents, ...clearedDirectories]), spec.directories);
   const reference = await archivePlaceholder(spec, placeholder);
   const raw = await makeArchive(
     {
@@ -48,8 +64,18 @@ export async function makeRemovalsArchive(spec: RemovalsSpec, archiveRun: Archiv
     },
     archiveRun,
   );
-  await checkRemoves(raw, spec);
+  await checkRemoves(raw, spec, gone, clearedFiles);
   return raw;
+}
+
+function sortOut(takenAway: readonly TakenAway[]): Record<'parents' | 'gone' | 'clearedFiles' | 'clearedDirectories', BytePath[]> {
+  const paths = (wanted: (each: TakenAway) => boolean): BytePath[] => takenAway.filter(wanted).map(({ path }) => path);
+  return {
+    parents: [...new Set(takenAway.map(({ path }) => parentOf(path)))].filter((parent) => parent !== '.'),
+    gone: paths(({ what }) => what === 'path'),
+    clearedFiles: paths((each) => each.what === 'attributes' && each.type === 'f'),
+    clearedDirectories: paths((each) => each.what === 'attributes' && each.type === 'd'),
+  };
 }
 
 /** Programs that take many paths, relative to a directory, so that a path may be as long as the system lets it. */
@@ -90,13 +116,17 @@ async function archivePlaceholder(spec: RemovalsSpec, placeholder: string): Prom
   return base;
 }
 
-/** rc 0 is not proof: it must record as removed what is gone, nothing else, and hold nothing but directories. */
-async function checkRemoves(raw: RawArchive, spec: RemovalsSpec): Promise<void> {
-  const wanted = new Set(spec.removed);
+/** rc 0 is not proof: it must record as removed what is gone, nothing else, and hold no file's content. */
+async function checkRemoves(raw: RawArchive, spec: RemovalsSpec, gone: readonly BytePath[], clearedFiles: readonly BytePath[]): Promise<void> {
+  const wanted = new Set([...gone, ...clearedFiles]);
+  const files = new Set(clearedFiles);
   const unwanted: string[] = [];
   for await (const batch of listCatalogue(raw.base, spec.dar, { secretsDir: spec.dir })) {
-    for (const { path, type, removed } of batch) {
-      if (removed ? !wanted.delete(path) : type !== 'd') unwanted.push(`${removed ? 'removed' : type} ${showPath(path)}`);
+    for (const { path, type, removed, data, hasEa } of batch) {
+      const isDirectory = type === 'd' && !removed;
+      const isCleared = !removed && data === 'referenced' && files.has(path);
+      const isGone = removed && !files.has(path);
+      if (hasEa || (!isDirectory && !((isCleared || isGone) && wanted.delete(path)))) unwanted.push(`${removed ? 'removed' : `${data} ${type}`} ${showPath(path)}`);
     }
   }
   if (wanted.size === 0 && unwanted.length === 0) return;

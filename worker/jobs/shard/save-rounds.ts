@@ -89,7 +89,7 @@ async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, segment:
   }
   frame.sender.hold(raw.unsent);
   const catalogue = await keepCatalogue(frame, raw);
-  const what = { key, kind: 'data' as const, entries: counter.entries, directoriesWithEa: counter.directoriesWithEa, catalogue };
+  const what = { key, kind: 'data' as const, entries: counter.entries, directoriesWithEa: counter.directoriesWithEa, withEa: counter.withEa, catalogue };
   return { archive: describeArchive(frame, raw, what), result, messages };
 }
 

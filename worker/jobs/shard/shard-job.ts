@@ -76,8 +76,7 @@ const NO_EXTRAS: Extras = { archives: [], metadataComplete: true };
 
 async function saveExtras(frame: ShardFrame): Promise<Extras> {
   const { metadata, parent } = frame.plan;
-  const removedFile = parent?.removedFile ?? null;
-  const removals = removedFile === null ? [] : await saveRemovals(frame, removedFile);
+  const removals = parent === null ? [] : await saveRemovals(frame, parent);
   if (frame.plan.consolidates !== null) return { archives: [await copyMetadata(frame, frame.plan.consolidates)], metadataComplete: true };
   if (!metadata) return { archives: removals, metadataComplete: true };
   const { archive, complete } = await saveMetadata(frame);
@@ -89,7 +88,7 @@ async function saveMetadata(frame: ShardFrame): Promise<{ archive: MadeArchive; 
   const name = archiveName(frame, 'm');
   const spec = { root, dir: stagingDir, name, dar: topdir.dar };
   const { raw, complete } = await makeMetadataArchive(spec, { sender, signal: run.signal, onStart: () => undefined });
-  const archive = describeArchive(frame, raw, { key: METADATA_KEY, kind: 'metadata', entries: 1, directoriesWithEa: 0, catalogue: null });
+  const archive = describeArchive(frame, raw, { key: METADATA_KEY, kind: 'metadata', entries: 1, directoriesWithEa: 0, withEa: null, catalogue: null });
   return { archive, complete };
 }
 

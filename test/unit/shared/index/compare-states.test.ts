@@ -60,7 +60,7 @@ const BEFORE = [root, dir, sub, file, other].map((record) => saved(record));
 describe('compareStates', () => {
   it('finds nothing where nothing changed, whatever the device number is, and blocks', async () => {
     const now = [root, dir, sub, { ...file, inode: file.inode.replace(/^\d+/, '7'), blocks: '16' }, other];
-    expect(await compare(BEFORE, now)).toEqual({ changed: [], removed: [], kept: [], old: [], rootChanged: false, counts: { records: 5, directories: 3, sourceBytes: '20', changed: 0, removed: 0, before: 5 } });
+    expect(await compare(BEFORE, now)).toEqual({ changed: [], removed: [], kept: [], old: [], rootChanged: false, counts: { records: 5, directories: 3, sourceBytes: '20', changed: 0, removed: 0, existing: 0, before: 5 } });
   });
 
   it.each<[string, Partial<IndexRecord>]>([
@@ -68,7 +68,6 @@ describe('compareStates', () => {
     ['mtime, in its last digit', { mtime: '1700000000.1234567900' }],
     ['ctime', { ctime: '1700000001.0' }],
     ['inode', { inode: '65024:77' }],
-    ['type', { type: 'l' }],
   ])('saves what differs in %s, and the directories above it', async (_, change) => {
     const found = await compare(BEFORE, [root, dir, sub, { ...file, ...change }, other]);
     expect(found).toMatchObject({ changed: ['d', 'd/sub', 'd/sub/f'], removed: [], kept: [], old: [`d/sub/f x 1.1@${PARENT}`] });
@@ -94,9 +93,11 @@ describe('compareStates', () => {
     expect(neverSaved).toMatchObject({ changed: [], removed: [], kept: ['never gone'] });
   });
 
-  it('what becomes a directory, or was one, is removed and saved anew', async () => {
+  it('what changes its type is removed and saved anew', async () => {
     const asFile = await compare(BEFORE, [root, dir, makeRecord('d/sub'), other]);
     expect(asFile).toMatchObject({ changed: ['d', 'd/sub'], removed: ['d/sub'], kept: ['d/sub gone', 'd/sub/f gone'], old: [] });
+    const asLink = await compare(BEFORE, [root, dir, sub, { ...file, type: 'l' }, other]);
+    expect(asLink).toMatchObject({ changed: ['d', 'd/sub', 'd/sub/f'], removed: ['d/sub/f'], kept: ['d/sub/f gone'], old: [] });
     const asDirectory = await compare(BEFORE, [root, dir, sub, file, makeDirectory('d/other')]);
     expect(asDirectory).toMatchObject({ changed: ['d', 'd/other'], removed: ['d/other'], kept: ['d/other gone'], old: [] });
   });
