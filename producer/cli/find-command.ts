@@ -48,11 +48,16 @@ export async function findCommand(pattern: string, options: FindOptions): Promis
 async function findIn(site: Site, basepathId: string, pattern: string, wanted: Wanted, options: FindOptions): Promise<number> {
   const history = await openHistory(site, basepathId);
   const line = options.json === true ? jsonLine : peopleLine;
+  const since = history.backups.findIndex(({ capturedAt }) => Date.parse(capturedAt) >= wanted.sinceMs);
+  if (since === -1) return 0;
   let matches = 0;
-  for await (const paths of findVersions(history, globFilter(pattern))) {
-    const found = paths.map(({ lines }) => foundOf(basepathId, history.versions(lines))).filter((each) => each !== null && isWanted(each, history, wanted));
+  for await (const paths of findVersions(history, globFilter(pattern), since)) {
+    const found = paths.flatMap(({ lines }) => {
+      const each = history.mayHaveNews(lines, since) ? foundOf(basepathId, history.versions(lines)) : null;
+      return each !== null && each.latest.first >= since && isOf(wanted.uid, each) ? [each] : [];
+    });
     matches += found.length;
-    await writeOut(found.map((each) => (each === null ? '' : line(each, history))).join(''));
+    await writeOut(found.map((each) => line(each, history)).join(''));
   }
   return matches;
 }
@@ -63,9 +68,8 @@ function foundOf(basepathId: string, versions: readonly PathVersion[]): Found | 
   return newest === undefined || latest === undefined ? null : { basepathId, newest, latest, versions: held.length };
 }
 
-function isWanted({ newest, latest }: Found, { backups }: BackupHistory<ListedVersion>, { sinceMs, uid }: Wanted): boolean {
-  if (uid !== null && newest.record.uid !== uid) return false;
-  return Date.parse(backups[latest.first]?.capturedAt ?? '') >= sinceMs || sinceMs === -Infinity;
+function isOf(uid: string | null, { newest }: Found): boolean {
+  return uid === null || newest.record.uid === uid;
 }
 
 function jsonLine(found: Found, history: BackupHistory<ListedVersion>): string {

@@ -1,6 +1,5 @@
 import { tmpdir } from 'node:os';
 import { Cursor } from './cursor.js';
-import { keyLength } from './format.js';
 import type { LineFilter } from './line-filter.js';
 import { LineSorter } from './line-sorter.js';
 import type { BackupHistory} from './path-versions.js';
@@ -24,15 +23,20 @@ const NUMBER_DIGITS = 6;
 /**
  * What all backups of a basepath say of the wanted paths, in index order, in batches. Reads the index of each once: fulls side by side, all differences
  * with one program, sorted (`sort` keeps what exceeds some megabytes in files). May be left early. Throws INDEX_DAMAGED, SORT_FAILED.
+ * `since`: leaves out most of what can have no news since the backup of this number.
  */
-export async function* findVersions(history: BackupHistory<IndexedBackup>, filter: LineFilter): AsyncGenerator<FoundPath[], void> {
+export async function* findVersions(history: BackupHistory<IndexedBackup>, filter: LineFilter, since = 0): AsyncGenerator<FoundPath[], void> {
   const fulls = history.backups.flatMap((backup, number) => (history.isFull(number) ? [{ ...backup, number }] : []));
   const sorter = await sortedDifferences(history, filter);
   const cursors = [await Cursor.open(sorter.sorted()), ...(await openFulls(fulls, filter))];
   const numbers = [null, ...fulls.map(({ number }) => number)];
   try {
     let batch: FoundPath[] = [];
-    for (let key = leastKey(cursors); key !== null; key = leastKey(cursors)) {
+    const [differences] = cursors;
+    const news = history.newestFull < since && differences !== undefined;
+    for (;;) {
+      const key = news ? await nextDifference(differences, cursors) : leastKey(cursors);
+      if (key === null) break;
       batch.push({ key, lines: await takeAll(cursors, numbers, key) });
       if (batch.length < BATCH) continue;
       yield batch;
@@ -72,13 +76,29 @@ function leastKey(cursors: readonly Cursor<string>[]): string | null {
   return least === undefined ? null : keyOfLine(least);
 }
 
+/** Of what no full says anything new only that counts of which a difference speaks: the others go on to there, line by line as fast as can be. */
+async function nextDifference(differences: Cursor<string>, cursors: readonly Cursor<string>[]): Promise<string | null> {
+  if (differences.current === undefined) return null;
+  const key = keyOfLine(differences.current);
+  for (const cursor of cursors) {
+    while (cursor.current !== undefined && cursor.current < key) {
+      const moved = cursor.advance();
+      if (moved !== undefined) await moved;
+    }
+  }
+  return key;
+}
+
+/** Without a promise for most of a million lines. */
 async function takeAll(cursors: readonly Cursor<string>[], numbers: readonly (number | null)[], key: string): Promise<Map<number, string>> {
   const lines = new Map<number, string>();
-  for (const [i, cursor] of cursors.entries()) {
-    for (let line = cursor.current; line?.startsWith(key) === true && keyLength(line) === key.length; line = cursor.current) {
+  for (let i = 0; i < cursors.length; i++) {
+    const cursor = cursors[i] as Cursor<string>;
+    for (let line = cursor.current; line?.startsWith(key) === true; line = cursor.current) {
       const number = numbers[i] ?? Number(line.slice(-NUMBER_DIGITS));
       lines.set(number, numbers[i] === null ? line.slice(0, -NUMBER_DIGITS) : line);
-      await cursor.advance();
+      const moved = cursor.advance();
+      if (moved !== undefined) await moved;
     }
   }
   return lines;

@@ -12,6 +12,7 @@ export interface LineFilter {
 
 /** Lines of paths that a glob pattern (glob.ts) matches. Pure. */
 export function globFilter(pattern: string): LineFilter {
+  if (pattern === '*' || pattern === '**') return { stages: [], matches: () => true };
   const matches = compileGlob(pattern);
   const parts = bytePath.fromText(pattern.replace(/^(\.?\/)+/, '').replace(/\/+$/, '')).split('/');
   const stages = [directoryStage(parts), nameStage(parts.at(-1) ?? '')].filter((stage) => stage !== null);

@@ -37,6 +37,8 @@ export class BackupHistory<T extends HistoryBackup = HistoryBackup> {
   readonly broken: readonly T[];
   /** Number of the parent; -1 for a full. */
   readonly #parents: number[] = [];
+  /** Number of the full of latest capture. */
+  readonly newestFull: number;
 
   constructor(backups: Iterable<T>) {
     const whole: T[] = [];
@@ -53,6 +55,7 @@ export class BackupHistory<T extends HistoryBackup = HistoryBackup> {
       whole.push(backup);
     }
     this.backups = whole;
+    this.newestFull = this.#parents.lastIndexOf(-1);
     this.broken = broken;
   }
 
@@ -66,24 +69,36 @@ export class BackupHistory<T extends HistoryBackup = HistoryBackup> {
    */
   versions(lines: ReadonlyMap<number, string>, reasons: ReadonlyMap<number, string> = new Map()): PathVersion[] {
     const said: Said[] = [];
-    const versions: PathVersion[] = [];
+    const versions: { -readonly [K in keyof PathVersion]: PathVersion[K] }[] = [];
     for (let number = 0; number < this.backups.length; number++) {
       const now = this.#saidOf(number, lines.get(number), said);
       said.push(now);
       const reason = reasons.get(number) ?? null;
-      if (versions.length === 0 && now.line === null && reason === null) continue;
       const before = versions.at(-1);
+      if (before === undefined && now.line === null && reason === null) continue;
+      // The very same line most of the time: nothing to be parsed then.
+      if (before !== undefined && now === said[number - 1] && reason === before.reason) {
+        before.last = number;
+        continue;
+      }
       const next = versionOf(now, number, reason, now.line === null ? null : this.#holder(now.line, now.from));
-      if (before !== undefined && sameVersion(before, next)) versions[versions.length - 1] = { ...before, last: number };
+      if (before !== undefined && sameVersion(before, next)) before.last = number;
       else versions.push(next);
     }
     return versions;
   }
 
+  /** Whether anything can have become of a path since the backup of this number: what was said of it before is no news. */
+  mayHaveNews(lines: ReadonlyMap<number, string>, since: number): boolean {
+    if (since <= 0 || this.newestFull >= since) return true;
+    for (const number of lines.keys()) if (number >= since) return true;
+    return false;
+  }
+
   #saidOf(number: number, line: string | undefined, said: readonly Said[]): Said {
     if (line !== undefined) return isTombstone(line) ? { line: null, from: number, removed: true } : { line, from: number, removed: false };
     const parent = this.#parents[number] ?? -1;
-    return said[parent] ?? { line: null, from: number, removed: false };
+    return said[parent] ?? UNKNOWN;
   }
 
   #holder(line: string, from: number): string {
@@ -99,6 +114,8 @@ interface Said {
   /** Without a record: said to be gone, not just unknown. */
   readonly removed: boolean;
 }
+
+const UNKNOWN: Said = { line: null, from: -1, removed: false };
 
 function byCapture(a: HistoryBackup, b: HistoryBackup): number {
   return Date.parse(a.capturedAt) - Date.parse(b.capturedAt) || (a.backupId < b.backupId ? -1 : 1);

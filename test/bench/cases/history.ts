@@ -25,7 +25,7 @@ const PROGRAM = fileURLToPath(new URL('../../../bin/bw-bkup.js', import.meta.url
 /** `find` and `history` over one full and 29 incrementals, as commands: start of the process and all. */
 export async function history({ dir, quick, runs, say }: CaseOptions): Promise<CaseResult> {
   const files = quick ? 10_000 : 1_000_000;
-  const config = await writeSiteConfig({ dir: join(dir, 'site'), top: join(dir, 'site/warm') });
+  const config = await writeSiteConfig({ dir: join(dir, 'site'), top: join(dir, 'top') });
   say(`making the indexes of ${BACKUPS} backups of ${files} files`);
   const catalog = await openCatalog(join(dir, 'site/catalog'));
   await makeBackups(catalog, dir, files);
