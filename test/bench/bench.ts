@@ -5,6 +5,7 @@ import { formatError, toBwError } from '../../shared/errors/bw-error.js';
 import { killAll, run } from '../../shared/process/index.js';
 import { bigFiles } from './cases/big-files.js';
 import { incremental } from './cases/incremental.js';
+import { history } from './cases/history.js';
 import { memory } from './cases/memory.js';
 import { smallBasepaths } from './cases/small-basepaths.js';
 import { smallFiles } from './cases/small-files.js';
@@ -19,6 +20,7 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   'small-basepaths': smallBasepaths,
   incremental,
   memory,
+  history,
 };
 
 interface Options {
