@@ -42,7 +42,7 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
   const { config, logger, redis, catalog } = parts;
   const journal = await openJournal(catalog.journalDir, writerName(config.host, process.pid));
   const registry = await readBasepaths(catalog.journalDir, (problem) => { logger.warn({ problem }, 'journal line not usable'); });
-  const queues = new QueueSet(redis);
+  const queues = new QueueSet(redis, config.removal.eraser);
   const ending = new AbortController();
   const signal = AbortSignal.any([ending.signal, ...(parts.signal === undefined ? [] : [parts.signal])]);
   const tickParts: TickParts = { config, queues, journal, registry, now: Date.now, signal };

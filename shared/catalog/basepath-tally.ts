@@ -8,8 +8,14 @@ type Newest = SealedSummary & Pick<Manifest, 'counts'> & { readonly source: Pick
 
 type Failure = NonNullable<BasepathStatus['lastError']> & { readonly atMs: number };
 
-/** Records without a basepath (operator acts) are not tallied. */
-export type TalliedRecord = Exclude<JournalRecord, { kind: 'operator' | 'restore-ended' }>;
+/** Those that say how a basepath is; what operators decided is not tallied. */
+export type TalliedRecord = RecordOf<'basepath-assigned' | 'basepath-seen-deleted' | 'attempt-started' | 'attempt-ended' | 'sealed' | 'verified' | 'removed'>;
+
+const TALLIED: ReadonlySet<JournalRecord['kind']> = new Set<TalliedRecord['kind']>(['basepath-assigned', 'basepath-seen-deleted', 'attempt-started', 'attempt-ended', 'sealed', 'verified', 'removed']);
+
+export function isTallied(record: JournalRecord): record is TalliedRecord {
+  return TALLIED.has(record.kind);
+}
 
 /** What is remembered of one basepath while its records and manifests go by: a few fields, however many there are. */
 export class BasepathTally {
@@ -47,6 +53,9 @@ export class BasepathTally {
         break;
       case 'sealed':
         this.sealedOnRecord = record.backupId;
+        break;
+      case 'removed':
+        if (this.sealedOnRecord === record.backupId) this.sealedOnRecord = null;
         break;
       case 'verified':
         this.verified = { backupId: record.backupId, at: record.at, method: record.method, outcome: record.outcome };

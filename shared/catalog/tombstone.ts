@@ -45,9 +45,8 @@ export interface Burial {
 export async function* listRemoved(layout: Layout, basepathId?: string): AsyncGenerator<RemovedBackup> {
   for (const id of basepathId === undefined ? await listBasepathIds(layout) : [basepathId]) {
     for (const backupId of (await namesIn(layout.basepath(id))).filter(isBackupId).sort()) {
-      const dir = layout.backup(id, backupId);
-      const name = await tombstoneIn(dir);
-      if (name !== null) yield { basepathId: id, backupId, state: name === REMOVED_FILE ? 'removed' : 'erasing', tombstone: await readTombstone(join(dir, name)) };
+      const found = await stateIn(layout.backup(id, backupId));
+      if (found !== null) yield { basepathId: id, backupId, ...found };
     }
   }
 }
@@ -93,6 +92,11 @@ export class Graveyard {
         else if ((await tombstoneIn(this.layout.backup(basepathId, id))) === ERASED_FILE) throw erased(id, backupId);
       }
     }
+  }
+
+  /** Its tombstone, or null without one. */
+  async stateOf(basepathId: string, backupId: string): Promise<Pick<RemovedBackup, 'state' | 'tombstone'> | null> {
+    return stateIn(this.layout.backup(basepathId, backupId));
   }
 
   /**
@@ -206,6 +210,11 @@ export class Graveyard {
 }
 
 const parentSchema = z.object({ parent: z.ulid().nullable() });
+
+async function stateIn(dir: string): Promise<Pick<RemovedBackup, 'state' | 'tombstone'> | null> {
+  const name = await tombstoneIn(dir);
+  return name === null ? null : { state: name === REMOVED_FILE ? 'removed' : 'erasing', tombstone: await readTombstone(join(dir, name)) };
+}
 
 async function readTombstone(path: string): Promise<Tombstone | null> {
   try {

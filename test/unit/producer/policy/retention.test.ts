@@ -36,7 +36,7 @@ const at = (day: number): number => T0 + day * DAY + DAY / 2;
 describe('decideRetention: keep and remove with reasons (golden; renew with vitest -u)', () => {
   const fourWeeks = history(45, 7);
   const cases: [string, RetentionFacts, Partial<RetentionConfig>, number][] = [
-    ['no rule', facts(history(10, 5)), {}, 10],
+    ['no-rule', facts(history(10, 5)), {}, 10],
     ['last', facts(history(12, 4)), { keepLast: 2 }, 12],
     ['within', facts(fourWeeks), { keepWithinMs: 10 * DAY }, 45],
     ['daily-weekly-monthly', facts(history(120, 30)), { keepDaily: 3, keepWeekly: 2, keepMonthly: 3 }, 120],
