@@ -82,16 +82,20 @@ export class Graveyard {
    * @throws UNDELETE_ERASED (permanent) it or an ancestor is erased; nothing has changed then
    */
   async undelete(basepathId: string, backupId: string): Promise<string[]> {
-    const back: string[] = [];
-    // Another prune may bury an ancestor again meanwhile, until it sees what is back.
-    for (;;) {
-      const chain = await this.buriedChain(basepathId, backupId);
-      if (chain.length === 0) return back;
-      for (const id of chain) {
-        if (await this.takeBack(basepathId, id)) back.push(id);
-        else if ((await tombstoneIn(this.layout.backup(basepathId, id))) === ERASED_FILE) throw erased(id, backupId);
+    const back = new Map<string, Tombstone | null>();
+    try {
+      // Another prune may bury an ancestor again meanwhile, until it sees what is back.
+      for (let chain = await this.buriedChain(basepathId, backupId); chain.length > 0; chain = await this.buriedChain(basepathId, backupId)) {
+        const [eldest = backupId] = chain;
+        const found = await this.stateOf(basepathId, eldest);
+        if (await this.takeBack(basepathId, eldest)) back.set(eldest, found?.tombstone ?? null);
       }
+    } catch (thrown) {
+      // An ancestor was erased in this moment: none may live without it.
+      for (const [id, tombstone] of [...back].reverse()) if (tombstone !== null) await this.link(basepathId, id, tombstone);
+      throw thrown;
     }
+    return [...back.keys()];
   }
 
   /** Its tombstone, or null without one. */
@@ -138,10 +142,12 @@ export class Graveyard {
   /** True when this call took a tombstone away. */
   private async takeBack(basepathId: string, backupId: string): Promise<boolean> {
     const dir = this.layout.backup(basepathId, backupId);
-    const there = await exists(join(dir, REMOVED_FILE));
+    if (!(await exists(join(dir, REMOVED_FILE)))) return false;
     await this.disk.unlink(join(dir, REMOVED_FILE));
-    await this.disk.syncDir(dir);
-    return there && (await tombstoneIn(dir)) === null;
+    await this.disk.syncDir(dir).catch((thrown: unknown) => {
+      if (errnoOf(thrown) !== 'ENOENT') throw thrown; // erased to the end in this moment
+    });
+    return isSealed(dir);
   }
 
   private async renamed(dir: string): Promise<boolean> {
@@ -202,10 +208,14 @@ export class Graveyard {
     return chain;
   }
 
-  /** Of a manifest whose backup may have a tombstone; only its parent is looked at. */
+  /** Of a manifest whose backup may have a tombstone; only its parent is looked at. null also where it was erased in this moment. */
   private async parentIn(dir: string): Promise<string | null> {
-    const { parent } = parentSchema.parse(JSON.parse(await readFile(join(dir, MANIFEST_FILE), 'utf8')));
-    return parent;
+    try {
+      return parentSchema.parse(JSON.parse(await readFile(join(dir, MANIFEST_FILE), 'utf8'))).parent;
+    } catch (thrown) {
+      if (errnoOf(thrown) === 'ENOENT') return null;
+      throw thrown;
+    }
   }
 }
 
