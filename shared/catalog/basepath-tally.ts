@@ -31,6 +31,7 @@ export class BasepathTally {
   private sealedOnRecord: string | null = null;
   private sealedIsThere = false;
   private damaged = 0;
+  private readonly shrunk: string[] = [];
 
   constructor(private readonly id: string) {}
 
@@ -65,6 +66,7 @@ export class BasepathTally {
 
   addManifest(manifest: Manifest): void {
     this.noteBackup(manifest.backupId);
+    if (manifest.shrunk) this.shrunk.push(manifest.backupId);
     if (this.newest === null || !isLater(this.newest, manifest)) this.newest = newestOf(manifest);
     if (manifest.level === 'full' && (this.newestFull === null || !isLater(this.newestFull, manifest))) this.newestFull = summaryOf(manifest);
   }
@@ -94,6 +96,7 @@ export class BasepathTally {
       fullAgeMs: newestFull === null ? null : nowMs - Date.parse(newestFull.capturedAt),
       lastVerified: this.verified,
       damagedManifests: this.damaged,
+      shrunk: this.shrunk,
       lostBackup: this.sealedIsThere ? null : this.sealedOnRecord,
     };
   }
