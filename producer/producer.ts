@@ -7,6 +7,8 @@ import { toBwError } from '../shared/errors/bw-error.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
 import { QueueSet } from '../shared/queues/queue-set.js';
 import { RunStore } from '../shared/runs/run-store.js';
+import type { PruneResult } from './retention/apply-prune.js';
+import { pruneSite } from './retention/prune-site.js';
 import { closeGates, type ClosedGate } from './scheduler/hook-gate.js';
 import { sweepLost } from './scheduler/sweep-lost.js';
 import { sweepRuns } from './scheduler/sweep-runs.js';
@@ -15,6 +17,8 @@ import { tick, type TickParts, type TopdirReport } from './scheduler/tick.js';
 export interface Producer {
   /** One round now. */
   tick(): Promise<TopdirReport[]>;
+  /** Removes what retention lets go, orders erasures; start() does it every removal.every. */
+  prune(): Promise<PruneResult>;
   /** Runs the after hooks of topdirs whose backups are all through; start() does it by itself. */
   closeGates(): Promise<ClosedGate[]>;
   /** Rounds by schedule.scanEvery until close. */
@@ -42,7 +46,7 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
   const { config, logger, redis, catalog } = parts;
   const journal = await openJournal(catalog.journalDir, writerName(config.host, process.pid));
   const registry = await readBasepaths(catalog.journalDir, (problem) => { logger.warn({ problem }, 'journal line not usable'); });
-  const queues = new QueueSet(redis);
+  const queues = new QueueSet(redis, config.removal.eraser);
   const ending = new AbortController();
   const signal = AbortSignal.any([ending.signal, ...(parts.signal === undefined ? [] : [parts.signal])]);
   const tickParts: TickParts = { config, queues, journal, registry, now: Date.now, signal };
@@ -59,11 +63,13 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
     if (!signal.aborted) for (const { topdir, error } of closed) if (error !== null) logger.error({ err: error, topdir }, 'after hook failed');
     return closed;
   };
+  const prune = (): Promise<PruneResult> => pruneSite({ config, logger, queues, catalog, journal, now: Date.now });
   const scanEveryMs = Math.min(...config.topdirs.map((topdir) => topdir.schedule.scanEveryMs));
-  const loops = [new Loop(round, scanEveryMs, logger), new Loop(gates, GATES_EVERY_MS, logger)];
+  const loops = [new Loop(round, scanEveryMs, logger), new Loop(gates, GATES_EVERY_MS, logger), new Loop(prune, config.removal.everyMs, logger)];
   return {
     tick: round,
     closeGates: gates,
+    prune,
     start: () => { for (const loop of loops) loop.start(); },
     close: async () => {
       ending.abort();

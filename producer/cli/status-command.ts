@@ -4,6 +4,7 @@ import { EXIT } from '../../shared/errors/exit-codes.js';
 import { readJournal } from '../../shared/journal/index.js';
 import { showPath } from '../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../shared/paths/path-json.js';
+import { readProtections, type Protections } from '../../shared/retention/protections.js';
 import { redisLocation } from '../../shared/redis/location.js';
 import { formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
 import { readLiveState } from './live-state.js';
@@ -21,14 +22,15 @@ export async function statusCommand(options: CommonOptions): Promise<number> {
   const records = readJournal(site.catalog.journalDir, {
     onProblem: (problem) => { site.logger.warn({ problem }, 'journal line not usable'); },
   });
-  const basepaths = (await summarise(records, site.catalog.listBackups(), Date.now())).map(statusRow);
+  const protections = await readProtections(site.catalog.journalDir, (problem) => { site.logger.warn({ problem }, 'journal line not usable'); });
+  const basepaths = (await summarise(records, site.catalog.listBackups(), Date.now())).map((status) => statusRow(status, protections));
   const output: Output = { v: 1, basepaths, ...(await live) };
   if (options.json === true) printJson(statusOutput, output);
   else printPeople(site, output);
   return basepaths.some((row) => row.state === 'never' || row.state === 'failed-since') ? EXIT.failed : EXIT.ok;
 }
 
-function statusRow(status: BasepathStatus): Row {
+function statusRow(status: BasepathStatus, protections: Protections): Row {
   const { lastError } = status;
   return {
     basepathId: status.id,
@@ -43,6 +45,8 @@ function statusRow(status: BasepathStatus): Row {
     records: status.files,
     sourceBytes: status.bytes,
     lastError: lastError === null ? null : { code: lastError.code, message: lastError.message, at: lastError.at },
+    held: protections.basepaths.get(status.id) ?? null,
+    toAccept: status.shrunk.filter((id) => !protections.accepted.has(id)),
   };
 }
 
@@ -61,8 +65,15 @@ function printPeople(site: Site, output: Output): void {
       ]),
     );
     print(summary(output.basepaths));
+    for (const row of output.basepaths) printDecisions(row);
   }
   printLive(site, output);
+}
+
+/** What waits for an operator, or was decided by one. */
+function printDecisions({ basepathId, held, toAccept }: Row): void {
+  if (held !== null) print(`${basepathId} is held: ${held}`);
+  if (toAccept.length > 0) print(`${basepathId} shrunk in backup ${toAccept.join(', ')}; what was before it is kept. If that is right: bw-bkup accept ${basepathId}`);
 }
 
 /** `3 basepaths: 2 ok, 1 never`. */

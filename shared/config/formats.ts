@@ -200,6 +200,19 @@ const boolean: Format<boolean> = {
   },
 };
 
+const timeZone: Format<string> = {
+  accepts: 'an IANA time zone, such as UTC or Europe/Berlin',
+  parse: (raw) => {
+    const name = text(raw, timeZone.accepts);
+    try {
+      return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
+    } catch (thrown) {
+      if (!(thrown instanceof RangeError)) throw thrown;
+      throw new FormatError('is not a time zone this system knows', timeZone.accepts);
+    }
+  },
+};
+
 const line: Format<string> = { accepts: 'one line of text', parse: (raw) => text(raw, 'one line of text') };
 
 /** Every format a schema leaf can have. */
@@ -227,6 +240,7 @@ export const formats = {
   relativePath,
   size: { accepts: SIZE_ACCEPTS, parse: (raw, bounds) => sizeWithin(raw, bounds) } as Format<number>,
   textList: list(line),
+  timeZone,
 } as const;
 
 function sizeWithin(raw: unknown, { min = 0 }: Bounds): number {

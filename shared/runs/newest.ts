@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import type { Catalog } from '../catalog/catalog.js';
 import type { Manifest } from '../catalog/manifest.js';
 import { NEWEST_KEY } from '../queues/names.js';
 
@@ -26,6 +27,12 @@ export async function rememberNewest(redis: Redis, manifest: Manifest): Promise<
 export async function newestOf(redis: Redis, basepathId: string): Promise<Newest | null> {
   const json = await redis.hget(NEWEST_KEY, basepathId);
   return json === null ? null : newestSchema.parse(JSON.parse(json));
+}
+
+/** After a basepath's backups were removed or came back: what Redis keeps of it, anew from the catalog. */
+export async function refreshNewest(redis: Redis, catalog: Catalog, basepathId: string): Promise<void> {
+  await redis.hdel(NEWEST_KEY, basepathId);
+  for await (const listed of catalog.listBackups({ basepathId })) if (listed.ok) await rememberNewest(redis, listed.manifest);
 }
 
 /** ISO instants in UTC compare as text. */

@@ -23,6 +23,8 @@ export async function sweepStagingJob(context: WorkerContext, run: JobRun): Prom
 export async function sweepBackupJob(context: WorkerContext, run: JobRun): Promise<{ orphans: number }> {
   const data = parseJob(sweepJobSchema, run.job.data, run.job.id);
   await refuseWhileRunning(context, data.backupId);
+  // Removed meanwhile: undelete may bring it back, and an erasure takes everything.
+  if (await context.catalog.isRemoved(data.basepathId, data.backupId)) return { orphans: 0 };
   const prefix = `${data.basepathId}/${data.backupId}`;
   if ((await sealedManifest(context, data.basepathId, data.backupId)) === null) await refuseUnfinished(context, prefix);
   await context.catalog.removeWork(data.backupId);

@@ -7,6 +7,7 @@ import {
   backupOutput, backupsOutput, errorOutput, exceptionLineOutput, lsLine, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
+import { acceptOutput, holdOutput, pruneOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
 
 const README = readFileSync(join(import.meta.dirname, '../../../../producer/cli/README.md'), 'utf8');
 
@@ -23,6 +24,11 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   backup: backupOutput,
   restore: restoreOutput,
   'catalog rebuild': rebuildOutput,
+  prune: pruneOutput,
+  undelete: undeleteOutput,
+  hold: holdOutput,
+  accept: acceptOutput,
+  usage: usageOutput,
   'standalone --once': standaloneOutput,
   'config check': checkOutput,
   'config show': showOutput,
