@@ -59,7 +59,7 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
     if (!signal.aborted) for (const { topdir, error } of closed) if (error !== null) logger.error({ err: error, topdir }, 'after hook failed');
     return closed;
   };
-  const scanEveryMs = Math.min(...config.topdirs.map((topdir) => topdir.schedule.scanEveryMs));
+  const scanEveryMs = Math.min(...config.topdirs.map((topdir) => topdir.schedule.events.scan).map((moment) => (moment.kind === 'every' ? moment.ms : 3_600_000)));
   const loops = [new Loop(round, scanEveryMs, logger), new Loop(gates, GATES_EVERY_MS, logger)];
   return {
     tick: round,

@@ -88,7 +88,7 @@ async function decide(parts: TickParts, topdir: TopdirConfig, assigned: readonly
     const newest = await newestOf(parts.queues.redis, basepathId);
     const jobId = await parts.queues.backup.getDeduplicationJobId(inFlightId('full', basepathId));
     if (jobId !== null) inFlight.push({ basepathId, jobId });
-    const fullAt = newest?.fullCapturedAt ?? null;
+    const fullAt = newest?.full?.capturedAt ?? null;
     const lastFullAtMs = fullAt === null ? null : Date.parse(fullAt);
     const decision = decideDue({ basepathId, lastFullAtMs, fullInFlight: jobId !== null }, topdir.schedule, parts.now());
     if (decision.due) due.push({ basepathId, reason: decision.reason });
