@@ -1,13 +1,13 @@
 import type { BasepathRecord } from '../../shared/basepaths/index.js';
 import type { Catalog } from '../../shared/catalog/index.js';
-import type { BasepathSchedule, TopdirConfig } from '../../shared/config/config.js';
+import type { TopdirConfig } from '../../shared/config/config.js';
 import type { BwError } from '../../shared/errors/bw-error.js';
-import { bytePath } from '../../shared/paths/byte-path.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
 import type { BasepathFacts } from '../../shared/runs/basepath-facts.js';
 import { failuresOfAll } from '../../shared/runs/failures.js';
 import { newestOfAll, refreshNewest } from '../../shared/runs/newest.js';
 import type { BasepathNow } from '../policy/basepath-now.js';
+import { policyOf } from '../policy/basepath-policy.js';
 import { inFlightOf } from './in-flight.js';
 
 export interface GatherParts {
@@ -25,7 +25,7 @@ export async function gather(parts: GatherParts, topdir: TopdirConfig, records: 
   return records.map((record) => {
     const { basepathId } = record;
     const { full = null, other = null } = inFlight.get(basepathId) ?? {};
-    return { basepathId, policy: policyOf(topdir, record), facts: facts.get(basepathId) ?? null, failures: failures.get(basepathId) ?? null, full, other };
+    return { basepathId, policy: policyOf(topdir, record.path), facts: facts.get(basepathId) ?? null, failures: failures.get(basepathId) ?? null, full, other };
   });
 }
 
@@ -40,11 +40,4 @@ async function withCatalog({ queues, catalog, onProblem }: GatherParts, known: R
     if (found !== null) facts.set(id, found);
   }
   return facts;
-}
-
-/** The topdir's settings, or the basepath's own. */
-export function policyOf(topdir: TopdirConfig, { path }: Pick<BasepathRecord, 'path'>): BasepathSchedule {
-  if (topdir.basepaths.length === 0) return topdir.schedule;
-  const relative = path.slice(bytePath.fromText(topdir.path).length).replace(/^\/+/, '');
-  return topdir.basepaths.find((own) => bytePath.fromText(own.path) === relative)?.schedule ?? topdir.schedule;
 }

@@ -76,7 +76,7 @@ export async function tick(parts: TickParts, eventsOf: (topdir: TopdirConfig) =>
 }
 
 async function treatTopdir(parts: TickParts, topdir: TopdirConfig, events: readonly EventKind[]): Promise<TopdirReport> {
-  const { records, added, deleted } = events.includes('scan') ? await scanAndMark(parts, topdir) : { records: presentOf(parts.registry, topdir), added: 0, deleted: 0 };
+  const { records, added, deleted } = events.includes('scan') ? await scanAndMark(parts, topdir) : { records: parts.registry.presentIn(topdir.path), added: 0, deleted: 0 };
   const basepaths = await gather(parts, topdir, records);
   const nowMs = parts.now();
   const day = await readFullDay(parts.queues.redis, topdir.path);
@@ -105,11 +105,6 @@ async function scanAndMark(parts: TickParts, topdir: TopdirConfig): Promise<{ re
   const records = assigned.map(({ record }) => record);
   const deleted = await markDeleted(parts, topdir, new Set(records.map(({ basepathId }) => basepathId)));
   return { records, added: assigned.filter(({ finding }) => finding === 'new').length, deleted };
-}
-
-/** What the last scan found. */
-export function presentOf(registry: BasepathRegistry, topdir: TopdirConfig): BasepathRecord[] {
-  return [...registry.all()].filter((record) => record.topdir === topdir.path && record.deletedAt === null);
 }
 
 /** Finds a topdir's basepaths and gives new ones their ids. */

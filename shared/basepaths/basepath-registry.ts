@@ -42,6 +42,11 @@ export class BasepathRegistry {
     return this.state.all();
   }
 
+  /** Those of a topdir that the last scan found. */
+  presentIn(topdir: string): BasepathRecord[] {
+    return [...this.state.all()].filter((record) => record.topdir === topdir && record.deletedAt === null);
+  }
+
   /** Since when a basepath is there without a gap, ms since the epoch; null for one that is not known. */
   foundMs(basepathId: string): number | null {
     return this.state.foundMs(basepathId);

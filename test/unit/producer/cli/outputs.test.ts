@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { checkOutput, showOutput } from '../../../../producer/cli/config/outputs.js';
 import {
-  backupOutput, backupsOutput, errorOutput, exceptionLineOutput, lsLine, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
+  backupOutput, backupsOutput, capacityOutput, errorOutput, exceptionLineOutput, lsLine, planOutput, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
 
 const README = readFileSync(join(import.meta.dirname, '../../../../producer/cli/README.md'), 'utf8');
@@ -17,6 +17,8 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   ls: lsLine,
   exceptions: exceptionLineOutput,
   backup: backupOutput,
+  'plan --capacity': capacityOutput,
+  plan: planOutput,
   restore: restoreOutput,
   'catalog rebuild': rebuildOutput,
   'standalone --once': standaloneOutput,
