@@ -55,6 +55,8 @@ async function* ages({ config, catalog, logger }: ProducerHttpParts): AsyncGener
       lastSealedAt: at(status.lastSealed?.capturedAt),
       lastFullAt: at(status.lastFull?.capturedAt),
       pastDue: false,
+      lastProvenAt: at(status.lastProven?.at),
+      damaged: status.lastVerified?.outcome === 'damaged',
     };
   }
 }

@@ -10,6 +10,7 @@ import { RunStore } from '../shared/runs/run-store.js';
 import { closeGates, type ClosedGate } from './scheduler/hook-gate.js';
 import { sweepLost } from './scheduler/sweep-lost.js';
 import { sweepRuns } from './scheduler/sweep-runs.js';
+import { orderVerifications } from './scheduler/order-verifications.js';
 import { tick, type TickParts, type TopdirReport } from './scheduler/tick.js';
 
 export interface Producer {
@@ -36,6 +37,8 @@ export interface ProducerParts {
 const LONGEST_PAUSE_MS = 2 ** 31 - 1;
 /** A snapshot should not outlive its last backup for long. */
 const GATES_EVERY_MS = 60_000;
+/** What is ordered at once takes longer; the journal is read each time. */
+const VERIFY_EVERY_MS = 900_000;
 
 /** Decides what is due and enqueues it; holds no state of its own: registry from the journal, facts from Redis and catalog. */
 export async function openProducer(parts: ProducerParts): Promise<Producer> {
@@ -59,8 +62,13 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
     if (!signal.aborted) for (const { topdir, error } of closed) if (error !== null) logger.error({ err: error, topdir }, 'after hook failed');
     return closed;
   };
+  const verifications = async (): Promise<void> => {
+    for (const { basepathId, backupId, level, samplePercent, reason } of await orderVerifications({ config, queues, catalog, now: Date.now })) {
+      logger.info({ basepathId, backupId, level, samplePercent, reason }, 'verification ordered');
+    }
+  };
   const scanEveryMs = Math.min(...config.topdirs.map((topdir) => topdir.schedule.scanEveryMs));
-  const loops = [new Loop(round, scanEveryMs, logger), new Loop(gates, GATES_EVERY_MS, logger)];
+  const loops = [new Loop(round, scanEveryMs, logger), new Loop(gates, GATES_EVERY_MS, logger), new Loop(verifications, VERIFY_EVERY_MS, logger)];
   return {
     tick: round,
     closeGates: gates,

@@ -56,12 +56,15 @@ export const statusRowSchema = z.strictObject({
   exceptions: count,
   records: count,
   sourceBytes: bigCount,
+  lastProvenAt: instant.nullable(),
+  lastProvenBackupId: z.string().nullable(),
+  lastVerified: z.strictObject({ backupId: z.string(), at: instant, method: z.string(), outcome: z.enum(['sound', 'damaged']) }).nullable(),
   lastError: z.strictObject({ code: z.string(), message: z.string(), at: instant }).nullable(),
 });
 
 export const runRowSchema = z.strictObject({
   id: z.string(),
-  kind: z.enum(['backup', 'restore']),
+  kind: z.enum(['backup', 'restore', 'verify']),
   basepathId: z.string(),
   phase: z.string(),
   startedAt: instant,

@@ -5,7 +5,7 @@ import { readJournal } from '../../shared/journal/index.js';
 import { showPath } from '../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../shared/paths/path-json.js';
 import { redisLocation } from '../../shared/redis/location.js';
-import { formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
+import { formatAge, formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
 import { readLiveState } from './live-state.js';
 import { statusOutput, type statusRowSchema } from './outputs.js';
 import { plural, print, printJson } from './print.js';
@@ -25,7 +25,7 @@ export async function statusCommand(options: CommonOptions): Promise<number> {
   const output: Output = { v: 1, basepaths, ...(await live) };
   if (options.json === true) printJson(statusOutput, output);
   else printPeople(site, output);
-  return basepaths.some((row) => row.state === 'never' || row.state === 'failed-since') ? EXIT.failed : EXIT.ok;
+  return basepaths.some((row) => row.state === 'never' || row.state === 'failed-since' || row.lastVerified?.outcome === 'damaged') ? EXIT.failed : EXIT.ok;
 }
 
 function statusRow(status: BasepathStatus): Row {
@@ -42,6 +42,9 @@ function statusRow(status: BasepathStatus): Row {
     exceptions: status.exceptions,
     records: status.files,
     sourceBytes: status.bytes,
+    lastProvenAt: status.lastProven?.at ?? null,
+    lastProvenBackupId: status.lastProven?.backupId ?? null,
+    lastVerified: status.lastVerified,
     lastError: lastError === null ? null : { code: lastError.code, message: lastError.message, at: lastError.at },
   };
 }
@@ -57,12 +60,19 @@ function printPeople(site: Site, output: Output): void {
         { title: 'age', align: 'right', cell: (row) => (row.ageMs === null ? '-' : formatDuration(row.ageMs)) },
         { title: 'entries', align: 'right', cell: (row) => formatCount(row.records) },
         { title: 'size', align: 'right', cell: (row) => formatBytes(BigInt(row.sourceBytes)) },
+        { title: 'proven', align: 'right', cell: (row) => provenText(row) },
         { title: 'last error', cell: (row) => (row.lastError === null ? '' : `${row.lastError.code}: ${row.lastError.message}`) },
       ]),
     );
     print(summary(output.basepaths));
   }
   printLive(site, output);
+}
+
+/** When a restore was last proven; what the last look found, if that was damage. */
+function provenText(row: Row): string {
+  if (row.lastVerified?.outcome === 'damaged') return 'DAMAGED';
+  return row.lastProvenAt === null ? 'never' : formatAge(Date.parse(row.lastProvenAt), Date.now());
 }
 
 /** `3 basepaths: 2 ok, 1 never`. */

@@ -22,6 +22,7 @@ export class BasepathTally {
   private failedFull: Failure | null = null;
   private failedOther: Failure | null = null;
   private verified: BasepathStatus['lastVerified'] = null;
+  private proven: BasepathStatus['lastProven'] = null;
   private sealedOnRecord: string | null = null;
   private sealedIsThere = false;
   private damaged = 0;
@@ -49,6 +50,7 @@ export class BasepathTally {
         this.sealedOnRecord = record.backupId;
         break;
       case 'verified':
+        if (record.method === 'restore-drill' && record.outcome === 'sound') this.proven = { backupId: record.backupId, at: record.at, samplePercent: record.samplePercent };
         this.verified = { backupId: record.backupId, at: record.at, method: record.method, outcome: record.outcome };
         break;
     }
@@ -84,6 +86,7 @@ export class BasepathTally {
       ageMs: newest === null ? null : nowMs - Date.parse(newest.capturedAt),
       fullAgeMs: newestFull === null ? null : nowMs - Date.parse(newestFull.capturedAt),
       lastVerified: this.verified,
+      lastProven: this.proven,
       damagedManifests: this.damaged,
       lostBackup: this.sealedIsThere ? null : this.sealedOnRecord,
     };

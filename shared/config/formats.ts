@@ -216,6 +216,7 @@ export const formats = {
   count: { accepts: 'a whole number', parse: (raw, bounds) => integer(raw, bounds, 'a whole number') } as Format<number>,
   duration: { accepts: DURATION_ACCEPTS, parse: (raw) => parseDuration(raw) } as Format<number>,
   logFormat: oneOf(['auto', 'json', 'pretty']),
+  verifyLevel: oneOf(['manifest', 'hash', 'dar', 'restore']),
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
   name: matching(NAME, 'is not a safe name', NAME_ACCEPTS),
   pathList: list(absolutePath),

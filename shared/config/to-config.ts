@@ -1,6 +1,6 @@
-import type { Config, DarConfig, HttpConfig, LtsConfig, ScheduleConfig, ShardLimits, TopdirConfig } from './config.js';
+import type { Config, DarConfig, HttpConfig, LtsConfig, ScheduleConfig, ShardLimits, TopdirConfig, VerifyConfig } from './config.js';
 import { policyHash } from './policy-hash.js';
-import type { LtsSettings, Settings, TopdirSettings } from './parse-settings.js';
+import type { LtsSettings, Settings, SiteSettings, TopdirSettings } from './parse-settings.js';
 
 /** What the host adds to the settings. */
 export interface Resolved {
@@ -21,6 +21,7 @@ export function toConfig({ host, site, topdirs, lts }: Settings, { redisUrl, sta
     index: { racyWindowMs: site.index.racyWindow },
     restore: site.restore,
     schedule: toSchedule(site.schedule),
+    verify: toVerify(site.verify),
   };
   return {
     host,
@@ -54,8 +55,16 @@ function toSchedule({ fullEvery, scanEvery }: TopdirSettings['schedule']): Sched
   return { fullEveryMs: fullEvery, scanEveryMs: scanEvery };
 }
 
-function toLts({ name, backend, dir, bandwidth }: LtsSettings): LtsConfig {
-  return { name: present(name), backend, dir: present(dir), bandwidthBytesPerSecond: bandwidth };
+/** A sample holds one at least, also of 0%. */
+const LEAST_PERCENT = 1e-6;
+
+function toVerify({ every, level, sample, recallBytesPerDay, recallObjectsPerDay }: SiteSettings['verify']): VerifyConfig {
+  const recallPerDay = recallBytesPerDay === null && recallObjectsPerDay === null ? null : { bytes: recallBytesPerDay ?? Infinity, objects: recallObjectsPerDay ?? Infinity };
+  return { everyMs: every, level, samplePercent: Math.max(LEAST_PERCENT, sample * 100), recallPerDay };
+}
+
+function toLts({ name, backend, dir, bandwidth, tape }: LtsSettings): LtsConfig {
+  return { name: present(name), backend, dir: present(dir), bandwidthBytesPerSecond: bandwidth, tape };
 }
 
 /** A required value: its absence was reported before. */

@@ -64,6 +64,12 @@ export const journalRecordSchema = z.discriminatedUnion('kind', [
     /** What was looked at. */
     bytes: bigCount,
     files: count,
+    /** Share of it that was chosen, and by what. */
+    samplePercent: z.number().default(100),
+    seed: z.string().default(''),
+    /** Of it, from tape: counts against the recall budget. */
+    recalledObjects: count.default(0),
+    recalledBytes: bigCount.default('0'),
   }),
   /** What a person decided: act is the command (`dismiss`, `accept-shrunk`, ...). */
   kind('operator', {

@@ -74,6 +74,12 @@ export class Recorders {
     this.to.add('bw_backups_failed_total', { level: backup.level, code: backup.code });
   }
 
+  /** A verification ended, with what it found. */
+  verified(verification: { readonly level: 'manifest' | 'hash' | 'dar' | 'restore'; readonly outcome: 'sound' | 'damaged' }): void {
+    const { level, outcome } = verification;
+    this.to.add('bw_verifications_total', { level, outcome });
+  }
+
   /** bytes: of the archives read. */
   restoreFinished(restore: { readonly outcome: Manifest['outcome'] | 'failed'; readonly bytes: number; readonly wallMs: number }): void {
     const { outcome } = restore;

@@ -23,3 +23,5 @@ export function priorityOf(priorityClass: PriorityClass, phase: Phase = 'plan'):
 
 /** Cleanup, verification, scans: after everything else. */
 export const CLEANUP_PRIORITY = 100;
+/** Verification may take hours: what gives space back goes before it. */
+export const VERIFY_PRIORITY = 110;

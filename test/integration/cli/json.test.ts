@@ -5,6 +5,7 @@ import { checkOutput, showOutput } from '../../../producer/cli/config/outputs.js
 import {
   backupOutput, backupsOutput, errorOutput, exceptionLineOutput, lsLine, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../producer/cli/outputs.js';
+import { verifyOutput } from '../../../producer/cli/verify-outputs.js';
 import { diffLine, findLine, historyLine } from '../../../producer/cli/version-outputs.js';
 import { compiledProduct } from '../faults/compiled-product.js';
 import { cliSite } from './cli-site.js';
@@ -45,6 +46,10 @@ describe('--json', () => {
     expect(await lines(exceptionLineOutput, 0, 'exceptions', backupId)).toEqual([]);
     const restored = await json(restoreOutput, 0, 'restore', site.at('top/alice'), '--to', site.at('restore/r1'), '--compare', site.at('top/alice'));
     expect(restored).toMatchObject({ state: 'done', outcome: 'clean', problemCount: 0, compared: { same: true, entries: 4, differences: [] } });
+    const verified = await json(verifyOutput, 0, 'verify', site.at('top/alice'), '--level', 'restore', '--wait');
+    expect(verified.verifications).toMatchObject([{ backupId, state: 'done', outcome: 'sound', files: 4, problems: [] }]);
+    expect((await json(verifyOutput, 0, 'verify', '--sample', '10%')).verifications).toMatchObject([{ outcome: 'sound', samplePercent: 10 }, { outcome: 'sound' }]);
+    expect((await json(statusOutput, 0, 'status')).basepaths[0]).toMatchObject({ lastProvenBackupId: backupId, lastVerified: { method: 'catalog' } });
     await site.write({ 'alice/b.txt': 'other' });
     const differs = await json(restoreOutput, 1, 'restore', site.at('top/alice'), '--to', site.at('restore/r2'), '--compare', site.at('top/alice'));
     expect(differs.compared).toMatchObject({ same: false });
@@ -75,6 +80,7 @@ describe('--json', () => {
       expect(code).toBe('CONFIG_INVALID');
       expect(detail).toMatch(/dar\.sliceSize "1G" is not a size\n {2}-> Use bytes[^]*logging\.level "loud" is not known\n {2}-> Use one of trace/);
     }
+    expect(await error(2, ['verify', '--sample', 'all'])).toMatchObject({ code: 'USAGE' });
     await rm(site.at('lts'), { recursive: true });
     expect((await error(2, ['backup', site.at('top/alice')])).detail).toContain('does not exist');
     expect((await runCli(product, ['status'], { config: site.configFile })).code).toBe(1); // who only looks needs no long-term storage

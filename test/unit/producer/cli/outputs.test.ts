@@ -6,6 +6,7 @@ import { checkOutput, showOutput } from '../../../../producer/cli/config/outputs
 import {
   backupOutput, backupsOutput, errorOutput, exceptionLineOutput, lsLine, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
+import { verifyOutput } from '../../../../producer/cli/verify-outputs.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
 
 const README = readFileSync(join(import.meta.dirname, '../../../../producer/cli/README.md'), 'utf8');
@@ -19,6 +20,7 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   find: findLine,
   history: historyLine,
   diff: diffLine,
+  verify: verifyOutput,
   exceptions: exceptionLineOutput,
   backup: backupOutput,
   restore: restoreOutput,
