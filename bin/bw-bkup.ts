@@ -78,6 +78,12 @@ command(program, 'verify [name]', 'whether backups are what was sealed: of all b
   .option('--recall', 'may read long-term storage that is on tape')
   .option('--wait', 'wait for the results')
   .action(ending(async (name: string | undefined, options: CommonOptions) => (await import('../producer/cli/verify-command.js')).verifyCommand(name, options, startLocal)));
+command(program, 'import <basepath>', 'an existing dar archive as an unverified backup of a basepath')
+  .requiredOption('--archive <base>', 'path of its slices without `.1.dar`; inside a long-term storage, or with --copy')
+  .option('--copy', 'copy the slices into every long-term storage')
+  .option('--parent <backup>', 'the import of the archive that this one is a difference to (dar -A)')
+  .option('--captured-at <time>', 'when it was made (default: when its first slice was)')
+  .action(ending(async (name: string, options: CommonOptions & { archive: string }) => (await import('../producer/cli/import-command.js')).importCommand(name, options)));
 command(program, 'exceptions <backup>', 'paths a backup could not save as they were, and why').action(
   ending(async (backup: string, options: CommonOptions) => (await import('../producer/cli/exceptions-command.js')).exceptionsCommand(backup, options)),
 );

@@ -35,6 +35,10 @@ export const backupRowSchema = z.strictObject({
   exceptions: count,
   vanished: count,
   changedThenSaved: count,
+  /** Made of an archive of another program. */
+  imported: z.boolean(),
+  /** The strongest verification that found it sound, after which none found damage. */
+  verified: z.enum(['catalog', 'slices', 'archives', 'restore-drill']).nullable(),
 });
 
 export const backupsOutput = z.strictObject({

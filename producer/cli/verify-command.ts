@@ -48,6 +48,7 @@ export async function verifyCommand(name: string | undefined, options: VerifyOpt
     else printPeople(output);
     return stop.signal.aborted ? stop.exitCode() : exitCode(rows);
   } finally {
+    stop.release();
     await session.close(stop.signal);
   }
 }

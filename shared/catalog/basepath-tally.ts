@@ -58,6 +58,7 @@ export class BasepathTally {
 
   addManifest(manifest: Manifest): void {
     this.noteBackup(manifest.backupId);
+    if (manifest.imported !== undefined) return; // it covers nothing: nobody knows how it was made
     if (this.newest === null || !isLater(this.newest, manifest)) this.newest = newestOf(manifest);
     if (manifest.level === 'full' && (this.newestFull === null || !isLater(this.newestFull, manifest))) this.newestFull = summaryOf(manifest);
   }

@@ -15,6 +15,7 @@ export type Newest = z.infer<typeof newestSchema>;
 
 /** Redis keeps the newest sealed backup of each basepath for quick decisions; `catalog rebuild` refills it. */
 export async function rememberNewest(redis: Redis, manifest: Manifest): Promise<void> {
+  if (manifest.imported !== undefined) return; // the next full is due as if it were not there
   const known = await newestOf(redis, manifest.basepathId);
   const full = manifest.level === 'full' ? later(manifest.capturedAt, known?.fullCapturedAt ?? null) : (known?.fullCapturedAt ?? null);
   const older = known !== null && known.capturedAt > manifest.capturedAt;

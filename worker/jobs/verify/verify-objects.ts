@@ -1,7 +1,7 @@
 import { storedFiles } from '../../../shared/catalog/manifest-codec.js';
 import type { Manifest, ManifestArchive, ManifestSlice, ObjectLocation } from '../../../shared/catalog/manifest.js';
 import { mapLimited } from '../../../shared/catalog/map-limited.js';
-import { testArchive } from '../../../shared/dar/index.js';
+import { archiveKey, testArchive } from '../../../shared/dar/index.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import { sampleOf } from '../../../shared/verify/sample.js';
 import { configuredTopdir } from '../../context.js';
@@ -58,7 +58,7 @@ async function checkArchive({ context, job, findings, reading, signal, isTape }:
   await noting(findings, archive.name, async () => {
     const base = await openArchive(reading, archive, dir, signal);
     const secretsDir = await context.staging.createStart(job.verifyId, `${archive.key}-test`);
-    await testArchive(base, configuredTopdir(context.config, manifest.source.topdir).dar, { secretsDir, signal });
+    await testArchive(base, archiveKey(configuredTopdir(context.config, manifest.source.topdir).dar, archive), { secretsDir, signal });
   });
   noteRead(findings, archive.slices, reading.backends, isTape);
   await context.staging.removeStart(job.verifyId, manifest.backupId);

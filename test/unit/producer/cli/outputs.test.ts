@@ -7,6 +7,7 @@ import {
   backupOutput, backupsOutput, errorOutput, exceptionLineOutput, lsLine, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
 import { verifyOutput } from '../../../../producer/cli/verify-outputs.js';
+import { importOutput } from '../../../../producer/cli/import-command.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
 
 const README = readFileSync(join(import.meta.dirname, '../../../../producer/cli/README.md'), 'utf8');
@@ -21,6 +22,7 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   history: historyLine,
   diff: diffLine,
   verify: verifyOutput,
+  import: importOutput,
   exceptions: exceptionLineOutput,
   backup: backupOutput,
   restore: restoreOutput,
