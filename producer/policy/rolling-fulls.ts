@@ -31,6 +31,8 @@ interface Candidate {
   /** Whole days that are left until then, beside today: the same all day long. */
   readonly daysLeft: number;
   readonly load: Load;
+  /** Order of equally urgent ones. */
+  readonly place: number;
   /** Why it must be made; null: its turn comes by age. */
   readonly must: string | null;
   /** By age: then whatever the day's share is. A chain that has grown too long can wait for the next day. */
@@ -74,7 +76,7 @@ function candidate(basepath: BasepathNow, load: Load, { nowMs, dayMs, slackMs }:
   const grown = facts === null ? null : chainGrown(facts, policy);
   const old = isOld(policy.fullEveryMs, ageMs, dayMs - capturedMs, slackMs) ? `last full is ${formatDuration(ageMs)} old` : null;
   const cycle = expectedCycleMs(basepath, ageMs);
-  return { basepath, ageMs, urgency: ageMs / cycle, daysLeft: Math.max(0, Math.floor((cycle - (dayMs - capturedMs)) / DAY_MS)), load, must: old ?? grown, old: old !== null };
+  return { basepath, ageMs, urgency: ageMs / cycle, daysLeft: Math.max(0, Math.floor((cycle - (dayMs - capturedMs)) / DAY_MS)), load, place: placeOf(basepath.basepathId), must: old ?? grown, old: old !== null };
 }
 
 /** Too old, or it would be before the next day begins. */
@@ -109,7 +111,7 @@ function neededPerDay(candidates: readonly Candidate[]): number {
 }
 
 function byUrgency(a: Candidate, b: Candidate): number {
-  return b.urgency - a.urgency || placeOf(a.basepath.basepathId) - placeOf(b.basepath.basepathId) || (a.basepath.basepathId < b.basepath.basepathId ? -1 : 1);
+  return b.urgency - a.urgency || a.place - b.place || (a.basepath.basepathId < b.basepath.basepathId ? -1 : 1);
 }
 
 class Choice {
