@@ -84,9 +84,13 @@ export function amount({ bytes, count }: Load): number {
   return (bytes + count) / 2;
 }
 
-/** What does not move with the order of the listing, nor with the name's beginning: FNV-1a of the basepath's id. */
+/**
+ * What does not move with the order of the listing, nor with the name's beginning: FNV-1a of the basepath's id, its bits mixed
+ * (murmur3's last step), so that names in sequence do not follow each other. */
 export function placeOf(basepathId: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < basepathId.length; at++) hash = Math.imul(hash ^ basepathId.charCodeAt(at), 0x01000193) >>> 0;
-  return hash;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -27,7 +27,11 @@ async function bench(): Promise<Bench> {
   const [open, own]: string[][] = [[], []];
   let release = (): void => undefined;
   const held = new Promise<void>((resolve) => { release = resolve; });
-  const worker = new Worker(QUEUES.backup, (job) => (open?.push(job.name), job.name.startsWith('full') ? held : undefined), { connection: connection(server), prefix: PREFIX });
+  const hold: Processor = async ({ name }) => {
+    open?.push(name);
+    if (name.startsWith('full')) await held;
+  };
+  const worker = new Worker(QUEUES.backup, hold, { connection: connection(server), prefix: PREFIX });
   onTestFinished(async () => {
     release();
     await worker.close();
