@@ -133,7 +133,7 @@ describe('fulls that come again', () => {
   const taken = (decision: TopdirDecision): number[] => decision.basepaths.flatMap(({ full }, index) => (full.act === 'enqueue' ? [index] : []));
 
   it('a day has its share, of the oldest, by a hash of the id where all are of one age', () => {
-    const first = taken(decide(site(() => 2)));
+    const first = taken(decide(site(() => 4)));
     expect(first).toHaveLength(11);
     expect(Math.max(...first) - Math.min(...first)).toBeGreaterThan(100);
     const aged = taken(decide(site((index) => (index * 28) / 290 + 0.9)));
@@ -141,10 +141,10 @@ describe('fulls that come again', () => {
   });
 
   it('not more later on the same day, and what it was short of on the next', () => {
-    const { day } = decide(site(() => 2));
-    expect(taken(decide(site(() => 2), { day }))).toEqual([]);
+    const { day } = decide(site(() => 4));
+    expect(taken(decide(site(() => 4), { day }))).toEqual([]);
     const yesterday = { ...day, dayMs: day.dayMs - 24 * HOUR, admitted: { bytes: 0.4, count: 0.4 } };
-    expect(taken(decide(site(() => 2), { day: yesterday })).length).toBeGreaterThan(15);
+    expect(taken(decide(site(() => 4), { day: yesterday })).length).toBeGreaterThan(15);
   });
 
   it('few where they are large: bytes count as much as number', () => {
@@ -165,12 +165,12 @@ describe('fulls that come again', () => {
   });
 
   it('those that still wait from yesterday are a part of the day', () => {
-    const basepaths = site(() => 2).map((each, index) => (index < 11 ? { ...each, full: flight(20, false) } : each));
+    const basepaths = site(() => 4).map((each, index) => (index < 11 ? { ...each, full: flight(20, false) } : each));
     expect(taken(decide(basepaths))).toEqual([]);
   });
 
   it('not before the first fulls of others', () => {
-    expect(taken(decide([...site(() => 2), {}]))).toEqual([290]);
+    expect(taken(decide([...site(() => 4), {}]))).toEqual([290]);
   });
 
   it('each when it is due where the cycle is a few days only', () => {
