@@ -65,8 +65,40 @@ command(program, 'backups [basepath]', 'sealed backups').action(
 command(program, 'ls <backup> [pattern]', 'what a backup holds').action(
   ending(async (backup: string, pattern: string | undefined, options: CommonOptions) => (await import('../producer/cli/ls-command.js')).lsCommand(backup, pattern, options)),
 );
+command(program, 'find <pattern>', 'paths of all sealed backups, also those that are gone by now')
+  .option('--basepath <basepath>', 'only of this one')
+  .option('--since <time>', 'only what a backup since this time found new, changed or removed')
+  .option('--owner <user>', 'only what belongs to this user (name or uid)')
+  .action(ending(async (pattern: string, options: CommonOptions) => (await import('../producer/cli/find-command.js')).findCommand(pattern, options)));
+command(program, 'history <path>', 'every version of a path that backups have')
+  .option('--basepath <basepath>', 'the path is relative to this one')
+  .action(ending(async (path: string, options: CommonOptions) => (await import('../producer/cli/history-command.js')).historyCommand(path, options)));
+command(program, 'diff <backup> <other>', 'what differs between two backups of a basepath').action(
+  ending(async (backup: string, other: string, options: CommonOptions) => (await import('../producer/cli/diff-command.js')).diffCommand(backup, other, options)),
+);
 command(program, 'exceptions <backup>', 'paths a backup could not save as they were, and why').action(
   ending(async (backup: string, options: CommonOptions) => (await import('../producer/cli/exceptions-command.js')).exceptionsCommand(backup, options)),
+);
+command(program, 'prune [basepath]', 'remove backups that retention lets go')
+  .option('--dry-run', 'only say what would go, and why each backup is kept')
+  .option('--topdir <dir>', 'only basepaths of this topdir')
+  .option('--accept', 'also when it is more than retention.maxRemoveShare')
+  .option('--to-free <bytes>', 'with --dry-run: what else would have to go for so many bytes')
+  .action(ending(async (name: string | undefined, options: CommonOptions) => (await import('../producer/cli/removal/prune-command.js')).pruneCommand(name, options, startLocal)));
+command(program, 'undelete <backup>', 'bring a removed backup back that is not erased yet').action(
+  ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/removal/undelete-command.js')).undeleteCommand(name, options, startLocal)),
+);
+command(program, 'hold <target>', 'protect a basepath or a backup from every removal')
+  .option('--reason <text>', 'why, for whoever reads it in years')
+  .action(ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/removal/hold-command.js')).holdCommand(name, options)));
+command(program, 'release <target>', 'end a hold')
+  .option('--reason <text>', 'why, for the journal')
+  .action(ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/removal/hold-command.js')).releaseCommand(name, options)));
+command(program, 'accept <basepath>', 'a backup that shrunk is right: older ones may go')
+  .option('--reason <text>', 'why, for the journal')
+  .action(ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/removal/accept-command.js')).acceptCommand(name, options)));
+command(program, 'usage', 'what backups take in long-term storage, and when it is full').action(
+  ending(async (options: CommonOptions) => (await import('../producer/cli/removal/usage-command.js')).usageCommand(options)),
 );
 const catalog = program.command('catalog').description('the directory of sealed backups');
 command(catalog, 'rebuild', 'bring back what only long-term storage has, refill Redis from the catalog').action(

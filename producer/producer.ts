@@ -7,6 +7,8 @@ import { toBwError } from '../shared/errors/bw-error.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
 import { QueueSet } from '../shared/queues/queue-set.js';
 import { RunStore } from '../shared/runs/run-store.js';
+import type { PruneResult } from './retention/apply-prune.js';
+import { pruneSite } from './retention/prune-site.js';
 import { EventTimes } from './scheduler/event-times.js';
 import { closeGates, type ClosedGate } from './scheduler/hook-gate.js';
 import { Loop } from './scheduler/loop.js';
@@ -17,6 +19,8 @@ import { tick, type TickParts, type TopdirReport } from './scheduler/tick.js';
 export interface Producer {
   /** One round now, as if it were time for everything. */
   tick(): Promise<TopdirReport[]>;
+  /** Removes what retention lets go, orders erasures; start() does it every removal.every. */
+  prune(): Promise<PruneResult>;
   /** What it is time for, by schedule.events; start() does it by itself. */
   events(): Promise<TopdirReport[]>;
   /** Runs the after hooks of topdirs whose backups are all through; start() does it by itself. */
@@ -49,7 +53,7 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
   const now = parts.now ?? Date.now;
   const journal = await openJournal(catalog.journalDir, writerName(config.host, process.pid));
   const registry = await readBasepaths(catalog.journalDir, (problem) => { logger.warn({ problem }, 'journal line not usable'); });
-  const queues = new QueueSet(redis);
+  const queues = new QueueSet(redis, config.removal.eraser);
   const ending = new AbortController();
   const signal = AbortSignal.any([ending.signal, ...(parts.signal === undefined ? [] : [parts.signal])]);
   const onProblem: TickParts['onProblem'] = (error) => { logger.warn({ err: error }, 'manifest not usable'); };
@@ -78,12 +82,18 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
     if (!signal.aborted) for (const { topdir, error } of closed) if (error !== null) logger.error({ err: error, topdir }, 'after hook failed');
     return closed;
   };
+  const prune = (): Promise<PruneResult> => pruneSite({ config, logger, queues, catalog, journal, now });
   const failed = (thrown: unknown): void => { logger.error({ err: toBwError(thrown) }, 'a round of the producer failed'); };
-  const loops = [new Loop(events, () => times.wait(now()), failed, FAILED_AGAIN_MS), new Loop(gates, () => GATES_EVERY_MS, failed, GATES_EVERY_MS)];
+  const loops = [
+    new Loop(events, () => times.wait(now()), failed, FAILED_AGAIN_MS),
+    new Loop(gates, () => GATES_EVERY_MS, failed, GATES_EVERY_MS),
+    new Loop(prune, () => config.removal.everyMs, failed, FAILED_AGAIN_MS),
+  ];
   return {
     tick: () => round(),
     events,
     closeGates: gates,
+    prune,
     start: () => { for (const loop of loops) loop.start(); },
     close: async () => {
       ending.abort();

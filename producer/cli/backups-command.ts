@@ -3,6 +3,7 @@ import type { Manifest } from '../../shared/catalog/index.js';
 import { EXIT } from '../../shared/errors/exit-codes.js';
 import { showPath } from '../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../shared/paths/path-json.js';
+import { readProtections, type Protections } from '../../shared/retention/protections.js';
 import { formatAge, formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
 import { resolveBasepath } from './find-basepath.js';
 import { backupsOutput, type backupRowSchema } from './outputs.js';
@@ -17,8 +18,9 @@ export async function backupsCommand(basepath: string | undefined, options: Comm
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
   const filter = basepath === undefined ? {} : { basepathId: (await resolveBasepath(site, basepath)).basepathId };
   const output: Output = { v: 1, backups: [], damaged: [] };
+  const protections = await readProtections(site.catalog.journalDir, (problem) => { site.logger.warn({ problem }, 'journal line not usable'); });
   for await (const listed of site.catalog.listBackups(filter)) {
-    if (listed.ok) output.backups.push(backupRow(listed.manifest));
+    if (listed.ok) output.backups.push(backupRow(listed.manifest, protections));
     else output.damaged.push({ basepathId: listed.basepathId, backupId: listed.backupId, code: listed.error.code, message: listed.error.message });
   }
   if (options.json === true) printJson(backupsOutput, output);
@@ -26,7 +28,7 @@ export async function backupsCommand(basepath: string | undefined, options: Comm
   return output.damaged.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
-export function backupRow(manifest: Manifest): Row {
+export function backupRow(manifest: Manifest, protections: Protections): Row {
   const { counts } = manifest;
   return {
     backupId: manifest.backupId,
@@ -45,6 +47,8 @@ export function backupRow(manifest: Manifest): Row {
     exceptions: counts.exceptions,
     vanished: counts.vanished,
     changedThenSaved: counts.changedThenSaved,
+    held: protections.holdOf(manifest.basepathId, manifest.backupId),
+    toAccept: manifest.shrunk && !protections.accepted.has(manifest.backupId),
   };
 }
 
@@ -64,6 +68,7 @@ function printPeople(output: Output): void {
         { title: 'source', align: 'right', cell: (row) => formatBytes(BigInt(row.sourceBytes)) },
         { title: 'archive', align: 'right', cell: (row) => formatBytes(BigInt(row.archiveBytes)) },
         { title: 'archives', align: 'right', cell: (row) => `${row.archives}/${row.slices}` },
+        { title: '', cell: (row) => [row.toAccept ? 'SHRUNK: accept it, or find out why' : '', row.held === null ? '' : `held: ${row.held}`].filter((note) => note !== '').join('; ') },
       ]),
     );
   for (const damaged of output.damaged) print(`${damaged.code} ${damaged.basepathId}/${damaged.backupId}: ${damaged.message}`);

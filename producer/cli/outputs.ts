@@ -35,6 +35,10 @@ export const backupRowSchema = z.strictObject({
   exceptions: count,
   vanished: count,
   changedThenSaved: count,
+  /** Reason of the hold that protects it. */
+  held: z.string().nullable(),
+  /** Flagged as shrunk, and nobody has accepted it yet. */
+  toAccept: z.boolean(),
 });
 
 export const backupsOutput = z.strictObject({
@@ -58,6 +62,10 @@ export const statusRowSchema = z.strictObject({
   records: count,
   sourceBytes: bigCount,
   lastError: z.strictObject({ code: z.string(), message: z.string(), at: instant }).nullable(),
+  /** Reason of the hold on all of it. */
+  held: z.string().nullable(),
+  /** Backups flagged as shrunk that nobody has accepted yet. */
+  toAccept: z.array(z.string()),
 });
 
 export const runRowSchema = z.strictObject({
@@ -94,6 +102,8 @@ export const lsLine = z.strictObject({
   nlink: count,
   flags: z.string(),
   archive: z.string(),
+  /** Backup of the chain whose archive it is. */
+  backupId: z.string().nullable(),
 });
 
 /** One line per exception (NDJSON), as kept in the catalog. */

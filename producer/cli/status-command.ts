@@ -4,6 +4,7 @@ import { EXIT } from '../../shared/errors/exit-codes.js';
 import { readJournal } from '../../shared/journal/index.js';
 import { showPath } from '../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../shared/paths/path-json.js';
+import { readProtections, type Protections } from '../../shared/retention/protections.js';
 import { redisLocation } from '../../shared/redis/location.js';
 import { formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
 import { lateOf } from '../policy/past-due.js';
@@ -29,8 +30,10 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
   const records = readJournal(site.catalog.journalDir, {
     onProblem: (problem) => { site.logger.warn({ problem }, 'journal line not usable'); },
   });
+  const protections = await readProtections(site.catalog.journalDir, (problem) => { site.logger.warn({ problem }, 'journal line not usable'); });
   const nowMs = Date.now();
-  const all = (await summarise(records, site.catalog.listBackups(), nowMs)).map((status) => statusRow(status, lateOf(status, site.config.topdirs, nowMs)));
+  const statuses = await summarise(records, site.catalog.listBackups(), nowMs);
+  const all = statuses.map((status) => statusRow(status, protections, lateOf(status, site.config.topdirs, nowMs)));
   const basepaths = options.check === true ? all.filter((row) => row.pastDueMs !== null) : all;
   const output: Output = { v: 1, basepaths, ...(await live) };
   if (options.json === true) printJson(statusOutput, output);
@@ -40,7 +43,7 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
   return basepaths.some((row) => row.state === 'never' || row.state === 'failed-since' || row.pastDueMs !== null) ? EXIT.failed : EXIT.ok;
 }
 
-function statusRow(status: BasepathStatus, pastDueMs: number | null): Row {
+function statusRow(status: BasepathStatus, protections: Protections, pastDueMs: number | null): Row {
   const { lastError } = status;
   return {
     basepathId: status.id,
@@ -56,6 +59,8 @@ function statusRow(status: BasepathStatus, pastDueMs: number | null): Row {
     records: status.files,
     sourceBytes: status.bytes,
     lastError: lastError === null ? null : { code: lastError.code, message: lastError.message, at: lastError.at },
+    held: protections.basepaths.get(status.id) ?? null,
+    toAccept: status.shrunk.filter((id) => !protections.accepted.has(id)),
   };
 }
 
@@ -74,8 +79,15 @@ function printPeople(site: Site, output: Output): void {
       ]),
     );
     print(summary(output.basepaths));
+    for (const row of output.basepaths) printDecisions(row);
   }
   printLive(site, output);
+}
+
+/** What waits for an operator, or was decided by one. */
+function printDecisions({ basepathId, held, toAccept }: Row): void {
+  if (held !== null) print(`${basepathId} is held: ${held}`);
+  if (toAccept.length > 0) print(`${basepathId} shrunk in backup ${toAccept.join(', ')}; what was before it is kept. If that is right: bw-bkup accept ${basepathId}`);
 }
 
 function printCheck(late: readonly Row[], all: number): void {

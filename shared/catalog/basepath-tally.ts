@@ -8,8 +8,14 @@ type Newest = SealedSummary & Pick<Manifest, 'counts'> & { readonly source: Pick
 
 type Failure = NonNullable<BasepathStatus['lastError']> & { readonly atMs: number };
 
-/** Records without a basepath (operator acts) are not tallied. */
-export type TalliedRecord = Exclude<JournalRecord, { kind: 'operator' | 'restore-ended' }>;
+/** Those that say how a basepath is; what operators decided is not tallied. */
+export type TalliedRecord = RecordOf<'basepath-assigned' | 'basepath-seen-deleted' | 'attempt-started' | 'attempt-ended' | 'sealed' | 'verified' | 'removed'>;
+
+const TALLIED: ReadonlySet<JournalRecord['kind']> = new Set<TalliedRecord['kind']>(['basepath-assigned', 'basepath-seen-deleted', 'attempt-started', 'attempt-ended', 'sealed', 'verified', 'removed']);
+
+export function isTallied(record: JournalRecord): record is TalliedRecord {
+  return TALLIED.has(record.kind);
+}
 
 /** What is remembered of one basepath while its records and manifests go by: a few fields, however many there are. */
 export class BasepathTally {
@@ -26,6 +32,7 @@ export class BasepathTally {
   private sealedOnRecord: string | null = null;
   private sealedIsThere = false;
   private damaged = 0;
+  private readonly shrunk: string[] = [];
 
   constructor(private readonly id: string) {}
 
@@ -50,6 +57,9 @@ export class BasepathTally {
       case 'sealed':
         this.sealedOnRecord = record.backupId;
         break;
+      case 'removed':
+        if (this.sealedOnRecord === record.backupId) this.sealedOnRecord = null;
+        break;
       case 'verified':
         this.verified = { backupId: record.backupId, at: record.at, method: record.method, outcome: record.outcome };
         break;
@@ -58,6 +68,7 @@ export class BasepathTally {
 
   addManifest(manifest: Manifest): void {
     this.noteBackup(manifest.backupId);
+    if (manifest.shrunk) this.shrunk.push(manifest.backupId);
     if (this.newest === null || !isLater(this.newest, manifest)) this.newest = newestOf(manifest);
     if (manifest.level === 'full' && (this.newestFull === null || !isLater(this.newestFull, manifest))) this.newestFull = summaryOf(manifest);
   }
@@ -88,6 +99,7 @@ export class BasepathTally {
       fullAgeMs: newestFull === null ? null : nowMs - Date.parse(newestFull.capturedAt),
       lastVerified: this.verified,
       damagedManifests: this.damaged,
+      shrunk: this.shrunk,
       lostBackup: this.sealedIsThere ? null : this.sealedOnRecord,
     };
   }

@@ -20,6 +20,8 @@ export interface Config {
   readonly index: IndexConfig;
   readonly restore: { readonly allowedTargets: readonly string[] };
   readonly schedule: ScheduleConfig;
+  readonly retention: RetentionConfig;
+  readonly removal: RemovalConfig;
   readonly http: HttpConfig;
   readonly logging: { readonly level: LogLevel; readonly format: 'auto' | 'json' | 'pretty' };
   /** SHA-256 of the site policy (everything but host settings), in jobs and manifests. */
@@ -46,8 +48,33 @@ export interface TopdirConfig {
   readonly limits: LimitsConfig;
   readonly index: IndexConfig;
   readonly schedule: ScheduleConfig;
+  readonly retention: RetentionConfig;
   /** Those of single basepaths. */
   readonly basepaths: readonly BasepathOverride[];
+}
+
+/** What is kept; a rule that is null keeps nothing. Without any rule nothing is removed. */
+export interface RetentionConfig {
+  readonly keepLast: number | null;
+  readonly keepWithinMs: number | null;
+  readonly keepDaily: number | null;
+  readonly keepWeekly: number | null;
+  readonly keepMonthly: number | null;
+  readonly keepYearly: number | null;
+  /** IANA name. */
+  readonly timezone: string;
+  /** Backups of a basepath that is gone are kept this long; null = for ever. */
+  readonly deletedBasepathsMs: number | null;
+  /** Between the tombstone and the erasure. */
+  readonly gracePeriodMs: number;
+  /** 0 to 1. */
+  readonly maxRemoveShare: number;
+}
+
+export interface RemovalConfig {
+  readonly everyMs: number;
+  /** Host whose worker deletes in LTS; null = any. */
+  readonly eraser: string | null;
 }
 
 /** What single basepaths may have of their own. */

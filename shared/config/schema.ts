@@ -80,6 +80,18 @@ export const overridableSections = {
       size: { doc: 'No more first fulls are enqueued on a day when those of it have reached this many bytes; none = no limit.', format: 'size', default: null, nullable: true, min: 1 },
     },
   },
+  retention: {
+    keepLast: { doc: 'The newest so many backups of a basepath are kept. Without any keep rule nothing is ever removed.', format: 'count', default: null, nullable: true, min: 1 },
+    keepWithin: { doc: 'Backups captured within this time are kept.', format: 'duration', default: null, nullable: true },
+    keepDaily: { doc: 'The newest backup of each of the last so many days that have one is kept.', format: 'count', default: null, nullable: true, min: 1 },
+    keepWeekly: { doc: 'The same for weeks (ISO 8601, from Monday).', format: 'count', default: null, nullable: true, min: 1 },
+    keepMonthly: { doc: 'The same for months.', format: 'count', default: null, nullable: true, min: 1 },
+    keepYearly: { doc: 'The same for years.', format: 'count', default: null, nullable: true, min: 1 },
+    timezone: { doc: 'Time zone in which days, weeks, months and years begin.', format: 'timezone', default: 'UTC' },
+    deletedBasepaths: { doc: 'All backups of a basepath that is gone are kept this long, then removed; none = for ever.', format: 'duration', default: null, nullable: true },
+    gracePeriod: { doc: 'A removed backup can be undeleted this long before it is erased.', format: 'duration', default: '7d' },
+    maxRemoveShare: { doc: 'A change of retention that would remove more than this share of a topdir\'s backups waits for `bw-bkup prune --accept`.', format: 'share', default: '20%' },
+  },
 } as const satisfies Section;
 
 /** Settings that belong to a host, not to the site's policy: `hosts.NAME` may hold them. */
@@ -122,6 +134,10 @@ export const siteSchema = {
     dir: { doc: 'Directory of sealed backups and the journal, on a filesystem every host sees.', format: 'absolutePath', default: null, required: true },
   },
   ...overridableSections,
+  removal: {
+    every: { doc: 'Time between two prunes by the producer.', format: 'duration', default: '1d' },
+    eraser: { doc: 'The one host whose worker deletes in LTS; none = any worker.', format: 'name', default: null, nullable: true },
+  },
   restore: {
     allowedTargets: { doc: 'Directories below which a restore may write.', format: 'pathList', default: ['/restore'] },
   },

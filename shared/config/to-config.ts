@@ -1,4 +1,4 @@
-import type { BasepathOverride, BasepathSchedule, Config, DarConfig, HttpConfig, LtsConfig, ScheduleConfig, ShardLimits, TopdirConfig } from './config.js';
+import type { BasepathOverride, BasepathSchedule, Config, DarConfig, HttpConfig, LtsConfig, RetentionConfig, ScheduleConfig, ShardLimits, TopdirConfig } from './config.js';
 import { policyHash } from './policy-hash.js';
 import type { BasepathSettings, LtsSettings, Settings, TopdirSettings } from './parse-settings.js';
 
@@ -21,6 +21,8 @@ export function toConfig({ host, site, topdirs, lts }: Settings, { redisUrl, sta
     index: { racyWindowMs: site.index.racyWindow },
     restore: site.restore,
     schedule: toSchedule(site.schedule),
+    retention: toRetention(site.retention),
+    removal: { everyMs: site.removal.every, eraser: site.removal.eraser },
   };
   return {
     host,
@@ -35,9 +37,18 @@ export function toConfig({ host, site, topdirs, lts }: Settings, { redisUrl, sta
   };
 }
 
-function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, shards, limits, index, schedule, basepaths }: TopdirSettings): TopdirConfig {
+function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, shards, limits, index, schedule, retention, basepaths }: TopdirSettings): TopdirConfig {
   const own = { path: present(path), readFrom, depth, exclude, sentinel, hooks };
-  return { ...own, dar: toDar(dar), shards: toShards(shards), limits, index: { racyWindowMs: index.racyWindow }, schedule: toSchedule(schedule), basepaths: basepaths.map(toBasepath) };
+  return {
+    ...own,
+    dar: toDar(dar),
+    shards: toShards(shards),
+    limits,
+    index: { racyWindowMs: index.racyWindow },
+    schedule: toSchedule(schedule),
+    retention: toRetention(retention),
+    basepaths: basepaths.map(toBasepath),
+  };
 }
 
 function toDar({ sliceSize, compression, catalogueCompression, encryption, excludeXattrs, storeOnly, retryOnChange }: TopdirSettings['dar']): DarConfig {
@@ -62,6 +73,10 @@ function toBasepathSchedule({ fullEvery, incrementalEvery, level, maxDifferentia
 
 function toBasepath({ path, schedule }: BasepathSettings): BasepathOverride {
   return { path: present(path).replace(/^(\.\/)+|\/+$/g, ''), schedule: toBasepathSchedule(schedule) };
+}
+
+function toRetention({ keepWithin, deletedBasepaths, gracePeriod, ...same }: TopdirSettings['retention']): RetentionConfig {
+  return { ...same, keepWithinMs: keepWithin, deletedBasepathsMs: deletedBasepaths, gracePeriodMs: gracePeriod };
 }
 
 function toLts({ name, backend, dir, bandwidth }: LtsSettings): LtsConfig {

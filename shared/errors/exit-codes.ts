@@ -35,6 +35,8 @@ export const EXIT_BY_ERROR: Readonly<Record<string, keyof typeof EXIT>> = {
   BACKUP_NOT_FOUND: 'nothingMatched',
   BASEPATH_UNKNOWN: 'nothingMatched',
   NO_BACKUP: 'nothingMatched',
+  NOT_HELD: 'nothingMatched',
+  NOTHING_TO_ACCEPT: 'nothingMatched',
   RESTORE_PATH_UNKNOWN: 'nothingMatched',
   TOPDIR_UNKNOWN: 'nothingMatched',
   DAR_MISSING: 'serviceMissing',

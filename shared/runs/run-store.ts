@@ -25,6 +25,8 @@ const runSchema = z.object({
   /** Planned totals. */
   records: z.number().int().nonnegative(),
   bytes: z.string(),
+  /** The backup that must not be removed while this runs: the parent of a backup, what a restore restores. */
+  needs: z.ulid().optional(),
   error: z.string().nullable(),
   outcome: z.string().nullable(),
 });

@@ -6,6 +6,8 @@ import { checkOutput, showOutput } from '../../../../producer/cli/config/outputs
 import {
   backupOutput, backupsOutput, capacityOutput, errorOutput, exceptionLineOutput, lsLine, planOutput, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
+import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
+import { acceptOutput, holdOutput, pruneOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
 
 const README = readFileSync(join(import.meta.dirname, '../../../../producer/cli/README.md'), 'utf8');
 
@@ -15,12 +17,20 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   status: statusOutput,
   backups: backupsOutput,
   ls: lsLine,
+  find: findLine,
+  history: historyLine,
+  diff: diffLine,
   exceptions: exceptionLineOutput,
   backup: backupOutput,
   'plan --capacity': capacityOutput,
   plan: planOutput,
   restore: restoreOutput,
   'catalog rebuild': rebuildOutput,
+  prune: pruneOutput,
+  undelete: undeleteOutput,
+  hold: holdOutput,
+  accept: acceptOutput,
+  usage: usageOutput,
   'standalone --once': standaloneOutput,
   'config check': checkOutput,
   'config show': showOutput,
