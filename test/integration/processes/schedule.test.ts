@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { drawTicket, newestOf, writeFacts } from '../../../shared/runs/newest.js';
 import { rebuildIndex } from '../../../shared/runs/rebuild-index.js';
@@ -9,7 +9,9 @@ import { enqueueBackup } from '../../../producer/scheduler/enqueue.js';
 import { inFlightOf } from '../../../producer/scheduler/in-flight.js';
 import type { TopdirReport } from '../../../producer/scheduler/tick.js';
 import { EventTimes, GATED_AGAIN_MS } from '../../../producer/scheduler/event-times.js';
-import { proposeId } from '../../../shared/basepaths/index.js';
+import { openPlanFacts } from '../../../producer/cli/plan-facts.js';
+import { proposeId, readBasepaths } from '../../../shared/basepaths/index.js';
+import { createLogger } from '../../../shared/logging/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { testSite, type SiteOptions, type TestSite } from '../../helpers/site.js';
 import { sampleFacts } from '../../unit/producer/policy/samples.js';
@@ -56,7 +58,8 @@ async function inOrder(site: TestSite): Promise<string[]> {
 
 describe('rounds of the producer', () => {
   it('make a full, then incrementals, then a full by age; the reason is in the manifest; Redis knows the same after a rebuild', async () => {
-    const { site, later } = await clocked(['alice']);
+    // With four slots one is the incrementals' own.
+    const { site, later } = await clocked(['alice'], { settings: { worker: { slots: 4 } } });
     expect(await round(site)).toEqual(['full alice: no sealed full']);
     expect(await round(site)).toEqual([]);
     later(1);
@@ -98,6 +101,27 @@ describe('rounds of the producer', () => {
     later(2.1);
     const [report] = await site.producer.tick();
     expect(report?.pastDue.map(({ basepathId }) => basepathId)).toEqual([idOf(site, 'alice'), idOf(site, 'new')]);
+  });
+});
+
+describe('plan', () => {
+  it('rests on the same facts from Redis and from the catalog alone, and counts the slots of workers that run', async () => {
+    const { site } = await clocked(['alice', 'bob'], { settings: { worker: { slots: 4 } } });
+    await round(site);
+    await site.addWorker('there');
+    const logger = createLogger({ level: 'fatal', format: 'json', host: 'here', component: 'test' });
+    const [topdir] = site.config.topdirs;
+    if (topdir === undefined) return expect.unreachable();
+    const registry = await readBasepaths(site.catalog.journalDir, () => undefined);
+    const planSite = { config: site.config, logger, catalog: site.catalog };
+    const live = await openPlanFacts(planSite);
+    onTestFinished(() => { live.close(); });
+    const dead = await openPlanFacts({ ...planSite, config: { ...site.config, state: { dir: join(site.dir, 'nowhere') } } });
+    expect([live.live, dead.live]).toEqual([true, false]);
+    const records = registry.presentIn(topdir.path);
+    expect(records).toHaveLength(2);
+    expect((await dead.of(topdir, records)).basepaths).toEqual((await live.of(topdir, records)).basepaths);
+    expect([await live.slots(), await dead.slots()]).toEqual([8, null]);
   });
 });
 
