@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { drawTicket, newestOf, writeFacts } from '../../../shared/runs/newest.js';
@@ -9,6 +10,9 @@ import { enqueueBackup } from '../../../producer/scheduler/enqueue.js';
 import { inFlightOf } from '../../../producer/scheduler/in-flight.js';
 import type { TopdirReport } from '../../../producer/scheduler/tick.js';
 import { EventTimes, GATED_AGAIN_MS } from '../../../producer/scheduler/event-times.js';
+import { startProducerHttp } from '../../../producer/http.js';
+import { createMetrics } from '../../../shared/metrics/index.js';
+import { QueueSet } from '../../../shared/queues/queue-set.js';
 import { openPlanFacts } from '../../../producer/cli/plan-facts.js';
 import { proposeId, readBasepaths } from '../../../shared/basepaths/index.js';
 import { createLogger } from '../../../shared/logging/index.js';
@@ -101,6 +105,23 @@ describe('rounds of the producer', () => {
     later(2.1);
     const [report] = await site.producer.tick();
     expect(report?.pastDue.map(({ basepathId }) => basepathId)).toEqual([idOf(site, 'alice'), idOf(site, 'new')]);
+  });
+});
+
+describe('metrics', () => {
+  it('count what is past due, from the catalog: also while Redis is gone', async () => {
+    const { site } = await clocked(['alice', 'bob'], { settings: { schedule: { incrementalEvery: '1ms', pastDue: '2ms' } } });
+    await round(site);
+    const metrics = createMetrics({ host: 'here', component: 'producer' });
+    const logger = createLogger({ level: 'fatal', format: 'json', host: 'here', component: 'test' });
+    const config = { ...site.config, http: { ...site.config.http, producerPort: 0 } };
+    const gone = new Redis({ path: join(site.dir, 'no.sock'), lazyConnect: true, enableOfflineQueue: false, retryStrategy: () => null, maxRetriesPerRequest: null });
+    gone.on('error', () => undefined);
+    onTestFinished(() => { gone.disconnect(); });
+    const server = await startProducerHttp({ config, logger, metrics, catalog: site.catalog, queues: new QueueSet(gone), redis: gone });
+    onTestFinished(() => server?.close());
+    const text = await (await fetch(`http://127.0.0.1:${server?.port ?? 0}/metrics`)).text();
+    expect(/bw_basepaths_past_due\{[^}]*\} (\d+)/.exec(text)?.[1]).toBe('2');
   });
 });
 
