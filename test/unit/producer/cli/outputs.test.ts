@@ -6,6 +6,8 @@ import { checkOutput, showOutput } from '../../../../producer/cli/config/outputs
 import {
   backupOutput, backupsOutput, capacityOutput, errorOutput, exceptionLineOutput, lsLine, planOutput, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
+import { verifyOutput } from '../../../../producer/cli/verify-outputs.js';
+import { importOutput } from '../../../../producer/cli/import-command.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
 import { acceptOutput, holdOutput, pruneOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
 
@@ -20,6 +22,8 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   find: findLine,
   history: historyLine,
   diff: diffLine,
+  verify: verifyOutput,
+  import: importOutput,
   exceptions: exceptionLineOutput,
   backup: backupOutput,
   'plan --capacity': capacityOutput,
