@@ -32,7 +32,7 @@ export function mostOnTop({ archiveBytes }: FactsWithFull['full'], { maxDifferen
 export function chainGrown(facts: FactsWithFull, policy: BasepathSchedule): string | null {
   const { full, chain } = facts;
   const { maxChain, maxDifferentialShare } = policy;
-  if (chain.length >= maxChain) return `${chain.length} backups on top of the last full (maxChain ${maxChain})`;
+  if (chain.length >= maxChain) return `backups on top of the last full: ${chain.length} (maxChain ${maxChain})`;
   if (chain.length === 0 || chain.archiveBytes <= mostOnTop(full, policy)) return null;
   const share = full.archiveBytes === 0 ? 'more than all' : `${Math.round((100 * chain.archiveBytes) / full.archiveBytes)} %`;
   const allowed = `${Math.round(100 * maxDifferentialShare)} %`;

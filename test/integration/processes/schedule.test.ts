@@ -84,7 +84,7 @@ describe('rounds of the producer', () => {
     await round(site);
     later(1);
     expect(await round(site)).toEqual([expect.stringMatching(/^differential alice/), expect.stringMatching(/^differential carol/)]);
-    expect((await round(site)).filter((line) => line.startsWith('full'))).toEqual(['full alice: 1 backups on top of the last full (maxChain 1)']);
+    expect((await round(site)).filter((line) => line.startsWith('full'))).toEqual(['full alice: backups on top of the last full: 1 (maxChain 1)']);
   });
 
   it('make no fulls of everything when Redis was wiped: what is sealed stands in the catalog', async () => {

@@ -85,9 +85,9 @@ describe('the gate', () => {
   const due = { facts: sampleFacts({ fullDays: 5, newestDays: 1.2 }) };
 
   it.each([
-    ['fulls-started', flight(0.2, false), 'incremental hold: last backup is 1d 4h old; 1 fulls of the day wait for a slot (incrementalGate fulls-started)'],
+    ['fulls-started', flight(0.2, false), 'incremental hold: last backup is 1d 4h old; fulls of the day that wait for a slot: 1 (incrementalGate fulls-started)'],
     ['fulls-started', flight(0.2, true), 'incremental enqueue as incremental: last backup is 1d 4h old'],
-    ['fulls-done', flight(0.2, true), 'incremental hold: last backup is 1d 4h old; 1 fulls of the day are not done (incrementalGate fulls-done)'],
+    ['fulls-done', flight(0.2, true), 'incremental hold: last backup is 1d 4h old; fulls of the day that are not done: 1 (incrementalGate fulls-done)'],
     ['none', flight(0.2, false), 'incremental enqueue as incremental: last backup is 1d 4h old'],
     ['fulls-done', flight(20, false), 'incremental enqueue as incremental: last backup is 1d 4h old'],
   ] as const)('%s', (incrementalGate, full, expected) => {
@@ -95,13 +95,13 @@ describe('the gate', () => {
   });
 
   it('also waits for fulls that are just being enqueued', () => {
-    expect(told(decide([due, {}]))[1]).toMatch(/^incremental hold: .*1 fulls of the day wait/);
+    expect(told(decide([due, {}]))[1]).toMatch(/^incremental hold: .*fulls of the day that wait for a slot: 1/);
   });
 
   it('does not hold back what is overdue: that ages upward instead', () => {
     const late = (days: number): string | undefined => told(decide([{ facts: sampleFacts({ fullDays: 9, newestDays: days }) }, { full: flight(0.2, false) }]))[1];
     expect([1.9, 2.1, 4.5].map(late)).toEqual([
-      'incremental hold: last backup is 1d 21h old; 1 fulls of the day wait for a slot (incrementalGate fulls-started)',
+      'incremental hold: last backup is 1d 21h old; fulls of the day that wait for a slot: 1 (incrementalGate fulls-started)',
       'incremental enqueue as overdue-incremental: last backup is 2d 2h old, overdue',
       'incremental enqueue as overdue-incremental (2 missed): last backup is 4d 12h old, overdue',
     ]);
