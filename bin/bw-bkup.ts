@@ -37,10 +37,15 @@ command(program, 'producer', 'scan topdirs and enqueue what is due').action(
   ending(async (options: CommonOptions) => (await import('./daemons.js')).producerCommand(options)),
 );
 command(program, 'worker', 'do jobs on this host').action(ending(async (options: CommonOptions) => (await import('./daemons.js')).workerCommand(options)));
-command(program, 'status', 'state of every basepath, and running work').action(
-  ending(async (options: CommonOptions) => (await import('../producer/cli/status-command.js')).statusCommand(options)),
-);
-command(program, 'backup <basepath>', 'back up one basepath now (full)')
+command(program, 'status', 'state of every basepath, and running work')
+  .option('--check', 'only what is past due; exit code 6 when something is')
+  .action(ending(async (options: CommonOptions) => (await import('../producer/cli/status-command.js')).statusCommand(options)));
+command(program, 'plan [basepath]', 'what is due, why, and at which priority, without doing it')
+  .option('--capacity', 'whether the full cycle fits, from what was measured')
+  .option('--slots <number>', 'with --capacity: slots of all workers (default: of those that run)')
+  .action(ending(async (name: string | undefined, options: CommonOptions) => (await import('../producer/cli/plan-command.js')).planCommand(name, options)));
+command(program, 'backup <basepath>', 'back up one basepath now')
+  .addOption(new Option('--level <level>', 'default: what the schedule would make now').choices(['full', 'differential', 'incremental']))
   .option('--wait', 'wait until it is sealed')
   .option('--accept-source', 'the basepath moved to another filesystem on purpose')
   .action(ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/backup-command.js')).backupCommand(name, options, startLocal)));
@@ -86,6 +91,27 @@ command(program, 'import <basepath>', 'an existing dar archive as an unverified 
   .action(ending(async (name: string, options: CommonOptions & { archive: string }) => (await import('../producer/cli/import-command.js')).importCommand(name, options)));
 command(program, 'exceptions <backup>', 'paths a backup could not save as they were, and why').action(
   ending(async (backup: string, options: CommonOptions) => (await import('../producer/cli/exceptions-command.js')).exceptionsCommand(backup, options)),
+);
+command(program, 'prune [basepath]', 'remove backups that retention lets go')
+  .option('--dry-run', 'only say what would go, and why each backup is kept')
+  .option('--topdir <dir>', 'only basepaths of this topdir')
+  .option('--accept', 'also when it is more than retention.maxRemoveShare')
+  .option('--to-free <bytes>', 'with --dry-run: what else would have to go for so many bytes')
+  .action(ending(async (name: string | undefined, options: CommonOptions) => (await import('../producer/cli/removal/prune-command.js')).pruneCommand(name, options, startLocal)));
+command(program, 'undelete <backup>', 'bring a removed backup back that is not erased yet').action(
+  ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/removal/undelete-command.js')).undeleteCommand(name, options, startLocal)),
+);
+command(program, 'hold <target>', 'protect a basepath or a backup from every removal')
+  .option('--reason <text>', 'why, for whoever reads it in years')
+  .action(ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/removal/hold-command.js')).holdCommand(name, options)));
+command(program, 'release <target>', 'end a hold')
+  .option('--reason <text>', 'why, for the journal')
+  .action(ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/removal/hold-command.js')).releaseCommand(name, options)));
+command(program, 'accept <basepath>', 'a backup that shrunk is right: older ones may go')
+  .option('--reason <text>', 'why, for the journal')
+  .action(ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/removal/accept-command.js')).acceptCommand(name, options)));
+command(program, 'usage', 'what backups take in long-term storage, and when it is full').action(
+  ending(async (options: CommonOptions) => (await import('../producer/cli/removal/usage-command.js')).usageCommand(options)),
 );
 const catalog = program.command('catalog').description('the directory of sealed backups');
 command(catalog, 'rebuild', 'bring back what only long-term storage has, refill Redis from the catalog').action(

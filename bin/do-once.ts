@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { formatError } from '../shared/errors/bw-error.js';
+import { formatError, toBwError } from '../shared/errors/bw-error.js';
 import { workerConnection } from '../shared/redis/connect.js';
 import { hurryKitRefresh } from '../shared/runs/order-kit.js';
 import { finishForOthers } from '../producer/cli/finish-for-others.js';
@@ -36,11 +36,17 @@ export async function doOnce(parts: OnceParts): Promise<Output> {
   if (!parts.stop.signal.aborted) {
     await finishForOthers(context.queues.redis, parts.site.logger, since, parts.stop.signal);
     await parts.local.settled();
+    await prune(parts);
     await hurryKitRefresh(context.queues);
     await drainCleanup(context.queues, parts.site.config.host, parts.stop.signal);
     gates = await parts.producer.closeGates();
   }
   return summarise(reports, ended, basepaths.size - ended.length, gates);
+}
+
+/** What was saved is safe, whatever comes of this: the next call tries again. */
+async function prune({ producer, site }: OnceParts): Promise<void> {
+  await producer.prune().catch((thrown: unknown) => { site.logger.error({ err: toBwError(thrown) }, 'nothing was removed'); });
 }
 
 async function waitFor({ site, local, stop, options }: OnceParts, basepaths: ReadonlyMap<string, string>): Promise<EndedBackup[]> {

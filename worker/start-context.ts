@@ -41,7 +41,7 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
     config,
     logger,
     metrics,
-    queues: new QueueSet(redis),
+    queues: new QueueSet(redis, config.removal.eraser),
     runs: new RunStore(redis),
     items: new ItemStore(redis),
     catalog,

@@ -4,6 +4,7 @@ import { EXIT } from '../../shared/errors/exit-codes.js';
 import { readJournal } from '../../shared/journal/index.js';
 import { showPath } from '../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../shared/paths/path-json.js';
+import { readProtections, type Protections } from '../../shared/retention/protections.js';
 import { formatAge, formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
 import { resolveBasepath } from './find-basepath.js';
 import { backupsOutput, type backupRowSchema } from './outputs.js';
@@ -18,14 +19,21 @@ export async function backupsCommand(basepath: string | undefined, options: Comm
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
   const filter = basepath === undefined ? {} : { basepathId: (await resolveBasepath(site, basepath)).basepathId };
   const output: Output = { v: 1, backups: [], damaged: [] };
-  const verified = await verifiedBackups(site);
+  const onProblem = (problem: unknown): void => { site.logger.warn({ problem }, 'journal line not usable'); };
+  const proofs: Proofs = { protections: await readProtections(site.catalog.journalDir, onProblem), verified: await verifiedBackups(site) };
   for await (const listed of site.catalog.listBackups(filter)) {
-    if (listed.ok) output.backups.push(backupRow(listed.manifest, verified));
+    if (listed.ok) output.backups.push(backupRow(listed.manifest, proofs));
     else output.damaged.push({ basepathId: listed.basepathId, backupId: listed.backupId, code: listed.error.code, message: listed.error.message });
   }
   if (options.json === true) printJson(backupsOutput, output);
   else printPeople(output);
   return output.damaged.length > 0 ? EXIT.failed : EXIT.ok;
+}
+
+/** What the journal says of backups. */
+interface Proofs {
+  readonly protections: Protections;
+  readonly verified: ReadonlyMap<string, NonNullable<Row['verified']>>;
 }
 
 /** Of each backup the strongest verification that found it sound, since the last that did not. */
@@ -43,7 +51,7 @@ async function verifiedBackups(site: Site): Promise<ReadonlyMap<string, NonNulla
 /** From the weakest to the strongest. */
 const METHODS: readonly NonNullable<Row['verified']>[] = ['catalog', 'slices', 'archives', 'restore-drill'];
 
-export function backupRow(manifest: Manifest, verified: ReadonlyMap<string, NonNullable<Row['verified']>>): Row {
+export function backupRow(manifest: Manifest, { protections, verified }: Proofs): Row {
   const { counts } = manifest;
   return {
     backupId: manifest.backupId,
@@ -64,6 +72,8 @@ export function backupRow(manifest: Manifest, verified: ReadonlyMap<string, NonN
     changedThenSaved: counts.changedThenSaved,
     imported: manifest.imported !== undefined,
     verified: verified.get(manifest.backupId) ?? null,
+    held: protections.holdOf(manifest.basepathId, manifest.backupId),
+    toAccept: manifest.shrunk && !protections.accepted.has(manifest.backupId),
   };
 }
 
@@ -90,6 +100,7 @@ function printPeople(output: Output): void {
         { title: 'source', align: 'right', cell: (row) => formatBytes(BigInt(row.sourceBytes)) },
         { title: 'archive', align: 'right', cell: (row) => formatBytes(BigInt(row.archiveBytes)) },
         { title: 'archives', align: 'right', cell: (row) => `${row.archives}/${row.slices}` },
+        { title: '', cell: (row) => [row.toAccept ? 'SHRUNK: accept it, or find out why' : '', row.held === null ? '' : `held: ${row.held}`].filter((note) => note !== '').join('; ') },
       ]),
     );
   for (const damaged of output.damaged) print(`${damaged.code} ${damaged.basepathId}/${damaged.backupId}: ${damaged.message}`);

@@ -5,7 +5,7 @@ import { EXIT } from '../../shared/errors/exit-codes.js';
 import { findException } from '../../shared/index/find-exceptions.js';
 import { findVersions } from '../../shared/index/find-versions.js';
 import { pathFilter } from '../../shared/index/line-filter.js';
-import { isTombstone } from '../../shared/index/state.js';
+import { isTombstone } from '../../shared/index/tombstone.js';
 import type { BackupHistory, PathVersion } from '../../shared/index/path-versions.js';
 import { bytePath, showPath, unshowPath, type BytePath } from '../../shared/paths/byte-path.js';
 import { toPathJson } from '../../shared/paths/path-json.js';

@@ -47,7 +47,7 @@ export async function openSession(site: Site, options: CommonOptions, startLocal
   const local = await startLocalIfNeeded(site, options, startLocal, parts);
   try {
     const redis = await connect(site.config);
-    return { ...site, queues: new QueueSet(redis), runs: new RunStore(redis), ...ending(site, redis, local) };
+    return { ...site, queues: new QueueSet(redis, site.config.removal.eraser), runs: new RunStore(redis), ...ending(site, redis, local) };
   } catch (thrown) {
     await local?.close();
     throw thrown;

@@ -42,6 +42,16 @@ export class BasepathRegistry {
     return this.state.all();
   }
 
+  /** Those of a topdir that the last scan found. */
+  presentIn(topdir: string): BasepathRecord[] {
+    return [...this.state.all()].filter((record) => record.topdir === topdir && record.deletedAt === null);
+  }
+
+  /** Since when a basepath is there without a gap, ms since the epoch; null for one that is not known. */
+  foundMs(basepathId: string): number | null {
+    return this.state.foundMs(basepathId);
+  }
+
   /** Ids the journal gives to two paths. */
   get conflicts(): readonly BwError[] {
     return this.state.conflicts;
@@ -69,6 +79,7 @@ export class BasepathRegistry {
       const decided = this.state.decide(each);
       const before = this.state.byPath(each.path);
       if (decided.finding !== 'known') {
+        this.state.noteFound(decided.record.basepathId, Date.now());
         this.state.put(decided.record);
         undo.unshift(() => { this.state.restore(decided.record, before); });
       }

@@ -38,6 +38,8 @@ export type RegistryRecord = RecordOf<'basepath-assigned'> | RecordOf<'basepath-
 export class BasepathState {
   private readonly ids = new Map<string, BasepathRecord>();
   private readonly paths = new Map<BytePath, BasepathRecord>();
+  /** Since when each is there without a gap, ms since the epoch. */
+  private readonly found = new Map<string, number>();
   /** Records that gave one id to a second path (two writers, one clash): ignored, and named here. */
   readonly conflicts: BwError[] = [];
 
@@ -53,9 +55,20 @@ export class BasepathState {
     return this.ids.values();
   }
 
+  foundMs(basepathId: string): number | null {
+    return this.found.get(basepathId) ?? null;
+  }
+
+  /** Notes that a basepath is there; to be called before it is put. */
+  noteFound(basepathId: string, atMs: number): void {
+    const known = this.ids.get(basepathId);
+    if (known === undefined || known.deletedAt !== null) this.found.set(basepathId, atMs);
+  }
+
   apply(record: RegistryRecord): void {
     if (record.kind === 'basepath-assigned') {
       const { basepathId, topdir, rootInode, owner, generation } = record;
+      this.noteFound(basepathId, Date.parse(record.at));
       this.put({ basepathId, topdir, path: fromPathJson(record.path), rootInode, owner, generation, deletedAt: null });
     } else {
       const known = this.ids.get(record.basepathId);

@@ -33,6 +33,8 @@ export interface BasepathStatus {
   readonly path: PathJson | null;
   readonly topdir: string | null;
   readonly state: BasepathCondition;
+  /** Since when it is there without a gap, ms since the epoch; null where the journal has lost it. */
+  readonly foundMs: number | null;
   /** Latest capture. */
   readonly lastSealed: SealedSummary | null;
   readonly lastFull: SealedSummary | null;
@@ -51,6 +53,8 @@ export interface BasepathStatus {
   readonly lastVerified: { readonly backupId: string; readonly at: string; readonly method: string; readonly outcome: 'sound' | 'damaged' } | null;
   /** The last restore drill that found everything as it should be. */
   readonly lastProven: { readonly backupId: string; readonly at: string; readonly samplePercent: number } | null;
+  /** Backups that sealed flagged: much less was there than before. */
+  readonly shrunk: readonly string[];
   /** Backups whose manifest cannot be used. */
   readonly damagedManifests: number;
   /** The newest backup the journal calls sealed, where the catalog does not have it: it was lost. */

@@ -8,14 +8,21 @@ type Newest = SealedSummary & Pick<Manifest, 'counts'> & { readonly source: Pick
 
 type Failure = NonNullable<BasepathStatus['lastError']> & { readonly atMs: number };
 
-/** Records without a basepath (operator acts) are not tallied. */
-export type TalliedRecord = Exclude<JournalRecord, { kind: 'operator' | 'restore-ended' }>;
+/** Those that say how a basepath is; what operators decided is not tallied. */
+export type TalliedRecord = RecordOf<'basepath-assigned' | 'basepath-seen-deleted' | 'attempt-started' | 'attempt-ended' | 'sealed' | 'verified' | 'removed'>;
+
+const TALLIED: ReadonlySet<JournalRecord['kind']> = new Set<TalliedRecord['kind']>(['basepath-assigned', 'basepath-seen-deleted', 'attempt-started', 'attempt-ended', 'sealed', 'verified', 'removed']);
+
+export function isTallied(record: JournalRecord): record is TalliedRecord {
+  return TALLIED.has(record.kind);
+}
 
 /** What is remembered of one basepath while its records and manifests go by: a few fields, however many there are. */
 export class BasepathTally {
   private path: PathJson | null = null;
   private topdir: string | null = null;
   private deleted = false;
+  private foundMs: number | null = null;
   private newest: Newest | null = null;
   private newestFull: SealedSummary | null = null;
   private attempt: AttemptSummary | null = null;
@@ -26,6 +33,7 @@ export class BasepathTally {
   private sealedOnRecord: string | null = null;
   private sealedIsThere = false;
   private damaged = 0;
+  private readonly shrunk: string[] = [];
 
   constructor(private readonly id: string) {}
 
@@ -35,6 +43,7 @@ export class BasepathTally {
       case 'basepath-assigned':
         this.path = record.path;
         this.topdir = record.topdir;
+        if (this.foundMs === null || this.deleted) this.foundMs = Date.parse(record.at);
         this.deleted = false;
         break;
       case 'basepath-seen-deleted':
@@ -49,6 +58,9 @@ export class BasepathTally {
       case 'sealed':
         this.sealedOnRecord = record.backupId;
         break;
+      case 'removed':
+        if (this.sealedOnRecord === record.backupId) this.sealedOnRecord = null;
+        break;
       case 'verified':
         if (record.method === 'restore-drill' && record.outcome === 'sound') this.proven = { backupId: record.backupId, at: record.at, samplePercent: record.samplePercent };
         this.verified = { backupId: record.backupId, at: record.at, method: record.method, outcome: record.outcome };
@@ -59,6 +71,7 @@ export class BasepathTally {
   addManifest(manifest: Manifest): void {
     this.noteBackup(manifest.backupId);
     if (manifest.imported !== undefined) return; // it covers nothing: nobody knows how it was made
+    if (manifest.shrunk) this.shrunk.push(manifest.backupId);
     if (this.newest === null || !isLater(this.newest, manifest)) this.newest = newestOf(manifest);
     if (manifest.level === 'full' && (this.newestFull === null || !isLater(this.newestFull, manifest))) this.newestFull = summaryOf(manifest);
   }
@@ -76,6 +89,7 @@ export class BasepathTally {
       path: this.path ?? newest?.source.path ?? null,
       topdir: this.topdir ?? newest?.source.topdir ?? null,
       state: this.condition(failure),
+      foundMs: this.foundMs,
       lastSealed: newest === null ? null : summaryOf(newest),
       lastFull: newestFull,
       outcome: newest?.outcome ?? null,
@@ -89,6 +103,7 @@ export class BasepathTally {
       lastVerified: this.verified,
       lastProven: this.proven,
       damagedManifests: this.damaged,
+      shrunk: this.shrunk,
       lostBackup: this.sealedIsThere ? null : this.sealedOnRecord,
     };
   }

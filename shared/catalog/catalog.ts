@@ -3,14 +3,15 @@ import type { BwError } from '../errors/bw-error.js';
 import { chainOf } from './chain.js';
 import { realDisk, type Disk } from './disk.js';
 import { ensureDir } from './durable.js';
-import { catalogLayout, isStoredName, MANIFEST_FILE, REMOVED_FILE, type Layout } from './layout.js';
-import { findBackup, listBackups, listBasepathIds, namesIn, readManifest, type ListedBackup } from './listing.js';
+import { catalogLayout, isStoredName, MANIFEST_FILE, TOMBSTONES, type Layout } from './layout.js';
+import { findBackup, findRemoved, listBackups, listBasepathIds, namesIn, readBuried, readManifest, tombstoneIn, type BackupIds, type ListedBackup } from './listing.js';
 import { damaged, storedFiles } from './manifest-codec.js';
 import type { Manifest, StoredFile } from './manifest.js';
 import { seal, type SealRequest, type SealResult } from './seal.js';
 import { isStamped, missingCatalog, writeStamp } from './stamp.js';
 import { checkStoredFile, type FileProblem } from './stored-file.js';
 import { sweepUnsealed, type SweepOptions, type SweepReport } from './sweep.js';
+import { Graveyard, listRemoved, type RemovedBackup } from './tombstone.js';
 import { WorkArea, type WorkDir, type WorkEntry } from './work-area.js';
 
 export interface CatalogOptions {
@@ -41,12 +42,15 @@ export async function openCatalog(dir: string, options: CatalogOptions = {}): Pr
 /** Sealed backups and the work area of those that run. All methods may be called concurrently, from any host. */
 export class Catalog {
   private readonly work: WorkArea;
+  /** Removing backups: tombstones, undelete, erasure. */
+  readonly graves: Graveyard;
 
   constructor(
     private readonly layout: Layout,
     private readonly disk: Disk,
   ) {
     this.work = new WorkArea(layout);
+    this.graves = new Graveyard(layout, disk);
   }
 
   get root(): string {
@@ -111,6 +115,26 @@ export class Catalog {
     return findBackup(this.layout, idOrPrefix);
   }
 
+  /** See listing.ts, findRemoved. */
+  findRemoved(idOrPrefix: string): Promise<BackupIds> {
+    return findRemoved(this.layout, idOrPrefix);
+  }
+
+  /** See tombstone.ts, listRemoved. */
+  listRemoved(filter: { readonly basepathId?: string } = {}): AsyncIterable<RemovedBackup> {
+    return listRemoved(this.layout, filter.basepathId);
+  }
+
+  /** Whether a backup has a tombstone. */
+  async isRemoved(basepathId: string, backupId: string): Promise<boolean> {
+    return (await tombstoneIn(this.layout.backup(basepathId, backupId))) !== null;
+  }
+
+  /** The manifest of a backup that may have a tombstone; null where there is none (any more). Throws as readManifest. */
+  readBuried(basepathId: string, backupId: string): Promise<Manifest | null> {
+    return readBuried(this.layout, basepathId, backupId);
+  }
+
   /** All usable sealed backups of a basepath by id; unreadable manifests are passed to `onProblem` and left out. */
   async backupsOf(basepathId: string, onProblem: (error: BwError) => void): Promise<Map<string, Manifest>> {
     const known = new Map<string, Manifest>();
@@ -151,7 +175,7 @@ export class Catalog {
   /** Reads every file of a backup and compares size and hash; also names what lies there without belonging to it. Empty = sound. */
   async checkBackup(manifest: Manifest): Promise<FileProblem[]> {
     const problems: FileProblem[] = [];
-    const names = new Set([MANIFEST_FILE, REMOVED_FILE]);
+    const names = new Set<string>([MANIFEST_FILE, ...TOMBSTONES]);
     for (const stored of storedFiles(manifest)) {
       names.add(stored.name);
       const problem = await checkStoredFile(this.file(manifest, stored), stored);

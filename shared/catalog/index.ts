@@ -2,12 +2,13 @@ export type { AttemptSummary, BasepathCondition, BasepathStatus, SealedSummary }
 export { openCatalog, type Catalog, type CatalogOptions } from './catalog.js';
 export { errnoOf, exists, realDisk, type Disk } from './disk.js';
 export { ensureDir, letterNonce, linkExclusive, writeDurable } from './durable.js';
-export { isBackupId, isBasepathId, isPlainName, MANIFEST_FILE, REMOVED_FILE } from './layout.js';
-export type { ListedBackup } from './listing.js';
+export { ERASED_FILE, isBackupId, isBasepathId, isPlainName, MANIFEST_FILE, REMOVED_FILE } from './layout.js';
+export type { BackupIds, ListedBackup } from './listing.js';
 export { decodeManifest, encodeManifest, storedFiles } from './manifest-codec.js';
 export * from './manifest.js';
 export type { SealRequest, SealResult } from './seal.js';
 export { checkStoredFile, type FileProblem } from './stored-file.js';
 export type { SweepOptions, SweepReport } from './sweep.js';
+export { Graveyard, type Burial, type BuryRequest, type RemovedBackup, type Tombstone } from './tombstone.js';
 export type { WorkDir, WorkEntry } from './work-area.js';
 export { summarise } from './status.js';

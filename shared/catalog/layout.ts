@@ -4,6 +4,10 @@ import { BwError } from '../errors/bw-error.js';
 export const MANIFEST_FILE = 'manifest.json';
 /** Tombstone: an exclusive link beside (or instead of) the manifest; such a backup is gone for every reader. */
 export const REMOVED_FILE = 'removed.json';
+/** The tombstone of a backup whose erasure has begun, under its second name: there is no way back. */
+export const ERASED_FILE = 'erased.json';
+/** Whoever looks for a tombstone looks for them in this order: an erasure renames the first into the second, so one of them is always seen. */
+export const TOMBSTONES = [REMOVED_FILE, ERASED_FILE] as const;
 
 /** Where things lie below the catalog directory. Every id is checked, so that none leads out of it. */
 export interface Layout {
@@ -47,7 +51,7 @@ export function isPlainName(text: string): boolean {
 
 /** A name a sealed file may have in its backup's directory: plain, and not one of our own. */
 export function isStoredName(text: string): boolean {
-  return isPlainName(text) && text !== MANIFEST_FILE && text !== REMOVED_FILE;
+  return isPlainName(text) && ![MANIFEST_FILE, ...TOMBSTONES].includes(text);
 }
 
 function checkedId(id: string, valid: (id: string) => boolean, what: string): string {

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BwError, toBwError } from '../errors/bw-error.js';
 import { errnoOf, exists } from './disk.js';
-import { isBackupId, isBasepathId, MANIFEST_FILE, REMOVED_FILE, type Layout } from './layout.js';
+import { isBackupId, isBasepathId, MANIFEST_FILE, TOMBSTONES, type Layout } from './layout.js';
 import { damaged, decodeManifest } from './manifest-codec.js';
 import type { Manifest } from './manifest.js';
 import { mapLimited } from './map-limited.js';
@@ -23,7 +23,18 @@ export async function readManifest(layout: Layout, basepathId: string, backupId:
   const dir = layout.backup(basepathId, backupId);
   const path = join(dir, MANIFEST_FILE);
   const bytes = await readSealed(dir, path);
-  if (bytes === null) throw missing(path);
+  if (bytes === null) throw missing(path, await tombstoneIn(dir));
+  return manifestOf(bytes, path, basepathId, backupId);
+}
+
+/** The same of one that may have a tombstone; null where there is no manifest (any more). */
+export async function readBuried(layout: Layout, basepathId: string, backupId: string): Promise<Manifest | null> {
+  const path = join(layout.backup(basepathId, backupId), MANIFEST_FILE);
+  const bytes = await readIfThere(path);
+  return bytes === null ? null : manifestOf(bytes, path, basepathId, backupId);
+}
+
+function manifestOf(bytes: Buffer, path: string, basepathId: string, backupId: string): Manifest {
   const manifest = decodeManifest(bytes, path);
   if (manifest.basepathId === basepathId && manifest.backupId === backupId) return manifest;
   throw damaged(path, `it describes ${manifest.basepathId}/${manifest.backupId}`);
@@ -46,17 +57,38 @@ export async function* listBackups(layout: Layout, basepathId?: string): AsyncGe
  * @throws BACKUP_NOT_FOUND · BACKUP_AMBIGUOUS (both permanent) and what readManifest throws
  */
 export async function findBackup(layout: Layout, idOrPrefix: string): Promise<Manifest> {
-  const prefix = idOrPrefix.toUpperCase();
-  const found: [basepathId: string, backupId: string][] = [];
-  for (const basepathId of prefix === '' ? [] : await listBasepathIds(layout)) {
-    for (const backupId of (await namesIn(layout.basepath(basepathId))).filter((name) => isBackupId(name) && name.startsWith(prefix))) {
-      if (await isSealed(layout.backup(basepathId, backupId))) found.push([basepathId, backupId]);
-    }
-  }
+  const named = await idsLike(layout, idOrPrefix);
+  const found: BackupIds[] = [];
+  for (const ids of named) if (await isSealed(layout.backup(...ids))) found.push(ids);
   const [first, second] = found;
-  if (first === undefined) throw notFound(idOrPrefix);
-  if (second !== undefined) throw ambiguous(idOrPrefix, found.map((ids) => ids.join('/')));
+  if (first === undefined) throw await notFound(layout, idOrPrefix, named);
+  if (second !== undefined) throw ambiguous(idOrPrefix, found);
   return readManifest(layout, ...first);
+}
+
+/**
+ * Basepath and id of the one backup with a tombstone whose id begins like this.
+ * @throws BACKUP_NOT_FOUND · BACKUP_AMBIGUOUS (both permanent)
+ */
+export async function findRemoved(layout: Layout, idOrPrefix: string): Promise<BackupIds> {
+  const found: BackupIds[] = [];
+  for (const ids of await idsLike(layout, idOrPrefix)) if ((await tombstoneIn(layout.backup(...ids))) !== null) found.push(ids);
+  const [first, second] = found;
+  if (first === undefined) throw notRemoved(idOrPrefix);
+  if (second !== undefined) throw ambiguous(idOrPrefix, found);
+  return first;
+}
+
+export type BackupIds = readonly [basepathId: string, backupId: string];
+
+/** Every directory of a backup whose id begins like this. */
+async function idsLike(layout: Layout, idOrPrefix: string): Promise<BackupIds[]> {
+  const prefix = idOrPrefix.toUpperCase();
+  const found: BackupIds[] = [];
+  for (const basepathId of prefix === '' ? [] : await listBasepathIds(layout)) {
+    for (const name of await namesIn(layout.basepath(basepathId))) if (isBackupId(name) && name.startsWith(prefix)) found.push([basepathId, name]);
+  }
+  return found;
 }
 
 /** Ids of the basepaths that have a directory, ascending. */
@@ -65,7 +97,13 @@ export async function listBasepathIds(layout: Layout): Promise<string[]> {
 }
 
 export async function isSealed(dir: string): Promise<boolean> {
-  return !(await exists(join(dir, REMOVED_FILE))) && (await exists(join(dir, MANIFEST_FILE)));
+  return (await tombstoneIn(dir)) === null && (await exists(join(dir, MANIFEST_FILE)));
+}
+
+/** Name of the tombstone of a backup, or null. */
+export async function tombstoneIn(dir: string): Promise<(typeof TOMBSTONES)[number] | null> {
+  for (const name of TOMBSTONES) if (await exists(join(dir, name))) return name;
+  return null;
 }
 
 /** Entries of a directory; none where it does not exist. */
@@ -89,8 +127,11 @@ async function listOne(layout: Layout, basepathId: string, backupId: string): Pr
 }
 
 async function readSealed(dir: string, path: string): Promise<Buffer | null> {
+  return (await tombstoneIn(dir)) === null ? readIfThere(path) : null;
+}
+
+async function readIfThere(path: string): Promise<Buffer | null> {
   try {
-    if (await exists(join(dir, REMOVED_FILE))) return null;
     return await readFile(path);
   } catch (thrown) {
     if (errnoOf(thrown) === 'ENOENT' || errnoOf(thrown) === 'ENOTDIR') return null;
@@ -104,29 +145,42 @@ async function readSealed(dir: string, path: string): Promise<Buffer | null> {
   }
 }
 
-function missing(path: string): BwError {
+function missing(path: string, tombstone: string | null): BwError {
   return new BwError('MANIFEST_MISSING', {
-    message: 'There is no sealed backup here',
+    message: tombstone === null ? 'There is no sealed backup here' : 'This backup was removed',
     subject: path,
     retry: 'permanent',
-    hint: 'If long-term storage has its manifest, `bw-bkup catalog rebuild` brings it back; otherwise the backup never sealed or was removed.',
+    hint: tombstone !== null ? REMOVED_HINT : 'If long-term storage has its manifest, `bw-bkup catalog rebuild` brings it back; otherwise the backup never sealed or was removed.',
   });
 }
 
-function notFound(wanted: string): BwError {
+const REMOVED_HINT = 'Until it is erased, `bw-bkup undelete BACKUP` brings it back.';
+
+async function notFound(layout: Layout, wanted: string, named: readonly BackupIds[]): Promise<BwError> {
+  const removed = [];
+  for (const ids of named) if ((await tombstoneIn(layout.backup(...ids))) !== null) removed.push(ids);
   return new BwError('BACKUP_NOT_FOUND', {
-    message: 'No sealed backup has this id',
+    message: removed.length === 0 ? 'No sealed backup has this id' : 'The backup of this id was removed',
     subject: JSON.stringify(wanted),
     retry: 'permanent',
-    hint: 'List the backups of a basepath with `bw-bkup backups`.',
+    hint: removed.length === 0 ? 'List the backups of a basepath with `bw-bkup backups`.' : REMOVED_HINT,
   });
 }
 
-function ambiguous(wanted: string, found: readonly string[]): BwError {
-  return new BwError('BACKUP_AMBIGUOUS', {
-    message: `${found.length} sealed backups have an id that begins like this`,
+function notRemoved(wanted: string): BwError {
+  return new BwError('BACKUP_NOT_FOUND', {
+    message: 'No removed backup has this id: it was never removed, or is erased already',
     subject: JSON.stringify(wanted),
-    detail: found.slice(0, 10).join('\n'),
+    retry: 'permanent',
+    hint: 'See `bw-bkup prune --dry-run` for what is removed and not yet erased, `bw-bkup backups` for what is there.',
+  });
+}
+
+function ambiguous(wanted: string, found: readonly BackupIds[]): BwError {
+  return new BwError('BACKUP_AMBIGUOUS', {
+    message: `${found.length} backups have an id that begins like this`,
+    subject: JSON.stringify(wanted),
+    detail: found.slice(0, 10).map((ids) => ids.join('/')).join('\n'),
     retry: 'permanent',
     hint: 'Give more letters of the id.',
   });

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { BwError } from '../errors/bw-error.js';
 import { errnoOf, exists, temporaryName, type Disk } from './disk.js';
 import { ensureDir, linkExclusive, sameFile } from './durable.js';
-import { MANIFEST_FILE, REMOVED_FILE, type Layout } from './layout.js';
+import { MANIFEST_FILE, type Layout } from './layout.js';
+import { tombstoneIn } from './listing.js';
 import { decodeManifest, encodeManifest, storedFiles } from './manifest-codec.js';
 import type { Manifest, StoredFile } from './manifest.js';
 import { mapLimited } from './map-limited.js';
@@ -166,12 +167,13 @@ async function namesInSealed(dir: string): Promise<Set<string> | null> {
 async function refuseRemoved(layout: Layout, manifest: Manifest): Promise<void> {
   const chain = manifest.parent === null ? [manifest.backupId] : [manifest.backupId, manifest.parent];
   for (const backupId of chain) {
-    const tombstone = join(layout.backup(manifest.basepathId, backupId), REMOVED_FILE);
-    if (!(await exists(tombstone))) continue;
+    const dir = layout.backup(manifest.basepathId, backupId);
+    const tombstone = await tombstoneIn(dir);
+    if (tombstone === null) continue;
     throw new BwError('SEAL_REMOVED', {
       message: backupId === manifest.backupId ? 'The backup was removed before it was sealed' : 'The parent of the backup was removed while it ran',
       subject: `backup ${manifest.backupId}`,
-      detail: tombstone,
+      detail: join(dir, tombstone),
       retry: 'permanent',
       hint: 'Nothing was sealed. The next scheduled run makes a new backup with a parent that is kept.',
     });

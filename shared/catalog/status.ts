@@ -1,6 +1,6 @@
 import type { JournalRecord } from '../journal/record.js';
 import type { BasepathStatus } from './basepath-status.js';
-import { BasepathTally } from './basepath-tally.js';
+import { BasepathTally, isTallied } from './basepath-tally.js';
 import type { ListedBackup } from './listing.js';
 
 export type { AttemptSummary, BasepathCondition, BasepathStatus, SealedSummary } from './basepath-status.js';
@@ -16,8 +16,7 @@ type Streamed<T> = AsyncIterable<T> | Iterable<T>;
 export async function summarise(records: Streamed<JournalRecord>, backups: Streamed<ListedBackup>, now: number): Promise<BasepathStatus[]> {
   const tallies = new Map<string, BasepathTally>();
   for await (const record of records) {
-    if (record.kind === 'operator' || record.kind === 'restore-ended') continue;
-    tallyOf(tallies, record.basepathId).addRecord(record);
+    if (isTallied(record)) tallyOf(tallies, record.basepathId).addRecord(record);
   }
   for await (const backup of backups) {
     if (backup.ok) tallyOf(tallies, backup.manifest.basepathId).addManifest(backup.manifest);

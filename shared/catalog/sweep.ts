@@ -2,8 +2,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BwError, toBwError } from '../errors/bw-error.js';
 import { errnoOf, exists, isTemporaryName, type Disk } from './disk.js';
-import { isBackupId, MANIFEST_FILE, REMOVED_FILE, type Layout } from './layout.js';
-import { listBasepathIds, namesIn, readManifest } from './listing.js';
+import { isBackupId, MANIFEST_FILE, TOMBSTONES, type Layout } from './layout.js';
+import { listBasepathIds, namesIn, readManifest, tombstoneIn } from './listing.js';
 import { storedFiles } from './manifest-codec.js';
 
 export interface SweepOptions {
@@ -32,7 +32,7 @@ export async function sweepUnsealed(layout: Layout, disk: Disk, options: SweepOp
       if (await options.inFlight(backupId)) continue;
       const dir = layout.backup(basepathId, backupId);
       try {
-        if (await exists(join(dir, REMOVED_FILE))) continue;
+        if ((await tombstoneIn(dir)) !== null) continue;
         if (await exists(join(dir, MANIFEST_FILE))) {
           const { names } = await namedIn(layout, basepathId, backupId);
           report.removedFiles.push(...(await removeUnnamed(disk, dir, names, options)));
@@ -49,7 +49,7 @@ export async function sweepUnsealed(layout: Layout, disk: Disk, options: SweepOp
 
 async function namedIn(layout: Layout, basepathId: string, backupId: string): Promise<{ names: Set<string> }> {
   const manifest = await readManifest(layout, basepathId, backupId);
-  return { names: new Set([MANIFEST_FILE, REMOVED_FILE, ...storedFiles(manifest).map((file) => file.name)]) };
+  return { names: new Set([MANIFEST_FILE, ...TOMBSTONES, ...storedFiles(manifest).map((file) => file.name)]) };
 }
 
 async function removeUnnamed(disk: Disk, dir: string, named: ReadonlySet<string>, options: SweepOptions): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { keyLength, parseRecord } from './format.js';
 import type { IndexRecord } from './record.js';
-import { isTombstone } from './state.js';
+import { isTombstone } from './tombstone.js';
 
 /** A sealed backup, as history needs it. */
 export interface HistoryBackup {

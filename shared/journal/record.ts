@@ -71,6 +71,18 @@ export const journalRecordSchema = z.discriminatedUnion('kind', [
     recalledObjects: count.default(0),
     recalledBytes: bigCount.default('0'),
   }),
+  /** Got its tombstone: it is gone for every reader, and is erased after that instant unless somebody undeletes it. */
+  kind('removed', { backupId, basepathId, reason: z.string(), eraseAfter: instant }),
+  kind('undeleted', { backupId, basepathId, user: z.string().optional() }),
+  /** Its objects in every LTS and its files in the catalog are gone. */
+  kind('erased', { backupId, basepathId, objects: count, bytes: bigCount }),
+  /** Protects a backup, or (null) all of a basepath, from every removal until released. */
+  kind('held', { basepathId, backupId: backupId.nullable(), reason: z.string(), user: z.string().optional() }),
+  kind('released', { basepathId, backupId: backupId.nullable(), reason: z.string(), user: z.string().optional() }),
+  /** A backup that sealed flagged as shrunk is as it should be: what was before it may go. */
+  kind('accepted', { backupId, basepathId, reason: z.string(), user: z.string().optional() }),
+  /** A prune of a topdir was carried out under this retention (hash of its settings). */
+  kind('pruned', { topdir: z.string(), policy: z.string(), removed: count, accepted: z.boolean() }),
   /** What a person decided: act is the command (`dismiss`, `accept-shrunk`, ...). */
   kind('operator', {
     act: z.string().min(1),

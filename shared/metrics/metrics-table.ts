@@ -44,6 +44,8 @@ export const METRICS = {
   bw_backups_failed_total: { type: 'counter', unit: 'backups', labels: ['level', 'code'], help: 'Backups given up without a seal, by error code' },
   bw_exceptions_total: { type: 'counter', unit: 'paths', labels: ['level'], help: 'Paths that sealed backups name as not saved' },
   bw_vanished_total: { type: 'counter', unit: 'paths', labels: ['level'], help: 'Paths that disappeared between scan and archive' },
+  bw_backups_erased_total: { type: 'counter', unit: 'backups', labels: [], help: 'Removed backups whose objects were deleted in every LTS' },
+  bw_erased_bytes_total: { type: 'counter', unit: 'bytes', labels: [], help: 'Bytes deleted in long-term storage, all LTS together' },
   bw_restores_total: { type: 'counter', unit: 'restores', labels: ['outcome'], help: 'Ended restores' },
   bw_restored_bytes_total: { type: 'counter', unit: 'bytes', labels: [], help: 'Bytes of the archives restores read' },
   bw_restore_duration_seconds: { type: 'histogram', unit: 'seconds', labels: ['outcome'], help: 'Wall time of a restore', buckets: LONG_SECONDS },

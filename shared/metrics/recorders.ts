@@ -80,6 +80,12 @@ export class Recorders {
     this.to.add('bw_verifications_total', { level, outcome });
   }
 
+  /** bytes: of its objects in all LTS. */
+  backupErased(bytes: bigint): void {
+    this.to.add('bw_backups_erased_total', {});
+    this.to.add('bw_erased_bytes_total', {}, Number(bytes));
+  }
+
   /** bytes: of the archives read. */
   restoreFinished(restore: { readonly outcome: Manifest['outcome'] | 'failed'; readonly bytes: number; readonly wallMs: number }): void {
     const { outcome } = restore;

@@ -7,7 +7,11 @@ import { JOB_DEFAULTS } from './options.js';
 export class QueueSet {
   readonly #open = new Map<string, Queue>();
 
-  constructor(readonly redis: Redis) {}
+  /** `eraser`: the one host whose worker deletes in LTS (removal.eraser); null = any. */
+  constructor(
+    readonly redis: Redis,
+    private readonly eraser: string | null = null,
+  ) {}
 
   get backup(): Queue {
     return this.named(QUEUES.backup);
@@ -23,6 +27,11 @@ export class QueueSet {
 
   cleanupOf(host: string): Queue {
     return this.named(cleanupQueue(host));
+  }
+
+  /** For jobs that delete in LTS. */
+  get erasing(): Queue {
+    return this.eraser === null ? this.cleanup : this.cleanupOf(this.eraser);
   }
 
   /** All queues opened so far. */

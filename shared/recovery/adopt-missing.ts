@@ -41,8 +41,9 @@ async function adoptOne(catalog: Catalog, backend: TransferBackend, basepathId: 
   }
 }
 
-/** Also when its manifest is damaged: that is reported by every listing, and never overwritten. */
+/** Also when it was removed (undelete brings it back), or its manifest is damaged: that is reported by every listing, and never overwritten. */
 async function isKnown(catalog: Catalog, basepathId: string, backupId: string): Promise<boolean> {
+  if (await catalog.isRemoved(basepathId, backupId)) return true;
   try {
     await catalog.readManifest(basepathId, backupId);
     return true;

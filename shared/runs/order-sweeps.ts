@@ -13,7 +13,7 @@ type EndedBackup = Pick<SweepJob, 'backupId' | 'basepathId'>;
 export async function orderSweeps(queues: QueueSet, runs: RunStore, backup: EndedBackup, late = ''): Promise<void> {
   await orderStagingSweeps(queues, runs, { id: backup.backupId, basepathId: backup.basepathId }, late);
   const data: SweepJob = { v: JOB_VERSION, backupId: backup.backupId, basepathId: backup.basepathId };
-  await queues.cleanup.add('sweep-backup', data, { priority: CLEANUP_PRIORITY, jobId: `sweep-backup.${backup.backupId}${late}` });
+  await queues.erasing.add('sweep-backup', data, { priority: CLEANUP_PRIORITY, jobId: `sweep-backup.${backup.backupId}${late}` });
 }
 
 /** Orders the staging of an ended backup or restore removed, on every host that worked for it. */

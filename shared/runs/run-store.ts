@@ -25,6 +25,8 @@ const runSchema = z.object({
   /** Planned totals. */
   records: z.number().int().nonnegative(),
   bytes: z.string(),
+  /** The backup that must not be removed while this runs: the parent of a backup, what a restore restores. */
+  needs: z.ulid().optional(),
   error: z.string().nullable(),
   outcome: z.string().nullable(),
 });
@@ -56,6 +58,17 @@ export class RunStore {
   async read(id: string): Promise<Run | null> {
     const json = await this.redis.hget(runKey(id), 'run');
     return json === null ? null : runSchema.parse(JSON.parse(json));
+  }
+
+  /** Many at once; null for those that are not on record. */
+  async readAll(ids: readonly string[]): Promise<(Run | null)[]> {
+    if (ids.length === 0) return [];
+    const pipeline = this.redis.pipeline();
+    for (const id of ids) pipeline.hget(runKey(id), 'run');
+    return ((await pipeline.exec()) ?? []).map(([error, json]) => {
+      if (error !== null) throw error;
+      return typeof json === 'string' ? runSchema.parse(JSON.parse(json)) : null;
+    });
   }
 
   /** Changes fields of a run. Only the holder of the run's job calls this. */

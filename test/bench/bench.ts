@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatError, toBwError } from '../../shared/errors/bw-error.js';
 import { killAll, run } from '../../shared/process/index.js';
 import { bigFiles } from './cases/big-files.js';
+import { incremental } from './cases/incremental.js';
 import { history } from './cases/history.js';
 import { memory } from './cases/memory.js';
 import { smallBasepaths } from './cases/small-basepaths.js';
@@ -17,6 +18,7 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   'small-files': smallFiles,
   'big-files': bigFiles,
   'small-basepaths': smallBasepaths,
+  incremental,
   memory,
   history,
 };

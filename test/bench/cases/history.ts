@@ -6,7 +6,7 @@ import { ulid } from 'ulid';
 import { openCatalog, type Catalog, type Manifest } from '../../../shared/catalog/index.js';
 import { formatRecord, splitPath } from '../../../shared/index/format.js';
 import { LineWriter } from '../../../shared/index/line-file.js';
-import { tombstoneLine } from '../../../shared/index/state.js';
+import { tombstoneLine } from '../../../shared/index/tombstone.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { startGuarded, startPipeline } from '../../../shared/process/index.js';
 import { writeSiteConfig } from '../bench-site.js';

@@ -9,7 +9,7 @@ import type { Manifest } from '../../../shared/catalog/index.js';
 import { summarise, type BasepathStatus } from '../../../shared/catalog/status.js';
 import type { Config } from '../../../shared/config/config.js';
 import { readJournal } from '../../../shared/journal/index.js';
-import { rememberNewest } from '../../../shared/runs/newest.js';
+import { refreshNewest } from '../../../shared/runs/newest.js';
 import { verifyResultSchema, type VerifyResult } from '../../../shared/verify/result.js';
 import { keepCopy, sealed } from '../../helpers/chain.js';
 import { compareWithSource } from '../../../worker/jobs/verify/compare-with-source.js';
@@ -153,7 +153,7 @@ describe('verify finds', () => {
 describe('scheduled verification', () => {
   it('takes whoever was not verified for longest, and recalls from tape within the budget only', async () => {
     const { site, last } = await chain();
-    await rememberNewest(site.worker.context.queues.redis, last);
+    await refreshNewest(site.worker.context.queues.redis, site.catalog, last.basepathId, () => undefined);
     const day = 86_400_000;
     const lts = site.config.lts.map((each) => ({ ...each, tape: true }));
     const config = (recallPerDay: Config['verify']['recallPerDay']): Pick<Config, 'verify' | 'lts'> => ({ lts, verify: { everyMs: 30 * day, level: 'hash', samplePercent: 100, recallPerDay } });

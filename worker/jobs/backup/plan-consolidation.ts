@@ -13,6 +13,7 @@ import type { BackupJob } from '../../../shared/queues/job-data.js';
 import type { Run } from '../../../shared/runs/run-store.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
+import { claimBackup } from '../claim-backup.js';
 import { planByState, type RestorePart } from '../restore/restore-plan.js';
 import { METADATA_KEY } from '../shard/metadata-archive.js';
 import { journalStart, markSaving } from './mark-saving.js';
@@ -27,6 +28,7 @@ export async function planConsolidation(context: WorkerContext, job: BackupJob, 
   const target = known.get(backupId);
   if (target === undefined) throw gone(backupId);
   const chain = chainOf(target, known);
+  await claimBackup(context, job.backupId, target);
   const layers = chain.map((manifest) => ({ file: context.catalog.file(manifest, manifest.index), backupId: manifest.backupId }));
   await journalStart(context, job);
   const work = await context.catalog.createWork(job.backupId, run.job.attemptsStarted);

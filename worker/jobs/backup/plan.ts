@@ -8,6 +8,7 @@ import type { BackupJob } from '../../../shared/queues/job-data.js';
 import type { Run } from '../../../shared/runs/run-store.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
+import { claimBackup } from '../claim-backup.js';
 import { chooseParent } from './choose-parent.js';
 import { journalStart, markSaving } from './mark-saving.js';
 import { planConsolidation } from './plan-consolidation.js';
@@ -28,6 +29,8 @@ export async function planBackup(context: WorkerContext, job: BackupJob, run: Jo
   const newest = newestOf(known);
   checkIdentity(root, facts, newest, job.acceptSource);
   const chain = chooseParent(job.level, known, `basepath ${job.basepathId}`);
+  const parent = chain.at(-1);
+  if (parent !== undefined) await claimBackup(context, job.backupId, parent);
   await journalStart(context, job);
   const work = await context.catalog.createWork(job.backupId, run.job.attemptsStarted);
   const capturedAt = context.now();

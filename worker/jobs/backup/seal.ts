@@ -119,6 +119,7 @@ async function uploadAll(context: WorkerContext, work: SealWork, manifest: Manif
   try {
     for (const backend of context.backends) await uploadFiles(backend, key, [...named, ...helpers], signal);
     await refuseIfOver(context, work.job);
+    await context.catalog.chain(manifest); // nor one whose parent was removed: Redis, which protects it, may have been lost
     for (const backend of context.backends) await uploadFiles(backend, key, [last], signal);
     return false;
   } catch (thrown) {

@@ -8,11 +8,12 @@ import { parseJob, sweepJobSchema } from '../../../shared/queues/job-data.js';
 /** Objects beside those a manifest names. */
 const HELPER_OBJECTS = ['manifest.json', 'archives.tsv', 'SHA512SUMS'] as const;
 
-/** Gives this host's staging of an ended backup back. */
+/** Gives this host's staging of an ended backup or restore back; of a restore also its work directory, which is all that it has. */
 export async function sweepStagingJob(context: WorkerContext, run: JobRun): Promise<void> {
   const data = parseJob(sweepJobSchema, run.job.data, run.job.id);
   await refuseWhileRunning(context, data.backupId);
   await context.staging.removeBackup(data.backupId);
+  if ((await context.runs.read(data.backupId))?.level === 'restore') await context.catalog.removeWork(data.backupId);
 }
 
 /**
@@ -22,6 +23,8 @@ export async function sweepStagingJob(context: WorkerContext, run: JobRun): Prom
 export async function sweepBackupJob(context: WorkerContext, run: JobRun): Promise<{ orphans: number }> {
   const data = parseJob(sweepJobSchema, run.job.data, run.job.id);
   await refuseWhileRunning(context, data.backupId);
+  // Removed meanwhile: undelete may bring it back, and an erasure takes everything.
+  if (await context.catalog.isRemoved(data.basepathId, data.backupId)) return { orphans: 0 };
   const prefix = `${data.basepathId}/${data.backupId}`;
   if ((await sealedManifest(context, data.basepathId, data.backupId)) === null) await refuseUnfinished(context, prefix);
   await context.catalog.removeWork(data.backupId);

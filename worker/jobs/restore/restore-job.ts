@@ -6,6 +6,7 @@ import type { RestoreResult } from '../../../shared/runs/restore-result.js';
 import type { Run } from '../../../shared/runs/run-store.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
+import { claimBackup } from '../claim-backup.js';
 import { finishRestore } from './finish-restore.js';
 import { makeDirectories } from './make-directories.js';
 import { openRestore, restoreGone, type OpenRestore } from './open-restore.js';
@@ -62,9 +63,11 @@ async function currentRun(context: WorkerContext, data: RestoreJob, run: JobRun)
     step: 0,
     records: manifest.counts.records,
     bytes: manifest.counts.archiveBytes,
+    needs: manifest.backupId,
     error: null,
     outcome: null,
   });
+  await claimBackup(context, data.restoreId, manifest);
   await context.runs.addHost(data.restoreId, context.config.host); // the end of the restore works in this host's staging, also without archives
   const created = await context.runs.read(data.restoreId);
   if (created === null) throw restoreGone(data.restoreId);

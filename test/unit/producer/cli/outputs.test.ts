@@ -4,11 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { checkOutput, showOutput } from '../../../../producer/cli/config/outputs.js';
 import {
-  backupOutput, backupsOutput, errorOutput, exceptionLineOutput, lsLine, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
+  backupOutput, backupsOutput, capacityOutput, errorOutput, exceptionLineOutput, lsLine, planOutput, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
 import { verifyOutput } from '../../../../producer/cli/verify-outputs.js';
 import { importOutput } from '../../../../producer/cli/import-command.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
+import { acceptOutput, holdOutput, pruneOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
 
 const README = readFileSync(join(import.meta.dirname, '../../../../producer/cli/README.md'), 'utf8');
 
@@ -25,8 +26,15 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   import: importOutput,
   exceptions: exceptionLineOutput,
   backup: backupOutput,
+  'plan --capacity': capacityOutput,
+  plan: planOutput,
   restore: restoreOutput,
   'catalog rebuild': rebuildOutput,
+  prune: pruneOutput,
+  undelete: undeleteOutput,
+  hold: holdOutput,
+  accept: acceptOutput,
+  usage: usageOutput,
   'standalone --once': standaloneOutput,
   'config check': checkOutput,
   'config show': showOutput,

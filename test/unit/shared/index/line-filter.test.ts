@@ -5,7 +5,7 @@ import { endLine, formatRecord, pathOfLine, recordKey } from '../../../../shared
 import { compileGlob } from '../../../../shared/index/glob.js';
 import { globFilter, pathFilter } from '../../../../shared/index/line-filter.js';
 import { selectFromDifferences, selectLines } from '../../../../shared/index/select-lines.js';
-import { tombstoneLine } from '../../../../shared/index/state.js';
+import { tombstoneLine } from '../../../../shared/index/tombstone.js';
 import { bytePath } from '../../../../shared/paths/byte-path.js';
 import { run } from '../../../../shared/process/index.js';
 import { workspace } from '../../../helpers/workspace.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatRecord, recordKey } from '../../../../shared/index/format.js';
 import { BackupHistory, type HistoryBackup } from '../../../../shared/index/path-versions.js';
-import { tombstoneLine } from '../../../../shared/index/state.js';
+import { tombstoneLine } from '../../../../shared/index/tombstone.js';
 import { makeRecord } from './make-record.js';
 
 const id = (n: number): string => `01M8AG3RME11H1G53WJZA84PK${n}`;

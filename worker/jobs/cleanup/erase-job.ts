@@ -1,0 +1,98 @@
+import { storedFiles, type Manifest } from '../../../shared/catalog/index.js';
+import { toBwError } from '../../../shared/errors/bw-error.js';
+import { eraseJobSchema, parseJob } from '../../../shared/queues/job-data.js';
+import { readClaims } from '../../../shared/retention/claims.js';
+import { readProtections } from '../../../shared/retention/protections.js';
+import type { TransferBackend } from '../../../shared/transfer/backend.js';
+import type { WorkerContext } from '../../context.js';
+import type { JobRun } from '../../processor/run-job.js';
+
+interface Ids {
+  readonly basepathId: string;
+  readonly backupId: string;
+}
+
+/** Objects that are removed with one call. */
+const REMOVE_AT_ONCE = 1000;
+
+/** Erases removed backups whose grace period is over. One that fails does not stop the others; the job fails then, and is tried again. */
+export async function eraseJob(context: WorkerContext, run: JobRun): Promise<{ erased: number }> {
+  const { backups } = parseJob(eraseJobSchema, run.job.data, run.job.id);
+  const protections = await readProtections(context.catalog.journalDir, (problem) => { run.logger.warn({ problem }, 'journal line not usable'); });
+  let erased = 0;
+  const errors: unknown[] = [];
+  for (const ids of backups) {
+    if (run.signal.aborted) break;
+    const held = protections.holdOf(ids.basepathId, ids.backupId);
+    if (held !== null) run.logger.info({ ...ids, held }, 'not erased: held');
+    else if (await eraseOne(context, ids, run).catch((thrown: unknown) => void errors.push(thrown))) erased++;
+  }
+  if (errors.length > 0) throw toBwError(errors[0]);
+  return { erased };
+}
+
+/**
+ * No way back first, then the manifest in every LTS, then everything else there, then the catalog, and its tombstone last. Cut off anywhere, what is left is
+ * never taken for a backup: whoever looks finds the tombstone, or (the catalog being lost too) no manifest in any LTS from which the first object is gone.
+ */
+async function eraseOne(context: WorkerContext, ids: Ids, run: JobRun): Promise<boolean> {
+  const { graves } = context.catalog;
+  const { basepathId, backupId } = ids;
+  if (!(await isDue(context, ids))) return false;
+  const begun = await graves.beginErase(basepathId, backupId, () => readClaims(context.runs, context.queues));
+  if (begun === 'needed') run.logger.warn(ids, 'not erased: something needs it, it is back');
+  if (begun !== 'erasing') return false;
+  const named = await namedByOthers(context, ids);
+  for (const backend of context.backends) await backend.remove([`${basepathId}/${backupId}/manifest.json`]);
+  let objects = 0;
+  let bytes = 0n;
+  for (const backend of context.backends) {
+    const gone = await removeAll(backend, `${basepathId}/${backupId}`, named);
+    objects += gone.objects;
+    bytes += gone.bytes;
+  }
+  await graves.finishErase(basepathId, backupId);
+  await context.journal.append({ kind: 'erased', basepathId, backupId, objects, bytes: bytes.toString() });
+  context.metrics.backupErased(bytes);
+  run.logger.info({ ...ids, objects, bytes: bytes.toString() }, 'erased');
+  return true;
+}
+
+/** It may have been undeleted, and removed again, since the job was ordered. */
+async function isDue(context: WorkerContext, { basepathId, backupId }: Ids): Promise<boolean> {
+  const found = await context.catalog.graves.stateOf(basepathId, backupId);
+  if (found === null) return false;
+  return found.state === 'erasing' || (found.tombstone !== null && Date.parse(found.tombstone.eraseAfter) <= context.now().getTime());
+}
+
+/** Invariant 2: objects below a backup's directory that other backups name stay. An unreadable manifest may name any: nothing is erased then. */
+async function namedByOthers(context: WorkerContext, { basepathId, backupId }: Ids): Promise<Set<string>> {
+  const prefix = `${basepathId}/${backupId}/`;
+  const named = new Set<string>();
+  const note = (manifest: Manifest): void => {
+    const parts = [...manifest.archives.flatMap((archive) => archive.slices), ...storedFiles(manifest)];
+    for (const { locations } of parts) for (const { object } of Object.values(locations)) if (object.startsWith(prefix)) named.add(object);
+  };
+  for await (const listed of context.catalog.listBackups({ basepathId })) {
+    if (!listed.ok) throw listed.error;
+    note(listed.manifest);
+  }
+  for await (const removed of context.catalog.listRemoved({ basepathId })) {
+    if (removed.backupId === backupId || removed.state === 'erasing') continue;
+    const manifest = await context.catalog.readBuried(basepathId, removed.backupId);
+    if (manifest !== null) note(manifest);
+  }
+  return named;
+}
+
+async function removeAll(backend: TransferBackend, prefix: string, named: ReadonlySet<string>): Promise<{ objects: number; bytes: bigint }> {
+  const found: string[] = [];
+  let bytes = 0n;
+  for await (const { object, bytes: size } of backend.list(prefix)) {
+    if (named.has(object)) continue;
+    found.push(object);
+    bytes += BigInt(size);
+  }
+  for (let at = 0; at < found.length; at += REMOVE_AT_ONCE) await backend.remove(found.slice(at, at + REMOVE_AT_ONCE));
+  return { objects: found.length, bytes };
+}
