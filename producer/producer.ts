@@ -45,10 +45,10 @@ export interface ProducerParts {
 
 /** A snapshot should not outlive its last backup for long. */
 const GATES_EVERY_MS = 60_000;
-/** What is ordered at once takes longer; the journal is read each time. */
-const VERIFY_EVERY_MS = 900_000;
 /** After a round that failed as a whole (Redis away), the next one. */
 const FAILED_AGAIN_MS = 60_000;
+/** What is ordered at once takes longer; the journal is read each time. */
+const VERIFY_EVERY_MS = 900_000;
 
 /** Decides what is due and enqueues it; holds no state of its own: registry from the journal, facts from Redis and catalog. */
 export async function openProducer(parts: ProducerParts): Promise<Producer> {
@@ -85,12 +85,12 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
     if (!signal.aborted) for (const { topdir, error } of closed) if (error !== null) logger.error({ err: error, topdir }, 'after hook failed');
     return closed;
   };
+  const prune = (): Promise<PruneResult> => pruneSite({ config, logger, queues, catalog, journal, now });
   const verifications = async (): Promise<void> => {
     for (const { basepathId, backupId, level, samplePercent, reason } of await orderVerifications({ config, queues, catalog, now })) {
       logger.info({ basepathId, backupId, level, samplePercent, reason }, 'verification ordered');
     }
   };
-  const prune = (): Promise<PruneResult> => pruneSite({ config, logger, queues, catalog, journal, now });
   const failed = (thrown: unknown): void => { logger.error({ err: toBwError(thrown) }, 'a round of the producer failed'); };
   const loops = [
     new Loop(events, () => times.wait(now()), failed, FAILED_AGAIN_MS),

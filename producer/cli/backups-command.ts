@@ -19,21 +19,15 @@ export async function backupsCommand(basepath: string | undefined, options: Comm
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
   const filter = basepath === undefined ? {} : { basepathId: (await resolveBasepath(site, basepath)).basepathId };
   const output: Output = { v: 1, backups: [], damaged: [] };
-  const onProblem = (problem: unknown): void => { site.logger.warn({ problem }, 'journal line not usable'); };
-  const proofs: Proofs = { protections: await readProtections(site.catalog.journalDir, onProblem), verified: await verifiedBackups(site) };
+  const protections = await readProtections(site.catalog.journalDir, (problem) => { site.logger.warn({ problem }, 'journal line not usable'); });
+  const verified = await verifiedBackups(site);
   for await (const listed of site.catalog.listBackups(filter)) {
-    if (listed.ok) output.backups.push(backupRow(listed.manifest, proofs));
+    if (listed.ok) output.backups.push(backupRow(listed.manifest, protections, verified));
     else output.damaged.push({ basepathId: listed.basepathId, backupId: listed.backupId, code: listed.error.code, message: listed.error.message });
   }
   if (options.json === true) printJson(backupsOutput, output);
   else printPeople(output);
   return output.damaged.length > 0 ? EXIT.failed : EXIT.ok;
-}
-
-/** What the journal says of backups. */
-interface Proofs {
-  readonly protections: Protections;
-  readonly verified: ReadonlyMap<string, NonNullable<Row['verified']>>;
 }
 
 /** Of each backup the strongest verification that found it sound, since the last that did not. */
@@ -51,7 +45,7 @@ async function verifiedBackups(site: Site): Promise<ReadonlyMap<string, NonNulla
 /** From the weakest to the strongest. */
 const METHODS: readonly NonNullable<Row['verified']>[] = ['catalog', 'slices', 'archives', 'restore-drill'];
 
-export function backupRow(manifest: Manifest, { protections, verified }: Proofs): Row {
+export function backupRow(manifest: Manifest, protections: Protections, verified: ReadonlyMap<string, NonNullable<Row['verified']>>): Row {
   const { counts } = manifest;
   return {
     backupId: manifest.backupId,
@@ -70,10 +64,10 @@ export function backupRow(manifest: Manifest, { protections, verified }: Proofs)
     exceptions: counts.exceptions,
     vanished: counts.vanished,
     changedThenSaved: counts.changedThenSaved,
-    imported: manifest.imported !== undefined,
-    verified: verified.get(manifest.backupId) ?? null,
     held: protections.holdOf(manifest.basepathId, manifest.backupId),
     toAccept: manifest.shrunk && !protections.accepted.has(manifest.backupId),
+    imported: manifest.imported !== undefined,
+    verified: verified.get(manifest.backupId) ?? null,
   };
 }
 

@@ -35,14 +35,14 @@ export const backupRowSchema = z.strictObject({
   exceptions: count,
   vanished: count,
   changedThenSaved: count,
-  /** Made of an archive of another program. */
-  imported: z.boolean(),
-  /** The strongest verification that found it sound, after which none found damage. */
-  verified: z.enum(['catalog', 'slices', 'archives', 'restore-drill']).nullable(),
   /** Reason of the hold that protects it. */
   held: z.string().nullable(),
   /** Flagged as shrunk, and nobody has accepted it yet. */
   toAccept: z.boolean(),
+  /** Made of an archive of another program. */
+  imported: z.boolean(),
+  /** The strongest verification that found it sound, after which none found damage. */
+  verified: z.enum(['catalog', 'slices', 'archives', 'restore-drill']).nullable(),
 });
 
 export const backupsOutput = z.strictObject({

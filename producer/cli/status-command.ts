@@ -40,7 +40,8 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
   else if (options.check === true) printCheck(basepaths, all.length);
   else printPeople(site, output);
   if (options.check === true) return basepaths.length > 0 ? EXIT.pastDue : EXIT.ok;
-  return basepaths.some((row) => row.state === 'never' || row.state === 'failed-since' || row.pastDueMs !== null || row.lastVerified?.outcome === 'damaged') ? EXIT.failed : EXIT.ok;
+  const wrong = (row: Row): boolean => row.state === 'never' || row.state === 'failed-since' || row.pastDueMs !== null || row.lastVerified?.outcome === 'damaged';
+  return basepaths.some(wrong) ? EXIT.failed : EXIT.ok;
 }
 
 function statusRow(status: BasepathStatus, protections: Protections, pastDueMs: number | null): Row {
@@ -88,12 +89,6 @@ function printPeople(site: Site, output: Output): void {
   printLive(site, output);
 }
 
-/** When a restore was last proven; what the last look found, if that was damage. */
-function provenText(row: Row): string {
-  if (row.lastVerified?.outcome === 'damaged') return 'DAMAGED';
-  return row.lastProvenAt === null ? 'never' : formatAge(Date.parse(row.lastProvenAt), Date.now());
-}
-
 /** What waits for an operator, or was decided by one. */
 function printDecisions({ basepathId, held, toAccept }: Row): void {
   if (held !== null) print(`${basepathId} is held: ${held}`);
@@ -107,6 +102,12 @@ function printCheck(late: readonly Row[], all: number): void {
     print(`${path}: past due for ${formatDuration(row.pastDueMs ?? 0)}, ${last}${row.lastError === null ? '' : `; ${row.lastError.code}: ${row.lastError.message}`}`);
   }
   print(`${plural(all, 'basepath')}, ${formatCount(late.length)} past due.`);
+}
+
+/** When a restore was last proven; what the last look found, if that was damage. */
+function provenText(row: Row): string {
+  if (row.lastVerified?.outcome === 'damaged') return 'DAMAGED';
+  return row.lastProvenAt === null ? 'never' : formatAge(Date.parse(row.lastProvenAt), Date.now());
 }
 
 /** `3 basepaths: 2 ok, 1 never, 1 past due`. */

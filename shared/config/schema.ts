@@ -134,16 +134,16 @@ export const siteSchema = {
     dir: { doc: 'Directory of sealed backups and the journal, on a filesystem every host sees.', format: 'absolutePath', default: null, required: true },
   },
   ...overridableSections,
+  removal: {
+    every: { doc: 'Time between two prunes by the producer.', format: 'duration', default: '1d' },
+    eraser: { doc: 'The one host whose worker deletes in LTS; none = any worker.', format: 'name', default: null, nullable: true },
+  },
   verify: {
     every: { doc: 'A basepath whose newest backup chain was not verified for this long is verified; none = only when asked for.', format: 'duration', default: '30d', nullable: true },
     level: { doc: 'How: manifest (all is there), hash (slices read), dar (archives tested), restore (restored into scratch, compared).', format: 'verifyLevel', default: 'restore' },
     sample: { doc: 'Share of slices, archives or files that is looked into; at least one.', format: 'share', default: '1%' },
     recallBytesPerDay: { doc: 'Most bytes a day read for it from an LTS on tape; none = nothing is.', format: 'size', default: null, nullable: true },
     recallObjectsPerDay: { doc: 'Most objects a day read for it from an LTS on tape; none = nothing is.', format: 'count', default: null, nullable: true, min: 1 },
-  },
-  removal: {
-    every: { doc: 'Time between two prunes by the producer.', format: 'duration', default: '1d' },
-    eraser: { doc: 'The one host whose worker deletes in LTS; none = any worker.', format: 'name', default: null, nullable: true },
   },
   restore: {
     allowedTargets: { doc: 'Directories below which a restore may write.', format: 'pathList', default: ['/restore'] },

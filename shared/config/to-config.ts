@@ -1,4 +1,6 @@
-import type { BasepathOverride, BasepathSchedule, Config, DarConfig, HttpConfig, LtsConfig, RetentionConfig, ScheduleConfig, ShardLimits, TopdirConfig, VerifyConfig } from './config.js';
+import type {
+  BasepathOverride, BasepathSchedule, Config, DarConfig, HttpConfig, LtsConfig, RetentionConfig, ScheduleConfig, ShardLimits, TopdirConfig, VerifyConfig,
+} from './config.js';
 import { policyHash } from './policy-hash.js';
 import type { BasepathSettings, LtsSettings, Settings, SiteSettings, TopdirSettings } from './parse-settings.js';
 

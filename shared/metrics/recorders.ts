@@ -74,16 +74,16 @@ export class Recorders {
     this.to.add('bw_backups_failed_total', { level: backup.level, code: backup.code });
   }
 
-  /** A verification ended, with what it found. */
-  verified(verification: { readonly level: 'manifest' | 'hash' | 'dar' | 'restore'; readonly outcome: 'sound' | 'damaged' }): void {
-    const { level, outcome } = verification;
-    this.to.add('bw_verifications_total', { level, outcome });
-  }
-
   /** bytes: of its objects in all LTS. */
   backupErased(bytes: bigint): void {
     this.to.add('bw_backups_erased_total', {});
     this.to.add('bw_erased_bytes_total', {}, Number(bytes));
+  }
+
+  /** A verification ended, with what it found. */
+  verified(verification: { readonly level: 'manifest' | 'hash' | 'dar' | 'restore'; readonly outcome: 'sound' | 'damaged' }): void {
+    const { level, outcome } = verification;
+    this.to.add('bw_verifications_total', { level, outcome });
   }
 
   /** bytes: of the archives read. */

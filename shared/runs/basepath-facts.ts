@@ -43,7 +43,7 @@ export type SealedBackup = Pick<Manifest, 'backupId' | 'level' | 'parent' | 'cap
   readonly archives: readonly { readonly dar: { readonly wallMs: number } }[];
 };
 
-/** Facts from all sealed backups of a basepath, in any order; null when there are none (pure). What was imported covers nothing: the next full is due without it. */
+/** Facts from all sealed backups of a basepath, in any order; null when there are none (pure). Imported ones cover nothing: a full is due as if they were not there. */
 export function factsOf(backups: Iterable<SealedBackup>): BasepathFacts | null {
   const known = new Map([...backups].filter(({ imported }) => imported === undefined).map((backup) => [backup.backupId, backup]));
   const all = [...known.values()];

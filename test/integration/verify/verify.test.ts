@@ -153,7 +153,7 @@ describe('verify finds', () => {
 describe('scheduled verification', () => {
   it('takes whoever was not verified for longest, and recalls from tape within the budget only', async () => {
     const { site, last } = await chain();
-    await refreshNewest(site.worker.context.queues.redis, site.catalog, last.basepathId, () => undefined);
+    await refreshNewest(site.worker.context.queues.redis, site.catalog, last.basepathId, (error) => { throw error; });
     const day = 86_400_000;
     const lts = site.config.lts.map((each) => ({ ...each, tape: true }));
     const config = (recallPerDay: Config['verify']['recallPerDay']): Pick<Config, 'verify' | 'lts'> => ({ lts, verify: { everyMs: 30 * day, level: 'hash', samplePercent: 100, recallPerDay } });
