@@ -9,6 +9,8 @@ export interface RetainedBackup {
   readonly capturedAtMs: number;
   /** Sealed flagged: much less was there than before. */
   readonly shrunk: boolean;
+  /** Made of an archive of another program: it covers nothing. */
+  readonly imported?: boolean;
 }
 
 /** Of one basepath; all its sealed backups without tombstone. */
@@ -107,8 +109,9 @@ function keepByRules(newestFirst: readonly RetainedBackup[], facts: RetentionFac
     for (const { backupId } of newestFirst) keep(backupId, `basepath gone since ${day(deletedAtMs)}, kept ${until}`);
     return;
   }
-  const [newest] = newestFirst;
-  const full = newestFirst.find(({ level }) => level === 'full');
+  const fulls = newestFirst.filter(({ level }) => level === 'full');
+  // Our own where there are any: what was imported covers nothing.
+  const [newest, full] = [firstOwn(newestFirst), firstOwn(fulls)];
   if (newest !== undefined) keep(newest.backupId, 'newest');
   if (full !== undefined) keep(full.backupId, 'newest full');
   const { keepLast, keepWithinMs } = policy;
@@ -117,6 +120,10 @@ function keepByRules(newestFirst: readonly RetainedBackup[], facts: RetentionFac
   for (const { backupId, capturedAtMs } of newestFirst) if (keepWithinMs !== null && nowMs - capturedAtMs <= keepWithinMs) keep(backupId, `within ${span(keepWithinMs)}`);
   const calendar = new Calendar(policy.timezone);
   for (const [period, count] of periodRules(policy)) keepPerPeriod(newestFirst, calendar, period, count, keep);
+}
+
+function firstOwn(newestFirst: readonly RetainedBackup[]): RetainedBackup | undefined {
+  return newestFirst.find(({ imported }) => imported !== true) ?? newestFirst[0];
 }
 
 /** Whether anything is ever removed of a basepath that is there. */

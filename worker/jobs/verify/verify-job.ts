@@ -19,11 +19,14 @@ export async function verifyJob(context: WorkerContext, run: JobRun): Promise<Ve
   await begin(context, job, String(run.job.id));
   const findings = new Findings();
   const chain = (await noting(findings, job.backupId, async () => context.catalog.chain(await context.catalog.readManifest(job.basepathId, job.backupId)))) ?? [];
-  if (chain.length > 0) await verify(verificationOf(context, run, job, chain, findings));
+  try {
+    if (chain.length > 0) await verify(verificationOf(context, run, job, chain, findings));
+  } finally {
+    await context.catalog.removeWork(job.verifyId); // a restart begins anew
+  }
   const result = resultOf(job, chain.length, findings);
   await record(context, result);
   for (const problem of findings.problems) run.logger.error({ code: 'VERIFY_DAMAGED', problem }, 'verification found damage');
-  await context.catalog.removeWork(job.verifyId);
   await context.runs.end(job.verifyId, { phase: 'done', outcome: result.outcome, endedAt: context.now().toISOString() });
   await orderStagingSweeps(context.queues, context.runs, { id: job.verifyId, basepathId: job.basepathId });
   return result;

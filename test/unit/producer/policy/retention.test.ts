@@ -65,6 +65,14 @@ describe('decideRetention: keep and remove with reasons (golden; renew with vite
     await expect(shown(decisions)).toMatchFileSnapshot(`./retention-golden/${title}.txt`);
   });
 
+  it('does not take what was imported for the newest full, however late it was made', () => {
+    const imported = { backupId: 'imported', level: 'full' as const, parent: null, capturedAtMs: T0 + 3 * DAY, shrunk: false, imported: true };
+    const own = { ...imported, backupId: 'own', capturedAtMs: T0, imported: false };
+    const decide = (backups: readonly RetainedBackup[]): string => shown(decideRetention(facts(backups), { ...NOTHING, keepLast: 1 }, at(9)));
+    expect(decide([own, imported])).toBe('keep   imported  last 1 of 1\nkeep   own  newest; newest full\n');
+    expect(decide([imported])).toBe('keep   imported  newest; newest full; last 1 of 1\n');
+  });
+
   it('takes days, and with them weeks, from the time zone', () => {
     // 23:30 and 00:30 in Berlin: two days there, one in UTC.
     const backups = ['2026-03-01T22:30:00Z', '2026-03-01T23:30:00Z'].map((time, i) => ({ backupId: `F${i}`, level: 'full' as const, parent: null, capturedAtMs: Date.parse(time), shrunk: false }));
