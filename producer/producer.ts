@@ -41,17 +41,28 @@ const LONGEST_PAUSE_MS = 2 ** 31 - 1;
 /** A snapshot should not outlive its last backup for long. */
 const GATES_EVERY_MS = 60_000;
 
+/** Records carry the clocks of their writers, which may differ by less than this. */
+const JOURNAL_SLACK_MS = 3_600_000;
+
 /** Decides what is due and enqueues it; holds no state of its own: registry from the journal, facts from Redis and catalog. */
 export async function openProducer(parts: ProducerParts): Promise<Producer> {
   const { config, logger, redis, catalog } = parts;
   const journal = await openJournal(catalog.journalDir, writerName(config.host, process.pid));
-  const registry = await readBasepaths(catalog.journalDir, (problem) => { logger.warn({ problem }, 'journal line not usable'); });
+  const onProblem = (problem: unknown): void => { logger.warn({ problem }, 'journal line not usable'); };
+  const registry = await readBasepaths(catalog.journalDir, onProblem);
   const queues = new QueueSet(redis, config.removal.eraser);
   const ending = new AbortController();
   const signal = AbortSignal.any([ending.signal, ...(parts.signal === undefined ? [] : [parts.signal])]);
   const tickParts: TickParts = { config, queues, journal, registry, now: Date.now, signal };
+  let readMs = Date.now();
+  const refresh = async (): Promise<void> => {
+    const sinceMs = readMs - JOURNAL_SLACK_MS;
+    readMs = Date.now();
+    await registry.refresh(catalog.journalDir, sinceMs, onProblem);
+  };
   const round = async (): Promise<TopdirReport[]> => {
     const sweeping = { runs: new RunStore(redis), queues, journal, catalog, now: () => new Date() };
+    await refresh();
     await sweepRuns(sweeping);
     await sweepLost(sweeping);
     const reports = await tick(tickParts);

@@ -61,6 +61,8 @@ export const statusRowSchema = z.strictObject({
   records: count,
   sourceBytes: bigCount,
   lastError: z.strictObject({ code: z.string(), message: z.string(), at: instant }).nullable(),
+  /** It looks like this one, which is gone: `basepath rename` keeps the chain. */
+  looksLike: z.strictObject({ basepathId: z.string(), path: pathJsonSchema }).nullable(),
   /** Reason of the hold on all of it. */
   held: z.string().nullable(),
   /** Backups flagged as shrunk that nobody has accepted yet. */

@@ -1,9 +1,10 @@
 import type { z } from 'zod';
+import { proposeRenames, readBasepaths, type BasepathRecord } from '../../shared/basepaths/index.js';
 import { summarise, type BasepathStatus } from '../../shared/catalog/status.js';
 import { EXIT } from '../../shared/errors/exit-codes.js';
 import { readJournal } from '../../shared/journal/index.js';
 import { showPath } from '../../shared/paths/byte-path.js';
-import { fromPathJson } from '../../shared/paths/path-json.js';
+import { fromPathJson, toPathJson } from '../../shared/paths/path-json.js';
 import { readProtections, type Protections } from '../../shared/retention/protections.js';
 import { redisLocation } from '../../shared/redis/location.js';
 import { formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
@@ -23,14 +24,15 @@ export async function statusCommand(options: CommonOptions): Promise<number> {
     onProblem: (problem) => { site.logger.warn({ problem }, 'journal line not usable'); },
   });
   const protections = await readProtections(site.catalog.journalDir, (problem) => { site.logger.warn({ problem }, 'journal line not usable'); });
-  const basepaths = (await summarise(records, site.catalog.listBackups(), Date.now())).map((status) => statusRow(status, protections));
+  const renames = proposeRenames((await readBasepaths(site.catalog.journalDir, () => undefined)).all()); // its problems are those told above
+  const basepaths = (await summarise(records, site.catalog.listBackups(), Date.now())).map((status) => statusRow(status, protections, renames.get(status.id)));
   const output: Output = { v: 1, basepaths, ...(await live) };
   if (options.json === true) printJson(statusOutput, output);
   else printPeople(site, output);
   return basepaths.some((row) => row.state === 'never' || row.state === 'failed-since') ? EXIT.failed : EXIT.ok;
 }
 
-function statusRow(status: BasepathStatus, protections: Protections): Row {
+function statusRow(status: BasepathStatus, protections: Protections, like: BasepathRecord | undefined): Row {
   const { lastError } = status;
   return {
     basepathId: status.id,
@@ -45,6 +47,7 @@ function statusRow(status: BasepathStatus, protections: Protections): Row {
     records: status.files,
     sourceBytes: status.bytes,
     lastError: lastError === null ? null : { code: lastError.code, message: lastError.message, at: lastError.at },
+    looksLike: like === undefined ? null : { basepathId: like.basepathId, path: toPathJson(like.path) },
     held: protections.basepaths.get(status.id) ?? null,
     toAccept: status.shrunk.filter((id) => !protections.accepted.has(id)),
   };
@@ -71,7 +74,8 @@ function printPeople(site: Site, output: Output): void {
 }
 
 /** What waits for an operator, or was decided by one. */
-function printDecisions({ basepathId, held, toAccept }: Row): void {
+function printDecisions({ basepathId, held, toAccept, looksLike }: Row): void {
+  if (looksLike !== null) print(`${basepathId} looks like ${showPath(fromPathJson(looksLike.path))}, which is gone. If it was renamed: bw-bkup basepath rename ${looksLike.basepathId} ${basepathId}`);
   if (held !== null) print(`${basepathId} is held: ${held}`);
   if (toAccept.length > 0) print(`${basepathId} shrunk in backup ${toAccept.join(', ')}; what was before it is kept. If that is right: bw-bkup accept ${basepathId}`);
 }

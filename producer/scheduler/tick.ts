@@ -51,19 +51,20 @@ async function treatTopdir(parts: TickParts, topdir: TopdirConfig): Promise<Topd
   const deleted = await markDeleted(parts, topdir, new Set(assigned.map(({ record }) => record.basepathId)));
   const { due, inFlight } = await decide(parts, topdir, assigned);
   const enqueued = due.length === 0 ? [] : await enqueueDue(parts, topdir, due);
-  const added = assigned.filter(({ finding }) => finding === 'new').length;
+  const added = assigned.filter(({ finding }) => finding === 'new' || finding === 'reused').length;
   return { topdir: topdir.path, found: assigned.length, added, deleted, enqueued, inFlight, error: null };
 }
 
 /** Finds a topdir's basepaths and gives new ones their ids. */
 export async function scanTopdir(parts: Pick<TickParts, 'registry' | 'journal' | 'signal'>, topdir: TopdirConfig): Promise<Assigned[]> {
   const found = await findBasepaths(topdir, parts.signal);
-  const entries = found.map(({ relative, inode, ownerUid }) => ({
+  const entries = found.map(({ relative, inode, ownerUid, filesystem }) => ({
     topdir: topdir.path,
     relativePath: relative,
     path: bytePath.join(bytePath.fromText(topdir.path), relative),
     rootInode: inode,
     owner: ownerUid,
+    filesystem,
   }));
   return parts.registry.assignAll(entries, parts.journal);
 }

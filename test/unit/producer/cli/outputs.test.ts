@@ -6,7 +6,7 @@ import { checkOutput, showOutput } from '../../../../producer/cli/config/outputs
 import {
   backupOutput, backupsOutput, errorOutput, exceptionLineOutput, lsLine, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
-import { acceptOutput, holdOutput, pruneOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
+import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
 
 const README = readFileSync(join(import.meta.dirname, '../../../../producer/cli/README.md'), 'utf8');
 
@@ -24,6 +24,7 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   undelete: undeleteOutput,
   hold: holdOutput,
   accept: acceptOutput,
+  'basepath rename': renameOutput,
   usage: usageOutput,
   'standalone --once': standaloneOutput,
   'config check': checkOutput,
