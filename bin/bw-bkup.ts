@@ -60,6 +60,17 @@ command(program, 'backups [basepath]', 'sealed backups').action(
 command(program, 'ls <backup> [pattern]', 'what a backup holds').action(
   ending(async (backup: string, pattern: string | undefined, options: CommonOptions) => (await import('../producer/cli/ls-command.js')).lsCommand(backup, pattern, options)),
 );
+command(program, 'find <pattern>', 'paths of all sealed backups, also those that are gone by now')
+  .option('--basepath <basepath>', 'only of this one')
+  .option('--since <time>', 'only what a backup since this time found new, changed or removed')
+  .option('--owner <user>', 'only what belongs to this user (name or uid)')
+  .action(ending(async (pattern: string, options: CommonOptions) => (await import('../producer/cli/find-command.js')).findCommand(pattern, options)));
+command(program, 'history <path>', 'every version of a path that backups have')
+  .option('--basepath <basepath>', 'the path is relative to this one')
+  .action(ending(async (path: string, options: CommonOptions) => (await import('../producer/cli/history-command.js')).historyCommand(path, options)));
+command(program, 'diff <backup> <other>', 'what differs between two backups of a basepath').action(
+  ending(async (backup: string, other: string, options: CommonOptions) => (await import('../producer/cli/diff-command.js')).diffCommand(backup, other, options)),
+);
 command(program, 'exceptions <backup>', 'paths a backup could not save as they were, and why').action(
   ending(async (backup: string, options: CommonOptions) => (await import('../producer/cli/exceptions-command.js')).exceptionsCommand(backup, options)),
 );

@@ -103,6 +103,8 @@ export const lsLine = z.strictObject({
   nlink: count,
   flags: z.string(),
   archive: z.string(),
+  /** Backup of the chain whose archive it is. */
+  backupId: z.string().nullable(),
 });
 
 /** One line per exception (NDJSON), as kept in the catalog. */

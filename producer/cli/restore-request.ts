@@ -96,12 +96,12 @@ export function capturedBy<T extends Pick<Manifest, 'capturedAt'>>(backups: read
 }
 
 /** `2026-05-01` (its end, UTC), `2026-05-01 12:00` (UTC) or an ISO instant with a zone, as ms since the epoch. Throws USAGE. */
-export function instantOf(text: string): number {
+export function instantOf(text: string, option = '--at'): number {
   const day = /^\d{4}-\d\d-\d\d$/.test(text);
   const local = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?$/.test(text);
   const ms = Date.parse(day ? `${text}T23:59:59.999Z` : local ? `${text.replace(' ', 'T')}Z` : text);
   if (!Number.isNaN(ms) && (day || local || /(Z|[+-]\d\d:?\d\d)$/.test(text))) return ms;
-  throw usage(`--at ${text} is not a time`, 'Write 2026-05-01 (its end, UTC), "2026-05-01 12:00" (UTC), or 2026-05-01T12:00:00+02:00.');
+  throw usage(`${option} ${text} is not a time`, 'Write 2026-05-01 (its end, UTC), "2026-05-01 12:00" (UTC), or 2026-05-01T12:00:00+02:00.');
 }
 
 /** Where the basepath is now: it may have been renamed since. Throws RESTORE_TARGET_REFUSED where another one has its name. */

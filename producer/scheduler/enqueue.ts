@@ -10,7 +10,7 @@ export interface BackupRequest {
   readonly topdir: string;
   /** Absolute. */
   readonly path: BytePath;
-  readonly level: 'full';
+  readonly level: BackupJob['level'];
   readonly priorityClass: PriorityClass;
   readonly policyHash: string;
   readonly reason: string;
@@ -55,7 +55,7 @@ export function backupJobId(backupId: string): string {
   return `backup.${backupId}`;
 }
 
-/** Deduplication id: one class of backup per basepath. */
-export function inFlightId(level: 'full', basepathId: string): string {
-  return `${level}.${basepathId}`;
+/** Deduplication id: one full and one other backup of a basepath at a time (invariant 4). */
+export function inFlightId(level: BackupJob['level'], basepathId: string): string {
+  return `${level === 'full' ? 'full' : 'other'}.${basepathId}`;
 }

@@ -36,6 +36,6 @@ function broken(backupId: string, missing: string): BwError {
     subject: `backup ${backupId}`,
     detail: `missing: ${missing}`,
     retry: 'permanent',
-    hint: 'If long-term storage has it: `bw-bkup catalog rebuild`. If it was removed: `bw-bkup undelete`. Else restore an older backup.',
+    hint: 'If long-term storage has it: `bw-bkup catalog rebuild`. Else restore an older backup.',
   });
 }

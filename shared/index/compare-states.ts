@@ -10,8 +10,9 @@ import { LineSorter } from './line-sorter.js';
 import { NeededParents } from './needed-parents.js';
 import { isAtOrBelow } from './paths-below.js';
 import type { IndexRecord } from './record.js';
-import { readState, tombstoneLine, type StateEntry, type StateLayer } from './state.js';
+import { readState, type StateEntry, type StateLayer } from './state.js';
 import { Tally } from './tally.js';
+import { tombstoneLine } from './tombstone.js';
 import { TopPaths } from './top-paths.js';
 
 /** A layer of the parent's state, and when what it says was captured. */

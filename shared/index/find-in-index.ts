@@ -40,15 +40,16 @@ export async function* indexLines(file: string): AsyncGenerator<string[], void> 
     complete = true;
   } catch (thrown) {
     const [stage] = await zstd.done; // what zstd says explains a cut-off index better
-    throw stage !== undefined && stage.status.code !== 0 && stage.stderr.length > 0 ? damagedFile(file, stage.stderr, thrown) : thrown;
+    throw stage !== undefined && stage.status.code !== 0 && stage.stderr.length > 0 ? damagedIndex(file, stage.stderr, thrown) : thrown;
   } finally {
     if (!complete) zstd.stop();
   }
   const [stage] = await zstd.done;
-  if (stage?.status.code !== 0) throw damagedFile(file, stage === undefined ? Buffer.alloc(0) : Buffer.concat([Buffer.from(describeStatus(stage.status)), stage.stderr]));
+  if (stage?.status.code !== 0) throw damagedIndex(file, stage === undefined ? Buffer.alloc(0) : Buffer.concat([Buffer.from(describeStatus(stage.status)), stage.stderr]));
 }
 
-function damagedFile(file: string, said: Buffer, cause?: unknown): BwError {
+/** What INDEX_DAMAGED says of a file that zstd cannot read. */
+export function damagedIndex(file: string, said: Buffer, cause?: unknown): BwError {
   return new BwError('INDEX_DAMAGED', {
     message: 'the index of a backup cannot be decompressed',
     subject: file,

@@ -14,4 +14,5 @@ export { ShardReconciler, type ArchiveContent, type ReconcilerOptions, type Roun
 export { recordPath, type FileType, type IndexRecord, type RecordFlag } from './record.js';
 export type { SavedEntry } from './saved-entry.js';
 export { scan, type Scan, type ScanOptions } from './scan.js';
-export { findInState, isTombstone, listState, readState, readStateRecords, stateRecord, tombstoneLine, type StateEntry, type StateLayer, type StateRecord } from './state.js';
+export { findInState, listState, readState, readStateRecords, stateRecord, type StateEntry, type StateLayer, type StateRecord } from './state.js';
+export { isTombstone, tombstoneLine } from './tombstone.js';

@@ -2,6 +2,7 @@ import { rename } from 'node:fs/promises';
 import { Cursor } from './cursor.js';
 import { keyLength } from './format.js';
 import { LineWriter, readCompleteLines } from './line-file.js';
+import { isTombstone } from './tombstone.js';
 
 /** A sorted, complete file of settled records. */
 export interface SettledFile {
@@ -13,9 +14,9 @@ export interface SettledFile {
 
 /**
  * Merges files into `target`, complete and sorted; of several lines of one path that of the latest file is taken. One file that
- * alone holds anything is only renamed. Returns the number of records whose state an archive holds.
+ * alone holds anything is only renamed. `tombstones`: whether the target may hold any. Returns the number of records whose state an archive holds.
  */
-export async function mergeNewest(files: readonly SettledFile[], target: string): Promise<number> {
+export async function mergeNewest(files: readonly SettledFile[], target: string, { tombstones }: { readonly tombstones: boolean }): Promise<number> {
   const filled = files.filter((file) => file.records > 0);
   const only = filled.length === 1 ? filled[0] : undefined;
   if (only !== undefined) {
@@ -24,7 +25,7 @@ export async function mergeNewest(files: readonly SettledFile[], target: string)
   }
   const out = await LineWriter.create(target);
   try {
-    const saved = await mergeLatest(filled.map(({ file }) => file), out);
+    const saved = await mergeLatest(filled.map(({ file }) => file), out, tombstones);
     await out.end();
     return saved;
   } finally {
@@ -33,7 +34,7 @@ export async function mergeNewest(files: readonly SettledFile[], target: string)
 }
 
 /** Writes the lines of complete, sorted files to `out` in order; of several with one key that of the latest file. Returns as mergeNewest. */
-export async function mergeLatest(files: readonly string[], out: LineWriter): Promise<number> {
+export async function mergeLatest(files: readonly string[], out: LineWriter, tombstones = true): Promise<number> {
   const sources = await Promise.all(files.map((file) => Cursor.open(readCompleteLines(file))));
   let saved = 0;
   for (let line = smallest(sources); line !== undefined; line = smallest(sources)) {
@@ -47,8 +48,9 @@ export async function mergeLatest(files: readonly string[], out: LineWriter): Pr
       await moved;
       await out.drain();
     }
-    out.add(newest);
-    if (!hasLost(newest)) saved += 1;
+    const gone = isTombstone(newest, key.length);
+    if (!gone || tombstones) out.add(newest);
+    if (!gone && !hasLost(newest)) saved += 1;
     if (out.lines % 2000 === 0) await out.drain();
   }
   return saved;

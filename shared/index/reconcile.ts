@@ -16,6 +16,8 @@ export interface ReconcilerOptions {
   /** Of the planned shard. */
   readonly recordsFile: string;
   readonly sorted: boolean;
+  /** Whether the outcome becomes part of a difference: then it may hold tombstones. */
+  readonly hasParent: boolean;
   /** Directory of ours for all files made here. */
   readonly workDir: string;
   /** What their names begin with, such as `shard-0001.t2-x7kq`: two starts of a shard must differ. */
@@ -101,7 +103,7 @@ export class ShardReconciler {
     if (this.#rounds === 0) throw new RangeError('no archive was added');
     if (this.#left !== null) await this.#giveUp(this.#left.recordsFile);
     const settledFile = this.#file('settled');
-    const saved = await mergeNewest(this.#settled, settledFile);
+    const saved = await mergeNewest(this.#settled, settledFile, { tombstones: this.#options.hasParent });
     const exceptionsFile = await this.#exceptions.close();
     return { settledFile, exceptionsFile, counts: { saved, ...this.#counts, exceptions: this.#exceptions.count } };
   }

@@ -12,7 +12,9 @@ import type { SettledFile } from './merge-newest.js';
 import type { ArchiveContent, ReconcilerOptions, RoundResult } from './reconcile.js';
 import { recordPath, type IndexRecord } from './record.js';
 import { entryLine, type EntryFacts } from './saved-entry.js';
+import { writeSorted } from './sorted-file.js';
 import { isHardLinked } from './tally.js';
+import { otherTypeGone } from './tombstone.js';
 
 export interface RoundOptions extends ReconcilerOptions, ArchiveContent {
   /** What the archive was to save. */
@@ -22,11 +24,14 @@ export interface RoundOptions extends ReconcilerOptions, ArchiveContent {
   readonly counts: { vanished: number; changedThenSaved: number };
 }
 
-/** settled: what was saved as listed · late: what its examination settled · retry: what the next archive should save. */
-export type RoundFiles = Readonly<Record<'settled' | 'late' | 'retry', string>>;
+/**
+ * settled: what was saved as listed · late: what its examination settled · retyped: tombstones of these paths as what they are not ·
+ * retry: what the next archive should save.
+ */
+export type RoundFiles = Readonly<Record<'settled' | 'late' | 'retyped' | 'retry', string>>;
 
 export function roundFiles(prefix: string): RoundFiles {
-  return { settled: `${prefix}.settled`, late: `${prefix}.late`, retry: `${prefix}.retry` };
+  return { settled: `${prefix}.settled`, late: `${prefix}.late`, retyped: `${prefix}.retyped`, retry: `${prefix}.retry` };
 }
 
 export interface RoundOutcome extends RoundResult {
@@ -42,7 +47,8 @@ const MAX_STRANGERS = 10_000;
 export class Round {
   readonly #options: RoundOptions;
   readonly #settled: LineWriter;
-  readonly #late: LineWriter;
+  readonly #late: LineSorter;
+  readonly #retyped: LineSorter;
   readonly #retry: LineSorter;
   #examine: Mismatch[] = [];
   #lateSaved = 0;
@@ -56,23 +62,22 @@ export class Round {
   readonly #inodes = new Set<string>();
   readonly #suspects = new Set<BytePath>();
 
-  private constructor(options: RoundOptions, settled: LineWriter, late: LineWriter) {
+  private constructor(options: RoundOptions, settled: LineWriter) {
     this.#options = options;
     this.#settled = settled;
-    this.#late = late;
+    this.#late = this.#sorter();
+    this.#retyped = this.#sorter();
     this.#retry = this.#sorter();
   }
 
   static async run(options: RoundOptions): Promise<RoundOutcome> {
     const settled = await LineWriter.create(options.files.settled);
-    const late = await LineWriter.create(options.files.late);
-    const round = new Round(options, settled, late);
+    const round = new Round(options, settled);
     try {
       return await round.#run();
     } finally {
       await settled.close();
-      await late.close();
-      round.#retry.abandon();
+      for (const sorter of [round.#late, round.#retyped, round.#retry]) sorter.abandon();
     }
   }
 
@@ -86,19 +91,24 @@ export class Round {
     await this.#pairChangedTypes();
     await this.#examineNow();
     if (this.#passages.size > 0) await removeParents(this.#listedLines(), this.#passages);
-    await this.#settled.end();
-    await this.#late.end();
+    const settled = await this.#endSettled();
     const unlisted = [...this.#strangers.keys(), ...this.#passages];
     const accepted = unlisted.length === 0;
     if (!accepted) await this.#takeAllBack();
     else if (this.#inodes.size + this.#suspects.size > 0) await this.#takeBackAffected();
     const retry = await this.#writeRetry(accepted);
-    const files = [
-      { file: this.#settled.file, records: this.#settled.lines, saved: this.#settled.lines },
-      { file: this.#late.file, records: this.#late.lines, saved: this.#lateSaved },
-    ];
     const saved = accepted ? this.#settled.lines + this.#lateSaved : 0;
-    return { accepted, unlisted: unlisted.slice(0, NAMED_UNLISTED), saved, retry, settled: accepted ? files : [] };
+    return { accepted, unlisted: unlisted.slice(0, NAMED_UNLISTED), saved, retry, settled: accepted ? settled : [] };
+  }
+
+  /** Of two lines of one path that of the later file counts. */
+  async #endSettled(): Promise<SettledFile[]> {
+    const { files } = this.#options;
+    await this.#settled.end();
+    const settled: SettledFile[] = [{ file: files.settled, records: this.#settled.lines, saved: this.#settled.lines }];
+    if (this.#retyped.lines > 0) settled.unshift({ ...(await writeSorted(this.#retyped, files.retyped)), saved: 0 });
+    if (this.#late.lines > 0) settled.push({ ...(await writeSorted(this.#late, files.late)), saved: this.#lateSaved });
+    return settled;
   }
 
   /** Works on the line: only flags and archive, its last fields, change. */
@@ -107,7 +117,10 @@ export class Round {
     const flags = settledFlags(record);
     const end = line.lastIndexOf(' ', line.lastIndexOf(' ') - 1);
     this.#settled.add(`${line.slice(0, end)} ${flags === '' ? '-' : flags} ${archiveKey}`);
-    if (record.flags.includes(RETRY_FLAGS.modified)) counts.changedThenSaved += 1;
+    if (record.flags.includes(RETRY_FLAGS.modified)) {
+      counts.changedThenSaved += 1;
+      this.#retyped.add(otherTypeGone(record));
+    }
     if (hasLostTime(record) && !isPartner(record)) exceptions.add(lostTime(record));
   }
 
@@ -161,6 +174,7 @@ export class Round {
 
   #settleLate(record: IndexRecord, isSaved: boolean): void {
     this.#late.add(formatRecord(record));
+    this.#retyped.add(otherTypeGone(record));
     if (!record.flags.includes('x')) this.#lateSaved += 1;
     if (isSaved && hasLostTime(record)) this.#options.exceptions.add(lostTime(record));
   }
@@ -190,7 +204,8 @@ export class Round {
 
   /** The records this round settled as saved. */
   async #eachSettled(use: (record: IndexRecord) => void): Promise<void> {
-    for (const { file } of [this.#settled, this.#late]) {
+    const { files } = this.#options;
+    for (const file of this.#late.lines > 0 ? [files.settled, files.late] : [files.settled]) {
       for await (const lines of readCompleteLines(file)) {
         for (const record of lines.map(parseRecord)) if (!/[xc]/.test(record.flags)) use(record);
         await this.#retry.drain();
@@ -200,17 +215,8 @@ export class Round {
 
   async #writeRetry(accepted: boolean): Promise<RoundResult['retry']> {
     if (this.#retry.lines === 0) return null;
-    const out = await LineWriter.create(this.#options.files.retry);
-    try {
-      for await (const lines of this.#retry.sorted()) {
-        for (const line of lines) out.add(accepted ? line : this.#forget(line));
-        await out.drain();
-      }
-      await out.end();
-    } finally {
-      await out.close();
-    }
-    return { recordsFile: out.file, records: out.lines };
+    const { file, records } = await writeSorted(this.#retry, this.#options.files.retry, accepted ? undefined : (line) => this.#forget(line));
+    return { recordsFile: file, records };
   }
 
   /** A record of the retry list as if the archive of this round did not exist. */
@@ -223,6 +229,7 @@ export class Round {
   async #drain(): Promise<void> {
     await this.#settled.drain();
     await this.#late.drain();
+    await this.#retyped.drain();
     await this.#retry.drain();
     await this.#options.exceptions.drain();
   }

@@ -5,6 +5,7 @@ import { keyLength, parseRecord, pathOfLine } from './format.js';
 import { compileGlob } from './glob.js';
 import { isAtOrBelow } from './paths-below.js';
 import type { IndexRecord } from './record.js';
+import { isTombstone } from './tombstone.js';
 
 /** The index of one backup of a chain. */
 export interface StateLayer {
@@ -27,18 +28,7 @@ export interface StateRecord extends IndexRecord {
   readonly heldBy: string;
 }
 
-/** Behind its key, all that the difference of a backup says of a path that is gone. */
-const TOMBSTONE = 'X';
 const BATCH = 2000;
-
-/** The line that takes the record of this key out of the state. */
-export function tombstoneLine(key: string): string {
-  return `${key}${TOMBSTONE}`;
-}
-
-export function isTombstone(line: string, length: number = keyLength(line)): boolean {
-  return line.length === length + 1 && line.endsWith(TOMBSTONE);
-}
 
 /**
  * The state of a chain in index order: of each path the record of the latest layer that speaks of it, unless that says it is gone. Streams; memory

@@ -40,3 +40,9 @@ function hexEscape(character: string): string {
   const code = character.charCodeAt(0);
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
 }
+
+/** The path that showPath shows like this: so names that are not UTF-8, or hold control characters, can be typed. (C1 control characters excepted.) */
+export function unshowPath(shown: string): BytePath {
+  const bytes = bytePath.fromText(shown).replace(/\\(?:x([0-9a-f]{2})|\\)/g, (_, hex?: string) => (hex === undefined ? '\\' : String.fromCharCode(Number.parseInt(hex, 16))));
+  return bytes as BytePath;
+}

@@ -195,8 +195,11 @@ count_missing "$@"
 # Then the directories again, with them. Of a chain only directories that are still there: the full knows removed ones too.
 if [ "$level" -gt 1 ]; then
   (cd -- "$target" && find . -mindepth 1 -type d -print | sed 's,^\./,,') >"$work/existing"
-  [ -s "$work/existing" ] && set -- -[ "$work/existing"
+  # dar takes an empty list for no list, and would make all directories of the past again.
+  [ -s "$work/existing" ] || : >"$work/plan.directories"
+  set -- -[ "$work/existing"
 fi
+[ -e "$work/plan.directories" ] || cp -- "$work/plan" "$work/plan.directories"
 seen=0
 while IFS=$tab read -r at kind with_ea key archive; do
   [ "$kind" = data ] || continue
@@ -204,7 +207,7 @@ while IFS=$tab read -r at kind with_ea key archive; do
   [ "$seen" = 1 ] || continue
   say "directories of ${archive##*/}"
   run_dar "$archive" "$kind" -R "$target" -X '*' "$@"
-done <"$work/plan"
+done <"$work/plan.directories"
 
 # --- owner, mode, ACL, attributes and times of the backed up directory itself, last of all ------------------------------
 

@@ -12,6 +12,7 @@ import type { Manifest } from '../../shared/catalog/manifest.js';
 import type { Config, TopdirConfig } from '../../shared/config/config.js';
 import { loadConfig } from '../../shared/config/load-config.js';
 import { openJournal, writerName } from '../../shared/journal/index.js';
+import { run } from '../../shared/process/index.js';
 import { createLogger } from '../../shared/logging/index.js';
 import { workerConnection } from '../../shared/redis/connect.js';
 import { startEmbeddedRedis } from '../../shared/redis/embedded.js';
@@ -60,6 +61,19 @@ export async function writeSiteConfig({ dir, top, settings = {} }: SiteSettings)
   return file;
 }
 
+type BackupLevel = 'full' | 'incremental';
+
+/** Number of the topdir. */
+const MEASURED = 0;
+const WARM = 1;
+
+export interface BackUpOptions {
+  readonly topdir?: number;
+  readonly level?: BackupLevel;
+  /** So that later backups can build on them. */
+  readonly keep?: boolean;
+}
+
 /** A site with Redis and one worker in this process, warmed up by one small backup. */
 export class BenchSite {
   readonly #log: string[];
@@ -78,7 +92,7 @@ export class BenchSite {
     const site = new BenchSite(config, []);
     try {
       await site.#start();
-      await site.backUp(1);
+      await site.backUp({ topdir: WARM });
       return site;
     } catch (thrown) {
       await site.close();
@@ -86,8 +100,8 @@ export class BenchSite {
     }
   }
 
-  /** Backs up all basepaths of topdir `index` (0 = the measured one), waits until all are sealed, removes them again. */
-  async backUp(index = 0): Promise<ProductRun> {
+  /** Backs up all basepaths of a topdir, waits until all are sealed, removes the backups again unless they are to be kept. */
+  async backUp({ topdir: index = MEASURED, level = 'full', keep = false }: BackUpOptions = {}): Promise<ProductRun> {
     const topdir = this.config.topdirs[index] as TopdirConfig;
     const basepaths = await this.#basepaths(topdir);
     this.#log.length = 0;
@@ -95,13 +109,20 @@ export class BenchSite {
     const before = cpuTime();
     const startedAt = performance.now();
     const startMs = Date.now();
-    const ended = await profiled(async () => this.#wait(await this.#enqueue(topdir, basepaths)));
+    const ended = await profiled(async () => this.#wait(await this.#enqueue(topdir, basepaths, level)));
     const wallMs = performance.now() - startedAt;
     const cpu = cpuSince(before);
     const manifests = await this.#manifests(ended);
     const lines = this.#log.map(readLine);
-    await this.#tidy(manifests);
+    await this.#tidy(keep ? [] : manifests);
     return { wallMs, cpu, manifests, profile: meanProfile(manifests.map((manifest) => profileOf(lines, manifest, startMs))) };
+  }
+
+  /** Bytes of all backups, in the catalog and in long-term storage. */
+  async storedBytes(): Promise<number> {
+    const homes = [join(this.config.catalog.dir, 'backups'), ...this.config.lts.map((lts) => lts.dir)];
+    const sizes = await Promise.all(homes.map(async (dir) => bytesBelow(dir)));
+    return sizes.reduce((sum, size) => sum + size, 0);
   }
 
   async close(): Promise<void> {
@@ -134,10 +155,10 @@ export class BenchSite {
     }
   }
 
-  async #enqueue(topdir: TopdirConfig, basepaths: readonly BasepathRecord[]): Promise<string[]> {
+  async #enqueue(topdir: TopdirConfig, basepaths: readonly BasepathRecord[], level: BackupLevel): Promise<string[]> {
     const jobIds: string[] = [];
     for (const { basepathId, path } of basepaths) {
-      const request = { basepathId, topdir: topdir.path, path, level: 'full', priorityClass: 'full', policyHash: this.config.policyHash, reason: 'bench', acceptSource: false } as const;
+      const request = { basepathId, topdir: topdir.path, path, level, priorityClass: level === 'full' ? 'full' : 'incremental', policyHash: this.config.policyHash, reason: 'bench', acceptSource: false } as const;
       jobIds.push((await enqueueBackup(this.#running.context.queues, request, Date.now())).jobId);
     }
     return jobIds;
@@ -170,6 +191,12 @@ export class BenchSite {
       for (const home of homes) await rm(join(home, basepathId, backupId), { recursive: true, force: true });
     }
   }
+}
+
+/** Files of the restore kit are in it: they are replaced, and do not grow. */
+async function bytesBelow(dir: string): Promise<number> {
+  const { stdout } = await run({ program: 'find', args: [dir, '-type', 'f', '-printf', '%s\\n'] });
+  return stdout.toString('latin1').split('\n').reduce((sum, size) => sum + Number(size), 0);
 }
 
 const resultSchema = z.object({ backupId: z.string() });

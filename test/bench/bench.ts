@@ -4,6 +4,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatError, toBwError } from '../../shared/errors/bw-error.js';
 import { killAll, run } from '../../shared/process/index.js';
 import { bigFiles } from './cases/big-files.js';
+import { incremental } from './cases/incremental.js';
+import { history } from './cases/history.js';
 import { memory } from './cases/memory.js';
 import { smallBasepaths } from './cases/small-basepaths.js';
 import { smallFiles } from './cases/small-files.js';
@@ -16,7 +18,9 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   'small-files': smallFiles,
   'big-files': bigFiles,
   'small-basepaths': smallBasepaths,
+  incremental,
   memory,
+  history,
 };
 
 interface Options {

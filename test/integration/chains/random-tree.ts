@@ -166,8 +166,18 @@ export class RandomTree {
   async #attributes(): Promise<void> {
     const path = this.#random.pick(this.#list().filter(({ type }) => type !== 'o'))?.path;
     if (path === undefined) return;
-    if (this.#random.below(2) === 0) await run({ program: 'setfattr', args: ['-n', 'user.some', '-v', String(this.#random.below(100)), '--', path] });
-    else await run({ program: 'setfacl', args: ['-m', `u:${this.#random.below(50) + 1}:r`, '--', path] });
+    const kind = this.#random.below(5);
+    if (kind < 2) await run({ program: 'setfattr', args: ['-n', 'user.some', '-v', String(this.#random.below(100)), '--', path] });
+    else if (kind < 4) await run({ program: 'setfacl', args: ['-m', `u:${this.#random.below(50) + 1}:r`, '--', path] });
+    else await this.#withoutAttributes();
+  }
+
+  /** Of everything at once: one path picked at random has seldom any. */
+  async #withoutAttributes(): Promise<void> {
+    const paths = this.#list().filter(({ type }) => type !== 'o').map(({ path }) => Buffer.concat([path, Buffer.from([0])]));
+    if (paths.length === 0) return;
+    await run({ program: 'xargs', args: ['-0', 'setfacl', '-b', '-k', '--'] }, { input: Buffer.concat(paths) });
+    await run({ program: 'xargs', args: ['-0', 'setfattr', '-h', '-x', 'user.some', '--'] }, { input: Buffer.concat(paths), okCodes: [0, 123] });
   }
 }
 

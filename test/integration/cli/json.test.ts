@@ -5,6 +5,7 @@ import { checkOutput, showOutput } from '../../../producer/cli/config/outputs.js
 import {
   backupOutput, backupsOutput, errorOutput, exceptionLineOutput, lsLine, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../producer/cli/outputs.js';
+import { diffLine, findLine, historyLine } from '../../../producer/cli/version-outputs.js';
 import { compiledProduct } from '../faults/compiled-product.js';
 import { cliSite } from './cli-site.js';
 import { runCli } from './cli-process.js';
@@ -36,6 +37,10 @@ describe('--json', () => {
     expect(backups).toMatchObject([{ path: site.at('top/alice'), sourceBytes: '3' }]);
     const backupId = backups[0]?.backupId ?? '';
     expect((await lines(lsLine, 0, 'ls', backupId)).map(({ path }) => path)).toEqual(['.', 'b.txt', 'sub', 'sub/a.txt']);
+    expect(await lines(findLine, 0, 'find', 'a.txt')).toMatchObject([{ path: 'sub/a.txt', backupId, state: 'saved', versions: 1 }]);
+    expect(await lines(findLine, 4, 'find', 'a.txt', '--basepath', site.at('top/bob'))).toEqual([]);
+    expect(await lines(historyLine, 0, 'history', site.at('top/alice/b.txt'))).toMatchObject([{ path: 'b.txt', state: 'saved', size: '2', heldBy: backupId, backups: 1 }]);
+    expect(await lines(diffLine, 0, 'diff', backupId, backupId)).toEqual([]);
     expect(await lines(lsLine, 4, 'ls', backupId, 'nothing*')).toEqual([]);
     expect(await lines(exceptionLineOutput, 0, 'exceptions', backupId)).toEqual([]);
     const restored = await json(restoreOutput, 0, 'restore', site.at('top/alice'), '--to', site.at('restore/r1'), '--compare', site.at('top/alice'));
@@ -60,6 +65,7 @@ describe('--json', () => {
     };
     expect(await error(4, ['backups', 'nobody'])).toMatchObject({ code: 'BASEPATH_UNKNOWN', subject: 'nobody' });
     expect(await error(4, ['ls', '01ABC'])).toMatchObject({ code: 'BACKUP_NOT_FOUND' });
+    expect(await error(4, ['history', '/nowhere/a'])).toMatchObject({ code: 'BASEPATH_UNKNOWN' });
     expect(await error(2, ['restore', 'alice'])).toMatchObject({ code: 'USAGE' });
     expect(await error(2, ['worker'])).toMatchObject({ code: 'REDIS_NOT_CONFIGURED' });
     expect(await error(5, ['backup', site.at('top/alice'), '--set', `redis.url=${site.at('no.sock')}`])).toMatchObject({ code: 'REDIS_UNREACHABLE', subject: site.at('no.sock') });

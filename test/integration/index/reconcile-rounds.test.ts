@@ -122,7 +122,7 @@ it('gives up on a tree that hangs', async () => {
   const plan = await shard.plan();
   const recordsFile = join(shard.work, plan.shards[0]?.file ?? '');
   async function* nothing(): AsyncGenerator<SavedEntry[]> { yield await Promise.resolve([]); }
-  const reconciler = new ShardReconciler({ root: shard.root, recordsFile, sorted: true, workDir: shard.work, name: 'slow', examineTimeoutMs: 100 });
+  const reconciler = new ShardReconciler({ root: shard.root, recordsFile, sorted: true, hasParent: false, workDir: shard.work, name: 'slow', examineTimeoutMs: 100 });
   const path = process.env['PATH'];
   writeFileSync(join(shard.work, 'find'), '#!/bin/sh\nexec sleep 100\n', { mode: 0o755 });
   process.env['PATH'] = `${shard.work}:${path ?? ''}`;

@@ -58,7 +58,7 @@ export async function shardRun(): Promise<ShardRun> {
       return planShards({ root, records: found.records, known: found.exceptions, limits: { maxFiles, maxBytes: 1e12 }, outDir: work });
     },
     archive: (recordsFile, name, uid) => archive({ root, work, recordsFile, name, uid: uid ?? 0 }),
-    reconciler: (recordsFile, sorted = true) => new ShardReconciler({ root, recordsFile, sorted, workDir: work, name: 'shard-0001.t1' }),
+    reconciler: (recordsFile, sorted = true) => new ShardReconciler({ root, recordsFile, sorted, hasParent: false, workDir: work, name: 'shard-0001.t1' }),
   };
 }
 

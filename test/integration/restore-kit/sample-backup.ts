@@ -68,6 +68,7 @@ export function finish(dir: string, made: readonly MadeArchive[]): void {
     key: '1.1',
     name,
     entries: 1,
+    withEa: rest.directoriesWithEa,
     keyId: keyId ?? null,
     catalogue: null,
     slices: slicesOf(dir, name),

@@ -8,11 +8,12 @@ import { parseJob, sweepJobSchema } from '../../../shared/queues/job-data.js';
 /** Objects beside those a manifest names. */
 const HELPER_OBJECTS = ['manifest.json', 'archives.tsv', 'SHA512SUMS'] as const;
 
-/** Gives this host's staging of an ended backup back. */
+/** Gives this host's staging of an ended backup or restore back; of a restore also its work directory, which is all that it has. */
 export async function sweepStagingJob(context: WorkerContext, run: JobRun): Promise<void> {
   const data = parseJob(sweepJobSchema, run.job.data, run.job.id);
   await refuseWhileRunning(context, data.backupId);
   await context.staging.removeBackup(data.backupId);
+  if ((await context.runs.read(data.backupId))?.level === 'restore') await context.catalog.removeWork(data.backupId);
 }
 
 /**

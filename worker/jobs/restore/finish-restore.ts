@@ -10,14 +10,12 @@ import { configuredTopdir, type WorkerContext } from '../../context.js';
 import { METADATA_DIRECTORY } from '../shard/metadata-archive.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { copyDirectoryMetadata } from '../../directory-metadata/directory-metadata.js';
-import { directoryPasses } from './directory-passes.js';
-import { extractPart } from './extract-part.js';
-import { archiveOf, openArchive } from './open-archive.js';
-import { manifestOf, type OpenRestore } from './open-restore.js';
+import { openArchive } from './open-archive.js';
+import type { OpenRestore } from './open-restore.js';
 import { attributeProblems } from './problems.js';
 import { removeUnwanted } from './remove-unwanted.js';
-import type { RestorePart } from './restore-plan.js';
 import { mergeInPlace } from './merge-in-place.js';
+import { setDirectories } from './set-directories.js';
 import { currentTarget } from './target.js';
 import { verifyRestored, type Verified } from './verify-restored.js';
 
@@ -31,7 +29,7 @@ export async function finishRestore(context: WorkerContext, run: JobRun, restore
   const target = await currentTarget(context, job);
   const problems = restored.flatMap((part) => part.problems);
   if (plan.inexact) await removeUnwanted(context, restore, target.extractTo, run.signal);
-  for (const part of directoryPasses(restore)) problems.push(...(await directoryPass(context, run, restore, part, target.extractTo)));
+  problems.push(...(await setDirectories(context, restore, target.extractTo, run.signal)));
   const verified = await verify(context, run, restore, target.extractTo);
   problems.push(...verified.problems);
   if (job.paths.length === 0) problems.push(...(await applyMetadataArchive(context, run, restore, target.extractTo)));
@@ -46,11 +44,6 @@ export async function finishRestore(context: WorkerContext, run: JobRun, restore
 
 async function childResults(run: JobRun): Promise<ArchiveRestored[]> {
   return Object.values(await run.job.getChildrenValues()).map((value: unknown) => archiveRestoredSchema.parse(value));
-}
-
-async function directoryPass(context: WorkerContext, run: JobRun, restore: OpenRestore, part: RestorePart, to: string): Promise<RestoreProblem[]> {
-  const done = await extractPart({ context, restore, part, to, pass: 'directories', only: part.directories, signal: run.signal });
-  return attributeProblems(archiveOf(manifestOf(restore, part.backupId), part.archive).name, done.problems);
 }
 
 /** index.racyWindow of the design: timestamps are trustworthy only some time after the fact. */

@@ -14,6 +14,8 @@ export type TakenAway =
   | { readonly what: 'attributes'; readonly path: BytePath; readonly type: 'f' | 'd' };
 
 export interface RemovalsSpec {
+  /** Of attributeThatWorks; null only where no attributes are to be taken away. */
+  readonly attribute: string | null;
   /** Relative to the basepath; no path that is gone is below another one. */
   readonly takenAway: readonly TakenAway[];
   /** Directories as they are now, relative to the basepath; others are passed over. */
@@ -27,8 +29,8 @@ export interface RemovalsSpec {
 
 /** Given to both trees, so that dar finds a file unchanged and saves no content of it. */
 const SAME_TIME = '@1000000000';
-/** Any attribute: one that is there in the one tree and not in the other makes dar record that they were all removed. */
-const ATTRIBUTE = ['-h', '-n', 'user.bw-bkup', '-v', '1'];
+/** Any attribute will do: one that is there in the one tree and not in the other makes dar record that they were all removed. tmpfs long had only the latter. */
+const ATTRIBUTES = ['user.bw-bkup', 'trusted.bw-bkup'];
 
 /**
  * Makes an archive whose extraction by stock dar removes exactly these paths, and all attributes of those others: a skeleton of the directories that lead
@@ -40,6 +42,7 @@ export async function makeRemovalsArchive(spec: RemovalsSpec, archiveRun: Archiv
   const placeholder = join(spec.dir, 'placeholder');
   const skeleton = join(spec.dir, 'skeleton');
   const { signal } = archiveRun;
+  const dar = { ...spec.dar, excludeXattrs: [] }; // else a mask might hide our attribute
   const { parents, gone, clearedFiles, clearedDirectories } = sortOut(spec.takenAway);
   for (const dir of [placeholder, skeleton]) {
     await mkdir(dir, { recursive: true, mode: 0o700 });
@@ -47,7 +50,7 @@ export async function makeRemovalsArchive(spec: RemovalsSpec, archiveRun: Archiv
     await inDirectory(dir, ['touch', '-d', SAME_TIME, '--'], clearedFiles, signal);
   }
   await inDirectory(placeholder, ['touch', '--'], gone, signal);
-  await inDirectory(placeholder, ['setfattr', ...ATTRIBUTE, '--'], [...clearedFiles, ...clearedDirectories], signal);
+  if (spec.attribute !== null) await inDirectory(placeholder, setAttribute(spec.attribute), [...clearedFiles, ...clearedDirectories], signal);
   await giveMetadata(skeleton, new Set([...parents, ...clearedDirectories]), spec.directories);
   const reference = await archivePlaceholder(spec, placeholder);
   const raw = await makeArchive(
@@ -58,7 +61,7 @@ export async function makeRemovalsArchive(spec: RemovalsSpec, archiveRun: Archiv
       reference,
       includePaths: [],
       bytes: 0n,
-      dar: spec.dar,
+      dar,
       logFile: join(spec.dir, 'removals.log'),
       secretsDir: spec.dir,
     },
@@ -66,6 +69,20 @@ export async function makeRemovalsArchive(spec: RemovalsSpec, archiveRun: Archiv
   );
   await checkRemoves(raw, spec, gone, clearedFiles);
   return raw;
+}
+
+function setAttribute(name: string): string[] {
+  return ['setfattr', '-h', '-n', name, '-v', '1', '--'];
+}
+
+/** The name of an attribute that files in this directory (of ours) can have; null: its filesystem has none. */
+export async function attributeThatWorks(dir: string, signal: AbortSignal): Promise<string | null> {
+  for (const name of ATTRIBUTES) {
+    const [program = '', ...args] = setAttribute(name);
+    const { status } = await run({ program, args: [...args, dir] }, { signal, okCodes: [0, 1] });
+    if (status.code === 0) return name;
+  }
+  return null;
 }
 
 function sortOut(takenAway: readonly TakenAway[]): Record<'parents' | 'gone' | 'clearedFiles' | 'clearedDirectories', BytePath[]> {
@@ -108,7 +125,7 @@ async function archivePlaceholder(spec: RemovalsSpec, placeholder: string): Prom
     listFile: null,
     includePaths: [],
     catalogueBase: null,
-    dar: { ...spec.dar, encryption: null },
+    dar: { ...spec.dar, excludeXattrs: [], encryption: null },
     logFile: join(spec.dir, 'reference.log'),
     secretsDir: spec.dir,
   });

@@ -7,7 +7,7 @@ import type { MadeArchive } from '../../../shared/runs/shard-result.js';
 import type { PlanFile } from '../backup/plan-file.js';
 import { describeArchive } from './describe-archive.js';
 import { archiveName, inStaging, type ShardFrame } from './open-shard.js';
-import { makeRemovalsArchive, type TakenAway } from './removals-archive.js';
+import { attributeThatWorks, makeRemovalsArchive, type TakenAway } from './removals-archive.js';
 
 /** Paths per archive: dar needs 0.85 kB of memory for each, and so do we. */
 const MAX_PATHS = 50_000;
@@ -17,11 +17,12 @@ const FIRST_SEGMENT = 2;
 /** Archives that take away what is gone, and attributes of what is saved again, one after the other. */
 export async function saveRemovals(frame: ShardFrame, parent: NonNullable<PlanFile['parent']>): Promise<MadeArchive[]> {
   const archives: MadeArchive[] = [];
-  for await (const chunk of chunks(takenAway(frame, parent))) {
+  const attribute = parent.clearsAttributes ? await attributeFor(frame) : null;
+  for await (const chunk of chunks(takenAway(frame, parent, attribute !== null))) {
     const segment = FIRST_SEGMENT + archives.length;
     const dir = inStaging(frame, `removals-${segment}`);
     await mkdir(dir, { mode: 0o700 });
-    const spec = { takenAway: chunk, directories: directoriesOf(frame), dir, name: archiveName(frame, `r${segment}`), dar: frame.topdir.dar };
+    const spec = { attribute, takenAway: chunk, directories: directoriesOf(frame), dir, name: archiveName(frame, `r${segment}`), dar: frame.topdir.dar };
     const raw = await makeRemovalsArchive(spec, { sender: frame.sender, signal: frame.run.signal, onStart: () => undefined });
     frame.sender.hold(raw.unsent);
     archives.push(describeArchive(frame, raw, { key: `0.${segment}`, kind: 'removals', entries: chunk.length, directoriesWithEa: 0, withEa: 0, catalogue: null }));
@@ -29,11 +30,20 @@ export async function saveRemovals(frame: ShardFrame, parent: NonNullable<PlanFi
   return archives;
 }
 
-async function* takenAway(frame: ShardFrame, { removedFile, clearsAttributes, oldFile }: NonNullable<PlanFile['parent']>): AsyncGenerator<TakenAway[], void> {
+/** Without one a restore by bw-bkup is still exact: only stock dar, replaying archives, then leaves attributes that are gone. */
+async function attributeFor(frame: ShardFrame): Promise<string | null> {
+  const dir = inStaging(frame, 'attribute-probe');
+  await mkdir(dir, { mode: 0o700 });
+  const attribute = await attributeThatWorks(dir, frame.run.signal);
+  if (attribute === null) frame.run.logger.warn({ dir }, 'staging has no extended attributes: those that are gone will come back where archives are replayed without bw-bkup');
+  return attribute;
+}
+
+async function* takenAway(frame: ShardFrame, { removedFile, oldFile }: NonNullable<PlanFile['parent']>, attributesToo: boolean): AsyncGenerator<TakenAway[], void> {
   if (removedFile !== null) {
     for await (const lines of readCompleteLines(join(frame.workDir, removedFile))) yield lines.map((line) => ({ what: 'path', path: bytePath.of(line) }));
   }
-  if (!clearsAttributes) return;
+  if (!attributesToo) return;
   for await (const records of readRecordFile(join(frame.workDir, oldFile))) {
     yield records.flatMap((record) => (record.type === 'f' || record.type === 'd' ? [{ what: 'attributes' as const, type: record.type, path: recordPath(record) }] : []));
   }

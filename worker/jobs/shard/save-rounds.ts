@@ -35,7 +35,7 @@ export async function saveInRounds(frame: ShardFrame): Promise<SavedShard> {
   const { shard, root, workDir, start, run, topdir } = frame;
   if (shard.records === 0) return savedNothing(frame);
   const recordsFile = join(workDir, shard.file);
-  const reconciler = new ShardReconciler({ root, recordsFile, sorted: shard.sorted, workDir, name: start, signal: run.signal });
+  const reconciler = new ShardReconciler({ root, recordsFile, sorted: shard.sorted, hasParent: frame.plan.parent !== null, workDir, name: start, signal: run.signal });
   const archives: MadeArchive[] = [];
   const messages: Buffer[] = [];
   try {

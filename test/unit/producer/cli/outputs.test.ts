@@ -7,6 +7,7 @@ import {
   backupOutput, backupsOutput, errorOutput, exceptionLineOutput, lsLine, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
 import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
+import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
 
 const README = readFileSync(join(import.meta.dirname, '../../../../producer/cli/README.md'), 'utf8');
 
@@ -16,6 +17,9 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   status: statusOutput,
   backups: backupsOutput,
   ls: lsLine,
+  find: findLine,
+  history: historyLine,
+  diff: diffLine,
   exceptions: exceptionLineOutput,
   backup: backupOutput,
   restore: restoreOutput,

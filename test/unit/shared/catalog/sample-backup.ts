@@ -45,7 +45,7 @@ export function sampleManifest(options: SampleOptions = {}): Manifest {
     exceptions: null,
     logs: [stored(`dar.${start}.log`)],
     archives: [{
-      key: '1.1', name: `${basepathId}.${backupId}.s0001-1-${start}`, kind: 'data', restoreOrder: 1, entries: 12, directoriesWithEa: 0, withEa: null, keyId: null,
+      key: '1.1', name: `${basepathId}.${backupId}.s0001-1-${start}`, kind: 'data', restoreOrder: 1, entries: 12, directoriesWithEa: 0, withEa: 0, keyId: null,
       slices: [{ number: 1, name: slice, bytes: 10, sha512: sha512('slice'), locations: location(slice) }],
       catalogue: stored(`catalogue-1.1.${start}.dar`),
       dar: { version: '2.7.8', exitCode: 0, host: 'ie01', wallMs: 5, peakRssBytes: null, bytesPerSecond: 1, filesPerSecond: 1, lastError: null },

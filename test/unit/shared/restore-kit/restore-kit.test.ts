@@ -18,6 +18,7 @@ function archive(name: string, kind: ManifestArchive['kind'], restoreOrder: numb
     restoreOrder,
     entries: 3,
     directoriesWithEa: 4,
+    withEa: 4,
     keyId: kind === 'data' ? 'site-2024' : null,
     slices: Array.from({ length: slices }, (_, i) => ({ number: i + 1, name: `${name}.${i + 1}.dar`, bytes: 1, sha512: hash(String(i)), locations: {} })),
     catalogue: kind === 'data' ? { name: `${name}.cat.1.dar`, bytes: 1, sha512: hash('c'), locations: {} } : null,

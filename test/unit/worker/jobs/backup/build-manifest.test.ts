@@ -12,7 +12,7 @@ function archive(key: string, kind: MadeArchive['kind'] = 'data'): MadeArchive {
   const name = `alice-3f9a2c.${BACKUP}.${key}`;
   const slice = { number: 1, name: `${name}.1.dar`, object: `alice-3f9a2c/${BACKUP}/${name}.1.dar`, bytes: 1000, sha512: HASH };
   const dar = { exitCode: 0, wallMs: 10, peakRssBytes: 5, bytesPerSecond: 100, filesPerSecond: 10, lastError: null };
-  return { key, name, kind, entries: 3, directoriesWithEa: 0, slices: [slice], catalogue: null, dar };
+  return { key, name, kind, entries: 3, directoriesWithEa: 0, withEa: 0, slices: [slice], catalogue: null, dar };
 }
 
 function result(shard: number, archives: MadeArchive[], exceptions = 0): ShardResult {
