@@ -3,6 +3,7 @@ import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { bringBack } from '../../../producer/retention/apply-prune.js';
+import { readJournal } from '../../../shared/journal/index.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { readClaims } from '../../../shared/retention/claims.js';
 import { adoptMissing } from '../../../shared/recovery/adopt-missing.js';
@@ -10,6 +11,7 @@ import { newestOf } from '../../../shared/runs/newest.js';
 import { backUpLevel, keepCopy, restoreDifferences, sealed } from '../../helpers/chain.js';
 import { orderRestore, restore } from '../../helpers/restore.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
+import { drainCleanup } from '../../../bin/drain-cleanup.js';
 import { drained } from './drained.js';
 
 const RETENTION = { keepLast: 1, gracePeriod: '1ms', maxRemoveShare: '100%' };
@@ -142,5 +144,24 @@ describe('prune', () => {
     await change(site, 'three');
     expect((await sealed(site, 'alice', 'incremental')).parent).toBe(second.backupId);
     expect((await newestOf(site.worker.context.queues.redis, 'alice'))?.level).toBe('incremental');
+  });
+
+  it('only the eraser deletes in LTS; what it deletes is on record, and counted', async () => {
+    const site = await testSite({ settings: { retention: RETENTION, removal: { eraser: 'tape-host' } } });
+    await mkdir(join(site.topdir, 'alice'));
+    const [first, second, third] = await threeBackups(site);
+    await site.producer.prune();
+    expect((await site.producer.prune()).erasing).toBe(2);
+    const { queues } = site.worker.context;
+    expect((await queues.cleanupOf('tape-host').getJobs(['prioritized'])).map(({ name }) => name).sort()).toEqual(['erase', 'sweep-backup', 'sweep-backup', 'sweep-backup']);
+    await drained(site);
+    expect(await inLts(site)).toHaveLength(3);
+    const eraser = await site.addWorker('tape-host');
+    await drainCleanup(queues, 'tape-host');
+    expect(await inLts(site)).toEqual([third.backupId]);
+    const erased: string[] = [];
+    for await (const { backupId, bytes } of readJournal(site.catalog.journalDir, { kinds: ['erased'], onProblem: () => undefined })) if (BigInt(bytes) > 0n) erased.push(backupId);
+    expect(erased.sort()).toEqual([first.backupId, second.backupId].sort());
+    expect(await eraser.metrics.render()).toMatch(/bw_backups_erased_total\{[^}]*\} 2/);
   });
 });
