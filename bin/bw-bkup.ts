@@ -37,10 +37,15 @@ command(program, 'producer', 'scan topdirs and enqueue what is due').action(
   ending(async (options: CommonOptions) => (await import('./daemons.js')).producerCommand(options)),
 );
 command(program, 'worker', 'do jobs on this host').action(ending(async (options: CommonOptions) => (await import('./daemons.js')).workerCommand(options)));
-command(program, 'status', 'state of every basepath, and running work').action(
-  ending(async (options: CommonOptions) => (await import('../producer/cli/status-command.js')).statusCommand(options)),
-);
-command(program, 'backup <basepath>', 'back up one basepath now (full)')
+command(program, 'status', 'state of every basepath, and running work')
+  .option('--check', 'only what is past due; exit code 6 when something is')
+  .action(ending(async (options: CommonOptions) => (await import('../producer/cli/status-command.js')).statusCommand(options)));
+command(program, 'plan [basepath]', 'what is due, why, and at which priority, without doing it')
+  .option('--capacity', 'whether the full cycle fits, from what was measured')
+  .option('--slots <number>', 'with --capacity: slots of all workers (default: of those that run)')
+  .action(ending(async (name: string | undefined, options: CommonOptions) => (await import('../producer/cli/plan-command.js')).planCommand(name, options)));
+command(program, 'backup <basepath>', 'back up one basepath now')
+  .addOption(new Option('--level <level>', 'default: what the schedule would make now').choices(['full', 'differential', 'incremental']))
   .option('--wait', 'wait until it is sealed')
   .option('--accept-source', 'the basepath moved to another filesystem on purpose')
   .action(ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/backup-command.js')).backupCommand(name, options, startLocal)));

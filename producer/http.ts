@@ -8,6 +8,7 @@ import { readJournal } from '../shared/journal/index.js';
 import type { BasepathAge, Metrics } from '../shared/metrics/index.js';
 import type { QueueSet } from '../shared/queues/queue-set.js';
 import { loadOrCreateToken, mountBoard } from './api/index.js';
+import { lateOf } from './policy/past-due.js';
 
 export interface ProducerHttpParts {
   readonly config: Config;
@@ -45,7 +46,8 @@ export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpS
 
 async function* ages({ config, catalog, logger }: ProducerHttpParts): AsyncGenerator<BasepathAge> {
   const records = readJournal(catalog.journalDir, { onProblem: (problem) => { logger.warn({ problem }, 'journal line not usable'); } });
-  for (const status of await summarise(records, catalog.listBackups(), Date.now())) {
+  const nowMs = Date.now();
+  for (const status of await summarise(records, catalog.listBackups(), nowMs)) {
     if (status.state === 'deleted' || status.topdir === null) continue;
     if (!config.topdirs.some((topdir) => topdir.path === status.topdir)) continue;
     const at = (instant: string | undefined): number | null => (instant === undefined ? null : Date.parse(instant));
@@ -54,7 +56,7 @@ async function* ages({ config, catalog, logger }: ProducerHttpParts): AsyncGener
       basepathId: status.id,
       lastSealedAt: at(status.lastSealed?.capturedAt),
       lastFullAt: at(status.lastFull?.capturedAt),
-      pastDue: false,
+      pastDue: lateOf(status, config.topdirs, nowMs) !== null,
     };
   }
 }

@@ -2,26 +2,30 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { readBasepaths } from '../shared/basepaths/index.js';
 import type { Catalog } from '../shared/catalog/index.js';
-import type { Config } from '../shared/config/config.js';
+import type { Config, EventKind, TopdirConfig } from '../shared/config/config.js';
 import { toBwError } from '../shared/errors/bw-error.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
 import { QueueSet } from '../shared/queues/queue-set.js';
 import { RunStore } from '../shared/runs/run-store.js';
 import type { PruneResult } from './retention/apply-prune.js';
 import { pruneSite } from './retention/prune-site.js';
+import { EventTimes } from './scheduler/event-times.js';
 import { closeGates, type ClosedGate } from './scheduler/hook-gate.js';
+import { Loop } from './scheduler/loop.js';
 import { sweepLost } from './scheduler/sweep-lost.js';
 import { sweepRuns } from './scheduler/sweep-runs.js';
 import { tick, type TickParts, type TopdirReport } from './scheduler/tick.js';
 
 export interface Producer {
-  /** One round now. */
+  /** One round now, as if it were time for everything. */
   tick(): Promise<TopdirReport[]>;
   /** Removes what retention lets go, orders erasures; start() does it every removal.every. */
   prune(): Promise<PruneResult>;
+  /** What it is time for, by schedule.events; start() does it by itself. */
+  events(): Promise<TopdirReport[]>;
   /** Runs the after hooks of topdirs whose backups are all through; start() does it by itself. */
   closeGates(): Promise<ClosedGate[]>;
-  /** Rounds by schedule.scanEvery until close. */
+  /** Rounds by schedule.events until close. */
   start(): void;
   /** Ends running scans and hooks, then all else. */
   close(): Promise<void>;
@@ -34,12 +38,14 @@ export interface ProducerParts {
   readonly catalog: Catalog;
   /** Ends running scans and hooks as close() does. */
   readonly signal?: AbortSignal;
+  /** ms since the epoch; replaced by tests. */
+  readonly now?: () => number;
 }
 
-/** Longest pause a timer of Node can make, ms. */
-const LONGEST_PAUSE_MS = 2 ** 31 - 1;
 /** A snapshot should not outlive its last backup for long. */
 const GATES_EVERY_MS = 60_000;
+/** After a round that failed as a whole (Redis away), the next one. */
+const FAILED_AGAIN_MS = 60_000;
 
 /** Records carry the clocks of their writers, which may differ by less than this. */
 const JOURNAL_SLACK_MS = 3_600_000;
@@ -47,38 +53,56 @@ const JOURNAL_SLACK_MS = 3_600_000;
 /** Decides what is due and enqueues it; holds no state of its own: registry from the journal, facts from Redis and catalog. */
 export async function openProducer(parts: ProducerParts): Promise<Producer> {
   const { config, logger, redis, catalog } = parts;
+  const now = parts.now ?? Date.now;
   const journal = await openJournal(catalog.journalDir, writerName(config.host, process.pid));
-  const onProblem = (problem: unknown): void => { logger.warn({ problem }, 'journal line not usable'); };
-  const registry = await readBasepaths(catalog.journalDir, onProblem);
+  const onLine = (problem: unknown): void => { logger.warn({ problem }, 'journal line not usable'); };
+  const registry = await readBasepaths(catalog.journalDir, onLine);
   const queues = new QueueSet(redis, config.removal.eraser);
   const ending = new AbortController();
   const signal = AbortSignal.any([ending.signal, ...(parts.signal === undefined ? [] : [parts.signal])]);
-  const tickParts: TickParts = { config, queues, journal, registry, now: Date.now, signal };
+  const onProblem: TickParts['onProblem'] = (error) => { logger.warn({ err: error }, 'manifest not usable'); };
+  const tickParts: TickParts = { config, queues, catalog, journal, registry, now, onProblem, signal };
+  const times = new EventTimes(redis, config.topdirs);
   let readMs = Date.now();
   const refresh = async (): Promise<void> => {
     const sinceMs = readMs - JOURNAL_SLACK_MS;
     readMs = Date.now();
-    await registry.refresh(catalog.journalDir, sinceMs, onProblem);
+    await registry.refresh(catalog.journalDir, sinceMs, onLine);
   };
-  const round = async (): Promise<TopdirReport[]> => {
-    const sweeping = { runs: new RunStore(redis), queues, journal, catalog, now: () => new Date() };
+  const round = async (eventsOf?: (topdir: TopdirConfig) => readonly EventKind[]): Promise<TopdirReport[]> => {
+    const startedMs = now();
+    const sweeping = { runs: new RunStore(redis), queues, journal, catalog, now: () => new Date(now()) };
     await refresh();
     await sweepRuns(sweeping);
     await sweepLost(sweeping);
-    const reports = await tick(tickParts);
-    if (!signal.aborted) for (const report of reports) logReport(logger, report);
+    const reports = await tick(tickParts, eventsOf);
+    if (signal.aborted) return reports;
+    for (const report of reports) {
+      await times.came(report.topdir, report.events, report.gate !== null && report.held > 0, startedMs);
+      logReport(logger, report);
+    }
     return reports;
+  };
+  const events = async (): Promise<TopdirReport[]> => {
+    const due = await times.due(now());
+    if ([...due.values()].every((kinds) => kinds.length === 0)) return [];
+    return round(({ path }) => due.get(path) ?? []);
   };
   const gates = async (): Promise<ClosedGate[]> => {
     const closed = await closeGates(config, queues, signal);
     if (!signal.aborted) for (const { topdir, error } of closed) if (error !== null) logger.error({ err: error, topdir }, 'after hook failed');
     return closed;
   };
-  const prune = (): Promise<PruneResult> => pruneSite({ config, logger, queues, catalog, journal, now: Date.now });
-  const scanEveryMs = Math.min(...config.topdirs.map((topdir) => topdir.schedule.scanEveryMs));
-  const loops = [new Loop(round, scanEveryMs, logger), new Loop(gates, GATES_EVERY_MS, logger), new Loop(prune, config.removal.everyMs, logger)];
+  const prune = (): Promise<PruneResult> => pruneSite({ config, logger, queues, catalog, journal, now });
+  const failed = (thrown: unknown): void => { logger.error({ err: toBwError(thrown) }, 'a round of the producer failed'); };
+  const loops = [
+    new Loop(events, () => times.wait(now()), failed, FAILED_AGAIN_MS),
+    new Loop(gates, () => GATES_EVERY_MS, failed, GATES_EVERY_MS),
+    new Loop(prune, () => config.removal.everyMs, failed, FAILED_AGAIN_MS),
+  ];
   return {
-    tick: round,
+    tick: () => round(),
+    events,
     closeGates: gates,
     prune,
     start: () => { for (const loop of loops) loop.start(); },
@@ -91,42 +115,10 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
   };
 }
 
-/** One round after the other, never two at once. */
-class Loop {
-  #timer: NodeJS.Timeout | null = null;
-  #running: Promise<void> = Promise.resolve();
-  #closed = false;
-
-  constructor(
-    readonly round: () => Promise<unknown>,
-    readonly everyMs: number,
-    readonly logger: Logger,
-  ) {}
-
-  start(): void {
-    this.#running = this.#run();
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    try {
-      await this.round();
-    } catch (thrown) {
-      // Redis away, catalog not mounted: said once per round, tried again at the next.
-      this.logger.error({ err: toBwError(thrown) }, 'a round of the producer failed');
-    }
-    if (this.#closed) return;
-    this.#timer = setTimeout(() => { this.start(); }, Math.min(this.everyMs, LONGEST_PAUSE_MS));
-  }
-}
-
 function logReport(logger: Logger, report: TopdirReport): void {
-  const { topdir, found, added, deleted, enqueued, error } = report;
+  const { topdir, events, found, added, deleted, enqueued, held, gate, pastDue, error } = report;
   if (error !== null) logger.error({ err: error, topdir }, 'topdir not treated');
-  else logger.info({ topdir, found, added, deleted, enqueued: enqueued.filter((each) => !each.existing).length }, 'topdir scanned');
+  else logger.info({ topdir, events, found, added, deleted, enqueued: enqueued.filter((each) => !each.existing).length, held, gate }, 'topdir looked at');
+  for (const { basepathId, level, backupId, reason, existing } of enqueued) if (!existing) logger.info({ topdir, basepathId, level, backupId, reason }, 'backup enqueued');
+  for (const { basepathId, lateMs } of pastDue) logger.warn({ topdir, basepathId, lateSeconds: Math.round(lateMs / 1000) }, 'basepath is past due');
 }

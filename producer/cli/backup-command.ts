@@ -7,6 +7,10 @@ import { EXIT } from '../../shared/errors/exit-codes.js';
 import { openJournal, writerName } from '../../shared/journal/index.js';
 import { relativeToTopdir } from '../../shared/paths/basepath-root.js';
 import { bytePath, showPath, type BytePath } from '../../shared/paths/byte-path.js';
+import { refreshNewest } from '../../shared/runs/newest.js';
+import { hasFull } from '../policy/basepath-now.js';
+import { policyOf } from '../policy/basepath-policy.js';
+import { chooseLevel, type Level, type LevelChoice } from '../policy/level.js';
 import { enqueueBackup, type Enqueued } from '../scheduler/enqueue.js';
 import { closeGates, throughGate } from '../scheduler/hook-gate.js';
 import { scanTopdir } from '../scheduler/tick.js';
@@ -22,12 +26,14 @@ import { waitForJob } from './wait-for-job.js';
 
 export interface BackupOptions extends CommonOptions {
   readonly wait?: boolean;
+  readonly level?: Level;
   readonly acceptSource?: boolean;
 }
 
 type Output = z.infer<typeof backupOutput>;
+type EnqueuedNow = Enqueued & { readonly level: Level };
 
-/** `bw-bkup backup BASEPATH [--wait]`: a full now, before all scheduled ones; shows the running one if there is one. */
+/** `bw-bkup backup BASEPATH [--level LEVEL] [--wait]`: a backup now, before all scheduled ones of its kind; shows the running one if there is one. */
 export async function backupCommand(name: string, options: BackupOptions, startLocal: StartLocal): Promise<number> {
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
   const basepath = await findOrScan(site, name);
@@ -89,22 +95,41 @@ function isBasepathOf(topdir: TopdirConfig, path: BytePath): boolean {
   }
 }
 
-async function enqueue(session: Session, basepath: NamedBasepath, options: BackupOptions, signal: AbortSignal): Promise<Enqueued> {
+async function enqueue(session: Session, basepath: NamedBasepath, options: BackupOptions, signal: AbortSignal): Promise<EnqueuedNow> {
   const { basepathId } = basepath;
   const topdir = session.config.topdirs.find((candidate) => candidate.path === basepath.topdir);
   if (topdir === undefined) throw unknownBasepath(showPath(basepath.path), `Its topdir ${basepath.topdir} is not configured any more.`);
+  const { level, reason } = await levelOf(session, basepath, topdir, options.level);
   const request = {
     basepathId,
     topdir: basepath.topdir,
     path: basepath.path,
-    level: 'full' as const,
-    priorityClass: 'manual-full' as const,
+    level,
+    priorityClass: level === 'full' ? ('manual-full' as const) : ('overdue-incremental' as const),
+    missed: MOST_MISSED,
     policyHash: session.config.policyHash,
-    reason: 'asked for by an operator',
+    reason: `asked for by an operator: ${reason}`,
     acceptSource: options.acceptSource === true,
   };
   const gate = { topdir, basepathIds: [basepathId], now: new Date(), signal };
-  return throughGate(session.queues, gate, () => enqueueBackup(session.queues, request, Date.now()));
+  return throughGate(session.queues, gate, async () => ({ level, ...(await enqueueBackup(session.queues, request, Date.now())) }));
+}
+
+/** An incremental that a person waits for goes before all others: it has the priority of one that is overdue for long. */
+const MOST_MISSED = 1_000;
+
+/** As asked for, else what the schedule would make now. Throws PARENT_MISSING where there is no full to compare with. */
+async function levelOf(session: Session, { basepathId, path }: NamedBasepath, topdir: TopdirConfig, asked: Level | undefined): Promise<LevelChoice> {
+  const onProblem = (error: BwError): void => { session.logger.warn({ err: error }, 'manifest not usable'); };
+  const facts = await refreshNewest(session.queues.redis, session.catalog, basepathId, onProblem);
+  if (asked === undefined) return chooseLevel(facts, policyOf(topdir, path), Date.now());
+  if (asked === 'full' || hasFull(facts)) return { level: asked, reason: `level ${asked}` };
+  throw new BwError('PARENT_MISSING', {
+    message: 'there is no sealed full backup to compare with',
+    subject: showPath(path),
+    retry: 'operator',
+    hint: 'Leave --level away, or make a full: `bw-bkup backup BASEPATH --level full`.',
+  });
 }
 
 /** A producer does this by itself; without one nobody would. */
@@ -112,16 +137,16 @@ async function runAfterHooks(session: Session): Promise<void> {
   for (const { error } of await closeGates(session.config, session.queues)) if (error !== null) throw error;
 }
 
-function outputOf(basepath: NamedBasepath, enqueued: Enqueued, ended: Ended | null): Output {
+function outputOf(basepath: NamedBasepath, enqueued: EnqueuedNow, ended: Ended | null): Output {
   const outcome = (ended?.returnValue as { outcome?: 'clean' | 'with-exceptions' } | null)?.outcome ?? null;
   const state = ended === null ? 'enqueued' : ended.state === 'completed' ? 'sealed' : 'failed';
-  const { backupId, jobId, existing } = enqueued;
-  return { v: 1, backupId, jobId, basepathId: basepath.basepathId, existing, state, outcome, error: ended?.reason ?? null };
+  const { backupId, jobId, existing, level } = enqueued;
+  return { v: 1, backupId, jobId, basepathId: basepath.basepathId, level, existing, state, outcome, error: ended?.reason ?? null };
 }
 
 function sentence(basepath: NamedBasepath, output: Output, local: boolean): string {
   const path = showPath(basepath.path);
-  if (output.state === 'sealed') return `Backup ${output.backupId} of ${path} is sealed: ${output.outcome ?? 'unknown'}.`;
+  if (output.state === 'sealed') return `Backup ${output.backupId} of ${path} is sealed: ${output.level}, ${output.outcome ?? 'unknown'}.`;
   if (output.state === 'failed') return `Backup ${output.backupId} of ${path} failed: ${output.error ?? 'unknown'}`;
   if (local) return `Backup ${output.backupId} of ${path} is not done. It goes on when you call this again, or with: bw-bkup standalone`;
   const how = output.existing ? 'is waiting or running already' : 'is enqueued';

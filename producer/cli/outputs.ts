@@ -57,6 +57,7 @@ export const statusRowSchema = z.strictObject({
   lastCapturedAt: instant.nullable(),
   lastFullCapturedAt: instant.nullable(),
   ageMs: count.nullable(),
+  pastDueMs: count.nullable(),
   exceptions: count,
   records: count,
   sourceBytes: bigCount,
@@ -115,6 +116,7 @@ export const backupOutput = z.strictObject({
   backupId: z.string(),
   jobId: z.string(),
   basepathId: z.string(),
+  level,
   /** One was waiting or running already: this is that one. */
   existing: z.boolean(),
   /** enqueued unless --wait. */
@@ -165,5 +167,37 @@ export const standaloneOutput = z.strictObject({
   failures: z.array(z.strictObject({ basepathId: z.string(), backupId: z.string(), error: z.string() })),
   topdirs: z.array(
     z.strictObject({ topdir: z.string(), found: count, added: count, deleted: count, enqueued: count, error: z.string().nullable() }),
+  ),
+});
+
+const verdictSchema = z.strictObject({
+  basepathId: z.string(),
+  path: pathJsonSchema,
+  topdir: z.string(),
+  /** A full, or an incremental or differential. */
+  kind: z.enum(['full', 'other']),
+  act: z.enum(['enqueue', 'hold', 'in-flight', 'nothing']),
+  level: level.nullable(),
+  priorityClass: z.string().nullable(),
+  priority: count.nullable(),
+  reason: z.string(),
+});
+
+export const planOutput = z.strictObject({
+  v: z.literal(1),
+  /** False: Redis does not answer, so what waits or runs is not known. */
+  live: z.boolean(),
+  plan: z.array(verdictSchema),
+  /** Of the newest backup, what the exclude patterns take out of the next; null without BASEPATH. */
+  excluded: z.strictObject({ entries: count, bytes: bigCount, paths: z.array(pathJsonSchema) }).nullable(),
+});
+
+export const capacityOutput = z.strictObject({
+  v: z.literal(1),
+  slots: count,
+  slotsNeeded: z.number(),
+  fits: z.boolean(),
+  topdirs: z.array(
+    z.strictObject({ topdir: z.string(), basepaths: count, measured: count, fullBytes: z.number(), bytesPerSlotSecond: z.number().nullable(), fullSlots: z.number(), otherSlots: z.number() }),
   ),
 });

@@ -8,6 +8,7 @@ import { fromPathJson, toPathJson } from '../../shared/paths/path-json.js';
 import { readProtections, type Protections } from '../../shared/retention/protections.js';
 import { redisLocation } from '../../shared/redis/location.js';
 import { formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
+import { lateOf } from '../policy/past-due.js';
 import { readLiveState } from './live-state.js';
 import { statusOutput, type statusRowSchema } from './outputs.js';
 import { plural, print, printJson } from './print.js';
@@ -16,8 +17,15 @@ import { openSite, type CommonOptions, type Site } from './site.js';
 type Output = z.infer<typeof statusOutput>;
 type Row = z.infer<typeof statusRowSchema>;
 
-/** `bw-bkup status`: every basepath from catalog and journal, so it is right while Redis and producer are down; running work besides. */
-export async function statusCommand(options: CommonOptions): Promise<number> {
+export interface StatusOptions extends CommonOptions {
+  readonly check?: boolean;
+}
+
+/**
+ * `bw-bkup status`: every basepath from catalog and journal, so it is right while Redis and producer are down; running work besides. With `--check`
+ * only those that are past due, for a monitoring program.
+ */
+export async function statusCommand(options: StatusOptions): Promise<number> {
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
   const live = readLiveState(site.config);
   const records = readJournal(site.catalog.journalDir, {
@@ -25,14 +33,19 @@ export async function statusCommand(options: CommonOptions): Promise<number> {
   });
   const protections = await readProtections(site.catalog.journalDir, (problem) => { site.logger.warn({ problem }, 'journal line not usable'); });
   const renames = proposeRenames((await readBasepaths(site.catalog.journalDir, () => undefined)).all()); // its problems are those told above
-  const basepaths = (await summarise(records, site.catalog.listBackups(), Date.now())).map((status) => statusRow(status, protections, renames.get(status.id)));
+  const nowMs = Date.now();
+  const statuses = await summarise(records, site.catalog.listBackups(), nowMs);
+  const all = statuses.map((status) => statusRow(status, protections, lateOf(status, site.config.topdirs, nowMs), renames.get(status.id)));
+  const basepaths = options.check === true ? all.filter((row) => row.pastDueMs !== null) : all;
   const output: Output = { v: 1, basepaths, ...(await live) };
   if (options.json === true) printJson(statusOutput, output);
+  else if (options.check === true) printCheck(basepaths, all.length);
   else printPeople(site, output);
-  return basepaths.some((row) => row.state === 'never' || row.state === 'failed-since') ? EXIT.failed : EXIT.ok;
+  if (options.check === true) return basepaths.length > 0 ? EXIT.pastDue : EXIT.ok;
+  return basepaths.some((row) => row.state === 'never' || row.state === 'failed-since' || row.pastDueMs !== null) ? EXIT.failed : EXIT.ok;
 }
 
-function statusRow(status: BasepathStatus, protections: Protections, like: BasepathRecord | undefined): Row {
+function statusRow(status: BasepathStatus, protections: Protections, pastDueMs: number | null, like: BasepathRecord | undefined): Row {
   const { lastError } = status;
   return {
     basepathId: status.id,
@@ -42,7 +55,8 @@ function statusRow(status: BasepathStatus, protections: Protections, like: Basep
     lastBackupId: status.lastSealed?.backupId ?? null,
     lastCapturedAt: status.lastSealed?.capturedAt ?? null,
     lastFullCapturedAt: status.lastFull?.capturedAt ?? null,
-    ageMs: status.ageMs,
+    ageMs: status.ageMs === null ? null : Math.max(0, status.ageMs),
+    pastDueMs,
     exceptions: status.exceptions,
     records: status.files,
     sourceBytes: status.bytes,
@@ -60,7 +74,7 @@ function printPeople(site: Site, output: Output): void {
       table(output.basepaths, [
         { title: 'basepath', cell: (row) => (row.path === null ? row.basepathId : showPath(fromPathJson(row.path))) },
         { title: 'id', cell: (row) => row.basepathId },
-        { title: 'state', cell: (row) => row.state },
+        { title: 'state', cell: (row) => (row.pastDueMs === null ? row.state : `${row.state}, past due`) },
         { title: 'age', align: 'right', cell: (row) => (row.ageMs === null ? '-' : formatDuration(row.ageMs)) },
         { title: 'entries', align: 'right', cell: (row) => formatCount(row.records) },
         { title: 'size', align: 'right', cell: (row) => formatBytes(BigInt(row.sourceBytes)) },
@@ -80,11 +94,22 @@ function printDecisions({ basepathId, held, toAccept, looksLike }: Row): void {
   if (toAccept.length > 0) print(`${basepathId} shrunk in backup ${toAccept.join(', ')}; what was before it is kept. If that is right: bw-bkup accept ${basepathId}`);
 }
 
-/** `3 basepaths: 2 ok, 1 never`. */
-export function summary(rows: readonly Pick<Row, 'state'>[]): string {
+function printCheck(late: readonly Row[], all: number): void {
+  for (const row of late) {
+    const path = row.path === null ? row.basepathId : showPath(fromPathJson(row.path));
+    const last = row.ageMs === null ? 'no sealed backup' : `last backup is ${formatDuration(row.ageMs)} old`;
+    print(`${path}: past due for ${formatDuration(row.pastDueMs ?? 0)}, ${last}${row.lastError === null ? '' : `; ${row.lastError.code}: ${row.lastError.message}`}`);
+  }
+  print(`${plural(all, 'basepath')}, ${formatCount(late.length)} past due.`);
+}
+
+/** `3 basepaths: 2 ok, 1 never, 1 past due`. */
+export function summary(rows: readonly Pick<Row, 'state' | 'pastDueMs'>[]): string {
   const states: Row['state'][] = ['ok', 'exceptions', 'failed-since', 'never', 'deleted'];
   const counts = states.map((state) => [rows.filter((row) => row.state === state).length, state] as const).filter(([count]) => count > 0);
-  return `${plural(rows.length, 'basepath')}: ${counts.map(([count, state]) => `${formatCount(count)} ${state}`).join(', ')}`;
+  const late = rows.filter((row) => row.pastDueMs !== null).length;
+  const told = [...counts.map(([count, state]) => `${formatCount(count)} ${state}`), ...(late === 0 ? [] : [`${formatCount(late)} past due`])];
+  return `${plural(rows.length, 'basepath')}: ${told.join(', ')}`;
 }
 
 function printLive({ config }: Site, { running, queues }: Output): void {

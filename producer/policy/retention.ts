@@ -115,7 +115,7 @@ function keepByRules(newestFirst: readonly RetainedBackup[], facts: RetentionFac
   if (!hasRule(policy)) for (const { backupId } of newestFirst) keep(backupId, 'no keep rule is configured');
   newestFirst.slice(0, keepLast ?? 0).forEach(({ backupId }, at) => { keep(backupId, `last ${at + 1} of ${keepLast ?? 0}`); });
   for (const { backupId, capturedAtMs } of newestFirst) if (keepWithinMs !== null && nowMs - capturedAtMs <= keepWithinMs) keep(backupId, `within ${span(keepWithinMs)}`);
-  const calendar = new Calendar(policy.timeZone);
+  const calendar = new Calendar(policy.timezone);
   for (const [period, count] of periodRules(policy)) keepPerPeriod(newestFirst, calendar, period, count, keep);
 }
 

@@ -3,7 +3,7 @@ import { CLEANUP_PRIORITY } from '../../shared/queues/priorities.js';
 import { JOB_VERSION, type EraseJob } from '../../shared/queues/job-data.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
 import { readProtections } from '../../shared/retention/protections.js';
-import { newestOf, refreshNewest, rememberNewest } from '../../shared/runs/newest.js';
+import { refreshNewest } from '../../shared/runs/newest.js';
 import { orderKitRefresh } from '../../shared/runs/order-kit.js';
 import type { BasepathPrune, PruneParts, PrunePlan } from './prune.js';
 
@@ -57,9 +57,7 @@ async function buryOf(parts: ApplyParts, { basepathId, topdir, remove, decisions
   const tombstone = { removedAt: new Date(parts.now()).toISOString(), eraseAfter, reason };
   const burial = await parts.catalog.graves.bury({ basepathId, backupIds: remove, tombstone, claims: parts.claims });
   await parts.journal.appendAll(burial.buried.map((backupId) => ({ kind: 'removed' as const, backupId, basepathId, reason, eraseAfter })));
-  const newest = await newestOf(parts.queues.redis, basepathId);
-  // Only of a basepath that is gone: else the newest is kept, and Redis must not be without it for a moment.
-  if (newest !== null && burial.buried.includes(newest.backupId)) await refreshNewest(parts.queues.redis, parts.catalog, basepathId);
+  if (burial.buried.length > 0) await refreshNewest(parts.queues.redis, parts.catalog, basepathId, parts.onProblem);
   return burial;
 }
 
@@ -86,10 +84,10 @@ async function mend(parts: ApplyParts, plan: PrunePlan): Promise<string[]> {
 }
 
 /** Undeletes a backup and its ancestors, on record. Throws UNDELETE_ERASED. */
-export async function bringBack(parts: Pick<ApplyParts, 'catalog' | 'journal' | 'queues'>, basepathId: string, backupId: string, user?: string): Promise<string[]> {
+export async function bringBack(parts: Pick<ApplyParts, 'catalog' | 'journal' | 'queues' | 'onProblem'>, basepathId: string, backupId: string, user?: string): Promise<string[]> {
   const back = await parts.catalog.graves.undelete(basepathId, backupId);
   await parts.journal.appendAll(back.map((id) => ({ kind: 'undeleted' as const, backupId: id, basepathId, ...(user === undefined ? {} : { user }) })));
-  for (const id of back) await rememberNewest(parts.queues.redis, await parts.catalog.readManifest(basepathId, id));
+  await refreshNewest(parts.queues.redis, parts.catalog, basepathId, parts.onProblem);
   return back;
 }
 

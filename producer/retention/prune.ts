@@ -3,6 +3,7 @@ import type { BasepathRegistry } from '../../shared/basepaths/index.js';
 import type { Catalog, RemovedBackup } from '../../shared/catalog/index.js';
 import type { Config, RetentionConfig, TopdirConfig } from '../../shared/config/config.js';
 import { canonicalJson } from '../../shared/config/policy-hash.js';
+import type { BwError } from '../../shared/errors/bw-error.js';
 import { readJournal, type JournalProblem } from '../../shared/journal/index.js';
 import { readProtections, type Protections } from '../../shared/retention/protections.js';
 import { pruneWaits } from '../policy/prune-guard.js';
@@ -16,7 +17,7 @@ export interface PruneParts {
   readonly now: () => number;
   /** Backups that running work needs; none where nothing can be known of it (a dry run without Redis). */
   readonly claims: () => Promise<ReadonlyMap<string, string>>;
-  readonly onProblem: (problem: JournalProblem) => void;
+  readonly onProblem: (problem: JournalProblem | BwError) => void;
 }
 
 export interface PruneScope {

@@ -1,7 +1,7 @@
 import { ulid } from 'ulid';
 import { toPathJson } from '../../shared/paths/path-json.js';
 import type { BytePath } from '../../shared/paths/byte-path.js';
-import { priorityOf, type PriorityClass } from '../../shared/queues/priorities.js';
+import { waitingPriority, type PriorityClass } from '../../shared/queues/priorities.js';
 import { JOB_VERSION, type BackupJob } from '../../shared/queues/job-data.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
 
@@ -12,6 +12,8 @@ export interface BackupRequest {
   readonly path: BytePath;
   readonly level: BackupJob['level'];
   readonly priorityClass: PriorityClass;
+  /** Whole intervals an overdue incremental is late; default 0. */
+  readonly missed?: number;
   readonly policyHash: string;
   readonly reason: string;
   readonly acceptSource: boolean;
@@ -25,7 +27,7 @@ export interface Enqueued {
 }
 
 /**
- * Enqueues one backup. One full per basepath is in flight at most (invariant 4): the deduplication id holds from
+ * Enqueues one backup. One full and one other backup per basepath are in flight at most (invariant 4): the deduplication id holds from
  * here until the job completed or failed, so enqueueing twice is harmless, also when an answer was lost.
  */
 export async function enqueueBackup(queues: QueueSet, request: BackupRequest, nowMs: number): Promise<Enqueued> {
@@ -44,18 +46,23 @@ export async function enqueueBackup(queues: QueueSet, request: BackupRequest, no
   };
   const job = await queues.backup.add('backup', data, {
     jobId: backupJobId(backupId),
-    priority: priorityOf(request.priorityClass),
+    priority: waitingPriority(request.priorityClass, request.missed ?? 0),
     deduplication: { id: inFlightId(request.level, request.basepathId) },
   });
   const jobId = String(job.id);
-  return { backupId: jobId.slice(jobId.indexOf('.') + 1), jobId, existing: jobId !== backupJobId(backupId) };
+  return { backupId: backupIdOf(jobId), jobId, existing: jobId !== backupJobId(backupId) };
 }
 
 export function backupJobId(backupId: string): string {
   return `backup.${backupId}`;
 }
 
-/** Deduplication id: one full and one other backup of a basepath at a time (invariant 4). */
+/** Job ids are `backup.ID`. */
+export function backupIdOf(jobId: string): string {
+  return jobId.slice(jobId.indexOf('.') + 1);
+}
+
+/** Deduplication id: one full and one other backup per basepath, whichever it is. */
 export function inFlightId(level: BackupJob['level'], basepathId: string): string {
   return `${level === 'full' ? 'full' : 'other'}.${basepathId}`;
 }

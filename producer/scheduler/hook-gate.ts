@@ -2,8 +2,8 @@ import type { Config, TopdirConfig } from '../../shared/config/config.js';
 import { toBwError, type BwError } from '../../shared/errors/bw-error.js';
 import { PREFIX } from '../../shared/queues/names.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
-import { inFlightId } from './enqueue.js';
 import { runHook } from './hooks.js';
+import { inFlightOf } from './in-flight.js';
 import { withTopdirLock } from './topdir-lock.js';
 
 /** Hash topdir -> when its before hook ran: its after hook is still owed. */
@@ -73,10 +73,7 @@ async function closeGate(queues: QueueSet, topdir: TopdirConfig, signal: AbortSi
 }
 
 async function anyInFlight(queues: QueueSet, topdir: string): Promise<boolean> {
-  for (const basepathId of await queues.redis.smembers(passedKey(topdir))) {
-    if ((await queues.backup.getDeduplicationJobId(inFlightId('full', basepathId))) !== null) return true;
-  }
-  return false;
+  return (await inFlightOf(queues, await queues.redis.smembers(passedKey(topdir)))).size > 0;
 }
 
 /** Set of basepaths enqueued since the gate was opened. */

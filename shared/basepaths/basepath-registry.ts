@@ -42,6 +42,16 @@ export class BasepathRegistry {
     return this.state.all();
   }
 
+  /** Those of a topdir that the last scan found. */
+  presentIn(topdir: string): BasepathRecord[] {
+    return [...this.state.all()].filter((record) => record.topdir === topdir && record.deletedAt === null);
+  }
+
+  /** Since when a basepath is there without a gap, ms since the epoch; null for one that is not known. */
+  foundMs(basepathId: string): number | null {
+    return this.state.foundMs(basepathId);
+  }
+
   /** Ids the journal gives to two paths. */
   get conflicts(): readonly BwError[] {
     return this.state.conflicts;
@@ -81,6 +91,7 @@ export class BasepathRegistry {
       const undo = [this.state.undoOf(old), this.state.undoOf(found)];
       const { topdir, path, rootInode, owner, filesystem } = found;
       this.state.put({ ...found, deletedAt: at.toISOString() });
+      this.state.noteFound(old.basepathId, at.getTime());
       const renamed = this.state.rename(old, { topdir, path, rootInode, owner, filesystem });
       const entry = { kind: 'basepath-renamed' as const, basepathId: old.basepathId, topdir, from: toPathJson(old.path), path: toPathJson(path), rootInode, owner, ...known(filesystem), ...by };
       await this.write([deletedEntry(found), entry], journal, undo);
@@ -101,6 +112,7 @@ export class BasepathRegistry {
         entries.push(deletedEntry(before));
       }
       undo.unshift(this.state.undoOf(decided.record));
+      this.state.noteFound(decided.record.basepathId, at.getTime());
       this.state.put(decided.record);
       entries.push(assignedEntry(decided.record));
       return decided;

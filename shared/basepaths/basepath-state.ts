@@ -48,6 +48,8 @@ export type RegistryRecord = RecordOf<(typeof REGISTRY_KINDS)[number]>;
 export class BasepathState {
   private readonly ids = new Map<string, BasepathRecord>();
   private readonly paths = new Map<BytePath, BasepathRecord>();
+  /** Since when each is there without a gap, ms since the epoch. */
+  private readonly found = new Map<string, number>();
   /** Records that gave one id to a second path (two writers, one clash): ignored, and named here. */
   readonly conflicts: BwError[] = [];
 
@@ -63,15 +65,27 @@ export class BasepathState {
     return this.ids.values();
   }
 
+  foundMs(basepathId: string): number | null {
+    return this.found.get(basepathId) ?? null;
+  }
+
+  /** Notes that a basepath is there; to be called before it is put. */
+  noteFound(basepathId: string, atMs: number): void {
+    const known = this.ids.get(basepathId);
+    if (known === undefined || known.deletedAt !== null) this.found.set(basepathId, atMs);
+  }
+
   apply(record: RegistryRecord): void {
     const known = this.ids.get(record.basepathId);
     if (record.kind === 'basepath-assigned') {
       const { basepathId, topdir, rootInode, owner, generation, filesystem = null } = record;
+      this.noteFound(basepathId, Date.parse(record.at));
       this.put({ basepathId, topdir, path: fromPathJson(record.path), rootInode, owner, generation, filesystem, formerPaths: known?.formerPaths ?? [], deletedAt: null });
     } else if (known !== undefined && record.kind === 'basepath-seen-deleted') {
       this.put({ ...known, deletedAt: record.at });
     } else if (known !== undefined && record.kind === 'basepath-renamed') {
       const { topdir, rootInode, owner, filesystem = null } = record;
+      this.noteFound(known.basepathId, Date.parse(record.at));
       this.rename(known, { topdir, path: fromPathJson(record.path), rootInode, owner, filesystem });
     }
   }
@@ -105,7 +119,9 @@ export class BasepathState {
   undoOf({ basepathId, path }: Pick<BasepathRecord, 'basepathId' | 'path'>): () => void {
     const byId = this.ids.get(basepathId);
     const byPath = this.paths.get(path);
+    const found = this.found.get(basepathId);
     return () => {
+      setOrDelete(this.found, basepathId, found);
       setOrDelete(this.ids, basepathId, byId);
       setOrDelete(this.paths, path, byPath);
     };
@@ -133,7 +149,7 @@ export class BasepathState {
   }
 }
 
-function setOrDelete<K>(map: Map<K, BasepathRecord>, key: K, value: BasepathRecord | undefined): void {
+function setOrDelete<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
   if (value === undefined) map.delete(key);
   else map.set(key, value);
 }

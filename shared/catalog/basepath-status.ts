@@ -33,6 +33,8 @@ export interface BasepathStatus {
   readonly path: PathJson | null;
   readonly topdir: string | null;
   readonly state: BasepathCondition;
+  /** Since when it is there without a gap, ms since the epoch; null where the journal has lost it. */
+  readonly foundMs: number | null;
   /** Latest capture. */
   readonly lastSealed: SealedSummary | null;
   readonly lastFull: SealedSummary | null;

@@ -22,6 +22,7 @@ export class BasepathTally {
   private path: PathJson | null = null;
   private topdir: string | null = null;
   private deleted = false;
+  private foundMs: number | null = null;
   private newest: Newest | null = null;
   private newestFull: SealedSummary | null = null;
   private attempt: AttemptSummary | null = null;
@@ -42,6 +43,7 @@ export class BasepathTally {
       case 'basepath-renamed':
         this.path = record.path;
         this.topdir = record.topdir;
+        if (this.foundMs === null || this.deleted) this.foundMs = Date.parse(record.at);
         this.deleted = false;
         break;
       case 'basepath-seen-deleted':
@@ -85,6 +87,7 @@ export class BasepathTally {
       path: this.path ?? newest?.source.path ?? null,
       topdir: this.topdir ?? newest?.source.topdir ?? null,
       state: this.condition(failure),
+      foundMs: this.foundMs,
       lastSealed: newest === null ? null : summaryOf(newest),
       lastFull: newestFull,
       outcome: newest?.outcome ?? null,

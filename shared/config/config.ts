@@ -1,3 +1,5 @@
+import type { Moment } from './formats.js';
+
 /** The typed, validated configuration. Sizes in bytes, times in milliseconds, paths absolute. */
 export interface Config {
   /** Name of this host in queue names, logs and `hosts:` overrides; letters, digits, `.`, `_`, `-`. */
@@ -12,7 +14,8 @@ export interface Config {
   readonly redis: { readonly url: string | null };
   readonly dar: DarConfig;
   readonly shards: ShardLimits;
-  readonly worker: { readonly slots: number; readonly transferSlots: number };
+  /** incrementalSlots: 0 to 1, the share of slots that fulls never take. */
+  readonly worker: { readonly slots: number; readonly incrementalSlots: number; readonly transferSlots: number };
   readonly limits: LimitsConfig;
   readonly index: IndexConfig;
   readonly restore: { readonly allowedTargets: readonly string[] };
@@ -46,6 +49,8 @@ export interface TopdirConfig {
   readonly index: IndexConfig;
   readonly schedule: ScheduleConfig;
   readonly retention: RetentionConfig;
+  /** Those of single basepaths. */
+  readonly basepaths: readonly BasepathOverride[];
 }
 
 /** What is kept; a rule that is null keeps nothing. Without any rule nothing is removed. */
@@ -57,7 +62,7 @@ export interface RetentionConfig {
   readonly keepMonthly: number | null;
   readonly keepYearly: number | null;
   /** IANA name. */
-  readonly timeZone: string;
+  readonly timezone: string;
   /** Backups of a basepath that is gone are kept this long; null = for ever. */
   readonly deletedBasepathsMs: number | null;
   /** Between the tombstone and the erasure. */
@@ -72,11 +77,41 @@ export interface RemovalConfig {
   readonly eraser: string | null;
 }
 
-export interface ScheduleConfig {
-  /** A basepath whose last sealed full is older than this gets a new one. */
+/** What single basepaths may have of their own. */
+export interface BasepathSchedule {
+  /** No full gets older than this. */
   readonly fullEveryMs: number;
-  /** Time between two scans of the topdirs. */
-  readonly scanEveryMs: number;
+  /** Time between two backups beside the fulls; null = fulls only. */
+  readonly incrementalEveryMs: number | null;
+  readonly level: 'incremental' | 'differential';
+  /** 0 to 1: more saved since the last full than this share of it, and a new full is made. */
+  readonly maxDifferentialShare: number;
+  /** Most backups on top of a full. */
+  readonly maxChain: number;
+  /** Since the last sealed backup; null = never past due. */
+  readonly pastDueMs: number | null;
+}
+
+export interface ScheduleConfig extends BasepathSchedule {
+  readonly timezone: string;
+  /** Minutes after midnight, by the clocks of the time zone. */
+  readonly startOfDay: number;
+  /** Minute of the hour. */
+  readonly startOfHour: number;
+  readonly events: Readonly<Record<EventKind, Moment>>;
+  readonly incrementalGate: 'none' | 'fulls-started' | 'fulls-done';
+  /** A day and topdir; null = no limit. */
+  readonly maxNewFulls: { readonly count: number | null; readonly bytes: number | null };
+}
+
+/** What the producer does at moments of its own. */
+export type EventKind = 'scan' | 'fulls' | 'incrementals' | 'failed' | 'pastDue';
+
+/** Settings of one basepath, already merged over its topdir's. */
+export interface BasepathOverride {
+  /** Below the topdir. */
+  readonly path: string;
+  readonly schedule: BasepathSchedule;
 }
 
 export interface DarConfig {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { normalize } from 'node:path';
+import { checkCron } from './cron.js';
 import { DURATION_ACCEPTS, FormatError, parseDuration, parseRate, parseSize, RATE_ACCEPTS, SIZE_ACCEPTS } from './units.js';
 
 /** Bounds a schema leaf may add to its format. */
@@ -17,6 +18,15 @@ export interface Format<T> {
 /** Staging budget: bytes, or a share of the filesystem that is known only on the host. */
 export type Budget = { readonly bytes: number } | { readonly share: number };
 
+/** When an event comes: at the start of each day or hour, so long after the last one, or by a cron pattern. */
+export type Moment =
+  | { readonly kind: 'startOfDay' | 'startOfHour' }
+  | { readonly kind: 'every'; readonly ms: number }
+  | { readonly kind: 'cron'; readonly pattern: string };
+
+const MOMENT_ACCEPTS = `startOfDay, startOfHour, ${DURATION_ACCEPTS}, or a cron pattern such as "30 20 * * 1-5"`;
+const CLOCK_ACCEPTS = 'a time of day from 00:00 to 23:59, in quotes';
+const TIMEZONE_ACCEPTS = 'a time zone such as UTC or Europe/Berlin';
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const NAME_ACCEPTS = '1 to 64 letters, digits, ".", "_" or "-", beginning with a letter or digit';
 const BUDGET_ACCEPTS = `a share of the filesystem such as 80%, or ${SIZE_ACCEPTS}`;
@@ -200,15 +210,50 @@ const boolean: Format<boolean> = {
   },
 };
 
-const timeZone: Format<string> = {
-  accepts: 'an IANA time zone, such as UTC or Europe/Berlin',
+const moment: Format<Moment> = {
+  accepts: MOMENT_ACCEPTS,
   parse: (raw) => {
-    const name = text(raw, timeZone.accepts);
+    const value = text(raw, MOMENT_ACCEPTS).trim();
+    if (value === 'startOfDay' || value === 'startOfHour') return { kind: value };
+    if (value.split(/\s+/).length < 5 && !value.startsWith('@')) return { kind: 'every', ms: everyMs(value) };
+    if (!checkCron(value)) throw new FormatError('is not a cron pattern', MOMENT_ACCEPTS);
+    return { kind: 'cron', pattern: value };
+  },
+};
+
+/** Below a second the producer would do nothing else. */
+const LEAST_EVERY_MS = 1_000;
+
+function everyMs(value: string): number {
+  try {
+    const ms = parseDuration(value);
+    if (ms >= LEAST_EVERY_MS) return ms;
+  } catch (thrown) {
+    if (!(thrown instanceof FormatError)) throw thrown;
+    throw new FormatError('is not a moment', MOMENT_ACCEPTS);
+  }
+  throw new FormatError('is too small', '1s or more');
+}
+
+/** Minutes after midnight. YAML 1.1 tools read 20:30 without quotes as a number. */
+const clock: Format<number> = {
+  accepts: CLOCK_ACCEPTS,
+  parse: (raw) => {
+    const [, hours = '', minutes = ''] = /^(\d{1,2}):(\d{2})$/.exec(text(raw, CLOCK_ACCEPTS)) ?? [];
+    if (hours === '' || Number(hours) > 23 || Number(minutes) > 59) throw new FormatError('is not a time of day', CLOCK_ACCEPTS);
+    return Number(hours) * 60 + Number(minutes);
+  },
+};
+
+const timezone: Format<string> = {
+  accepts: TIMEZONE_ACCEPTS,
+  parse: (raw) => {
+    const value = text(raw, TIMEZONE_ACCEPTS);
     try {
-      return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
+      return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone;
     } catch (thrown) {
       if (!(thrown instanceof RangeError)) throw thrown;
-      throw new FormatError('is not a time zone this system knows', timeZone.accepts);
+      throw new FormatError('is not a time zone', TIMEZONE_ACCEPTS);
     }
   },
 };
@@ -224,12 +269,16 @@ export const formats = {
   budget,
   // dar knows blowfish and scrambling too: a 64-bit block cipher and no cipher at all.
   cipher: oneOf(['aes256', 'twofish256', 'serpent256', 'camellia256']),
+  clock,
   command,
   compression,
   count: { accepts: 'a whole number', parse: (raw, bounds) => integer(raw, bounds, 'a whole number') } as Format<number>,
   duration: { accepts: DURATION_ACCEPTS, parse: (raw) => parseDuration(raw) } as Format<number>,
+  gate: oneOf(['none', 'fulls-started', 'fulls-done']),
+  level: oneOf(['incremental', 'differential']),
   logFormat: oneOf(['auto', 'json', 'pretty']),
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
+  moment,
   name: matching(NAME, 'is not a safe name', NAME_ACCEPTS),
   pathList: list(absolutePath),
   share,
@@ -240,7 +289,7 @@ export const formats = {
   relativePath,
   size: { accepts: SIZE_ACCEPTS, parse: (raw, bounds) => sizeWithin(raw, bounds) } as Format<number>,
   textList: list(line),
-  timeZone,
+  timezone,
 } as const;
 
 function sizeWithin(raw: unknown, { min = 0 }: Bounds): number {

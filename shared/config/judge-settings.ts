@@ -17,6 +17,7 @@ export function judgeSettings(settings: Settings, facts: Facts): Finding[] {
     ...badSchedules(settings),
     ...badEncryption(settings),
     ...duplicateLts(settings),
+    ...duplicateBasepaths(settings),
     ...badBudget(settings, facts),
   ];
 }
@@ -50,11 +51,19 @@ function badPorts({ site: { http } }: Settings): Finding[] {
 }
 
 function badSchedules(settings: Settings): Finding[] {
-  return own(settings, (topdir) => [topdir.schedule.scanEvery, topdir.schedule.fullEvery]).flatMap(({ prefix, value: { schedule } }) =>
-    schedule.scanEvery <= schedule.fullEvery
-      ? []
-      : [{ key: `${prefix}schedule.scanEvery`, value: null, problem: 'is longer than schedule.fullEvery, so that fulls come late', remedy: 'Scan at least as often as fulls are due.' }],
+  const sections = own(settings, ({ schedule }) => [schedule.events.scan, schedule.fullEvery, schedule.incrementalEvery, schedule.pastDue]);
+  const single = settings.topdirs.flatMap(({ basepaths, schedule }, index) =>
+    basepaths.map((basepath, at) => ({ prefix: `topdirs[${index}].basepaths[${at}].`, value: { schedule: { ...schedule, ...basepath.schedule } } })),
   );
+  return [...sections, ...single].flatMap(({ prefix, value: { schedule } }) => {
+    const { fullEvery, incrementalEvery, pastDue, events } = schedule;
+    const longest = Math.min(fullEvery, incrementalEvery ?? fullEvery);
+    const tell = (key: string, problem: string, remedy: string): Finding => ({ key: `${prefix}schedule.${key}`, value: null, problem, remedy });
+    return [
+      ...(events.scan.kind === 'every' && events.scan.ms > fullEvery ? [tell('events.scan', 'is longer than schedule.fullEvery, so that fulls come late', 'Scan at least as often as fulls are due.')] : []),
+      ...(pastDue !== null && pastDue <= longest ? [tell('pastDue', 'is not longer than the time between two backups, so that basepaths would be past due all the time', 'Leave time for a backup that fails once: twice that time or more; or none.')] : []),
+    ];
+  });
 }
 
 function badEncryption(settings: Settings): Finding[] {
@@ -80,6 +89,16 @@ function duplicateLts({ lts }: Settings): Finding[] {
     if (store.name === null || first === index) return [];
     return [{ key: `lts[${index}].name`, value: store.name, problem: `is the name of lts[${first}] too`, remedy: 'Give each LTS a name of its own.' }];
   });
+}
+
+function duplicateBasepaths({ topdirs }: Settings): Finding[] {
+  return topdirs.flatMap(({ basepaths }, index) =>
+    basepaths.flatMap(({ path }, at) => {
+      const first = basepaths.findIndex((other) => other.path === path);
+      if (path === null || first === at) return [];
+      return [{ key: `topdirs[${index}].basepaths[${at}].path`, value: path, problem: `is in basepaths[${first}] too`, remedy: 'Put all settings of a basepath into one entry.' }];
+    }),
+  );
 }
 
 /** Every slot needs room for the slice it writes and for its shard's catalogue, or dar waits for ever. */

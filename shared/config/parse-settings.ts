@@ -2,14 +2,15 @@ import type { Config } from './config.js';
 import { envLayer, fileLayer, flagLayer, type FilePart, type Layer, type Report } from './layers.js';
 import { loadSection, withDefaults, type LoadedSection, type SourcedValue } from './load-section.js';
 import type { ConfigProblem, Finding } from './problems.js';
-import { collections, hostSections, ltsSchema, overridableSections, siteSchema, topdirSchema, type Section, type Values } from './schema.js';
-import { isTree, readYaml, type YamlTree } from './yaml-tree.js';
+import { BASEPATHS_KEY, basepathSchema, collections, hostSections, ltsSchema, overridableSections, siteSchema, topdirSchema, type Section, type Values } from './schema.js';
+import { isTree, readYaml, type TreePath, type YamlTree } from './yaml-tree.js';
 
 /** Every key's origin, by dotted key such as `topdirs[0].dar.sliceSize` (topdirs: only what they set themselves). */
 export type Sources = Readonly<Record<string, SourcedValue>>;
 
 export type SiteSettings = Values<typeof siteSchema>;
-export type TopdirSettings = Values<typeof topdirSchema> & Values<typeof overridableSections>;
+export type BasepathSettings = Values<typeof basepathSchema>;
+export type TopdirSettings = Values<typeof topdirSchema> & Values<typeof overridableSections> & { readonly basepaths: readonly BasepathSettings[] };
 export type LtsSettings = Values<typeof ltsSchema>;
 
 /** All values, typed and merged, but not yet known to be complete or to fit this host. */
@@ -49,15 +50,15 @@ export function parseSettings(input: ParseInput): Parsed {
   const problems: ConfigProblem[] = [...yaml.problems];
   const report: Report = (problem) => void problems.push(problem);
   const { host, site } = readSite(input, yaml, report);
-  const items = (name: 'topdirs' | 'lts'): FilePart[] => listItems(yaml, name, report);
-  const topdirs = items('topdirs').map((part) => ({ part, loaded: readTopdir(part, site, report) }));
+  const items = (name: 'topdirs' | 'lts'): FilePart[] => listItems(yaml.root[name], [name], '', yaml, report);
+  const topdirs = items('topdirs').map((part) => ({ part, loaded: readTopdir(part, site, yaml, report) }));
   const lts = items('lts').map((part) => ({ part, loaded: loadSection(ltsSchema, [fileLayer(ltsSchema, part, report)]) }));
   const sources: Sources = {
     ...Object.fromEntries(site.sources),
     host: { ...(site.sources.get('host') ?? DEFAULT_SOURCE), value: host },
-    ...Object.fromEntries([...topdirs, ...lts].flatMap(({ part, loaded }) => prefixed(part, loaded.sources))),
+    ...Object.fromEntries([...topdirs.flatMap(({ loaded }) => [loaded, ...loaded.basepaths]), ...lts.map(({ part, loaded }) => ({ part, ...loaded }))].flatMap(({ part, sources }) => prefixed(part, sources))),
   };
-  const settings: Settings = { host, site: site.values, topdirs: topdirs.map((t) => t.loaded.values), lts: lts.map((l) => l.loaded.values) };
+  const settings: Settings = { host, site: site.values, topdirs: topdirs.map(({ loaded }) => ({ ...loaded.values, basepaths: loaded.basepaths.map(({ values }) => values) })), lts: lts.map((l) => l.loaded.values) };
   // A file that is no YAML gave no values, and a value that could not be read was reported: that they are missing says nothing.
   const known = new Set(problems.map((problem) => problem.key));
   const missing = yaml.problems.length > 0 ? [] : findMissing(settings).filter(({ key }) => !known.has(key));
@@ -98,18 +99,32 @@ function hostLayers(yaml: YamlTree, report: Report): Map<string, Layer> {
   );
 }
 
-function listItems(yaml: YamlTree, name: 'topdirs' | 'lts', report: Report): FilePart[] {
-  const list = yaml.root[name] ?? [];
+function listItems(raw: unknown, path: TreePath, prefix: string, yaml: YamlTree, report: Report): FilePart[] {
+  const name = String(path.at(-1));
+  const list = raw ?? [];
   if (Array.isArray(list)) {
-    return list.map((tree: unknown, index) => ({ kind: 'file', tree: tree ?? {}, path: [name, index], prefix: `${name}[${index}].`, where: yaml.where }));
+    return list.map((tree: unknown, index) => ({ kind: 'file', tree: tree ?? {}, path: [...path, index], prefix: `${prefix}${name}[${index}].`, where: yaml.where }));
   }
-  report({ file: yaml.where([name]), key: name, value: null, problem: 'is not a list', remedy: `Begin every entry of ${name} with "- ".` });
+  report({ file: yaml.where(path), key: `${prefix}${name}`, value: null, problem: 'is not a list', remedy: `Begin every entry of ${name} with "- ".` });
   return [];
 }
 
-function readTopdir(part: FilePart, site: LoadedSection<typeof siteSchema>, report: Report): LoadedSection<typeof collections.topdirs.item> {
-  const layer = fileLayer(collections.topdirs.item, part, report);
-  return loadSection({ ...topdirSchema, ...withDefaults(overridableSections, site.raw) }, [layer]);
+type Part<S extends Section> = LoadedSection<S> & { readonly part: FilePart };
+type LoadedTopdir = Part<typeof collections.topdirs.item> & { readonly basepaths: readonly Part<typeof basepathSchema>[] };
+
+function readTopdir(part: FilePart, site: LoadedSection<typeof siteSchema>, yaml: YamlTree, report: Report): LoadedTopdir {
+  const whole = isTree(part.tree) ? part.tree : {};
+  const { [BASEPATHS_KEY]: below, ...tree } = whole;
+  // The list below it is a name that can be meant too.
+  const layer = fileLayer({ ...collections.topdirs.item, [BASEPATHS_KEY]: {} }, { ...part, tree: isTree(part.tree) ? tree : part.tree }, report);
+  const topdir = loadSection({ ...topdirSchema, ...withDefaults(overridableSections, site.raw) }, [layer]);
+  const items = listItems(below, [...part.path, BASEPATHS_KEY], part.prefix, yaml, report);
+  return { part, ...topdir, basepaths: items.map((item) => readBasepath(item, topdir, report)) };
+}
+
+function readBasepath(part: FilePart, topdir: LoadedSection<typeof collections.topdirs.item>, report: Report): Part<typeof basepathSchema> {
+  const section = { path: basepathSchema.path, ...withDefaults({ schedule: basepathSchema.schedule }, topdir.raw) };
+  return { part, ...loadSection(section, [fileLayer(basepathSchema, part, report)]) };
 }
 
 /** A topdir's inherited settings have the site's source, so only what it sets itself is named. */
@@ -127,6 +142,7 @@ function findMissing({ site, topdirs, lts }: Settings): Finding[] {
     ['staging.dir', site.staging.dir, 'Name a directory for slices on their way: `staging: {dir: /local/bw-staging}`.'],
     ['catalog.dir', site.catalog.dir, 'Name a directory every host sees: `catalog: {dir: /shared/bw-catalog}`.'],
     ...topdirs.map((topdir, index): [string, unknown, string] => [`topdirs[${index}].path`, topdir.path, 'Give the directory: `path: /home`.']),
+    ...topdirs.flatMap(({ basepaths }, index) => basepaths.map(({ path }, at): [string, unknown, string] => [`topdirs[${index}].basepaths[${at}].path`, path, 'Give it relative to the topdir: `path: alice`.'])),
     ...lts.flatMap((store, index): [string, unknown, string][] => [
       [`lts[${index}].name`, store.name, 'Give it a short name: `name: nearline`.'],
       [`lts[${index}].dir`, store.dir, 'Give its directory: `dir: /nearline/backups`.'],

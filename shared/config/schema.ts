@@ -58,8 +58,27 @@ export const overridableSections = {
     racyWindow: { doc: 'A file changed less than this before a backup looked at it counts as changed the next time too: timestamps come late.', format: 'duration', default: '60s' },
   },
   schedule: {
-    fullEvery: { doc: 'A basepath whose last full is older gets a new one.', format: 'duration', default: '30d' },
-    scanEvery: { doc: 'Time between two scans of the topdirs.', format: 'duration', default: '1h' },
+    fullEvery: { doc: 'No full gets older than this: fulls are spread over this time, so that each day has its share of bytes and of basepaths.', format: 'duration', default: '30d' },
+    incrementalEvery: { doc: 'Time between two backups of a basepath beside its fulls; none = fulls only.', format: 'duration', default: '1d', nullable: true },
+    level: { doc: 'What these are: incremental (compared with the last backup) or differential (with the last full).', format: 'level', default: 'incremental' },
+    maxDifferentialShare: { doc: 'When what was saved since the last full exceeds this share of that full, a new full is made.', format: 'share', default: '50%' },
+    maxChain: { doc: 'Most backups a restore replays on top of a full; then a new full is made.', format: 'count', default: 60, min: 1, max: 1000 },
+    pastDue: { doc: 'A basepath whose last sealed backup is older counts as broken (status, metrics, log); none = never.', format: 'duration', default: '3d', nullable: true },
+    timezone: { doc: 'Time zone of startOfDay, startOfHour and cron patterns.', format: 'timezone', default: 'UTC' },
+    startOfDay: { doc: 'When the day of backups begins: its share of fulls is enqueued from then on.', format: 'clock', default: '00:00' },
+    startOfHour: { doc: 'Minute at which the hour begins.', format: 'count', default: 0, min: 0, max: 59 },
+    events: {
+      scan: { doc: 'When new and deleted directories are looked for.', format: 'moment', default: '1h' },
+      fulls: { doc: 'When fulls that are due are enqueued.', format: 'moment', default: 'startOfHour' },
+      incrementals: { doc: 'When incrementals (or differentials) that are due are enqueued.', format: 'moment', default: 'startOfHour' },
+      failed: { doc: 'When basepaths whose last backup failed for good are tried again.', format: 'moment', default: '1h' },
+      pastDue: { doc: 'When basepaths are looked at for being past due, and named in the log.', format: 'moment', default: '15m' },
+    },
+    incrementalGate: { doc: 'Incrementals of a topdir that are not overdue wait until its fulls of the day have started (fulls-started) or ended (fulls-done); none = they do not wait.', format: 'gate', default: 'fulls-started' },
+    maxNewFulls: {
+      count: { doc: 'Most first fulls a day and topdir, so that many new directories do not come all at once; none = no limit.', format: 'count', default: null, nullable: true, min: 1 },
+      size: { doc: 'No more first fulls are enqueued on a day when those of it have reached this many bytes; none = no limit.', format: 'size', default: null, nullable: true, min: 1 },
+    },
   },
   retention: {
     keepLast: { doc: 'The newest so many backups of a basepath are kept. Without any keep rule nothing is ever removed.', format: 'count', default: null, nullable: true, min: 1 },
@@ -68,7 +87,7 @@ export const overridableSections = {
     keepWeekly: { doc: 'The same for weeks (ISO 8601, from Monday).', format: 'count', default: null, nullable: true, min: 1 },
     keepMonthly: { doc: 'The same for months.', format: 'count', default: null, nullable: true, min: 1 },
     keepYearly: { doc: 'The same for years.', format: 'count', default: null, nullable: true, min: 1 },
-    timeZone: { doc: 'Time zone in which days, weeks, months and years begin.', format: 'timeZone', default: 'UTC' },
+    timezone: { doc: 'Time zone in which days, weeks, months and years begin.', format: 'timezone', default: 'UTC' },
     deletedBasepaths: { doc: 'All backups of a basepath that is gone are kept this long, then removed; none = for ever.', format: 'duration', default: null, nullable: true },
     gracePeriod: { doc: 'A removed backup can be undeleted this long before it is erased.', format: 'duration', default: '7d' },
     maxRemoveShare: { doc: 'A change of retention that would remove more than this share of a topdir\'s backups waits for `bw-bkup prune --accept`.', format: 'share', default: '20%' },
@@ -91,6 +110,7 @@ export const hostSections = {
   },
   worker: {
     slots: { doc: 'Shards (dar processes) this host works on at a time.', format: 'count', default: 2, min: 1, max: 256 },
+    incrementalSlots: { doc: 'Share of the slots (rounded down) that fulls never take: they are for incrementals and differentials.', format: 'share', default: '25%' },
     transferSlots: { doc: 'Transfers this host runs at a time.', format: 'count', default: 2, min: 1, max: 256 },
   },
   http: {
@@ -136,6 +156,12 @@ export const topdirSchema = {
   },
 } as const satisfies Section;
 
+/** One entry of `topdirs[].basepaths`: settings of single basepaths. What it does not set is as its topdir has it. */
+export const basepathSchema = {
+  path: { doc: 'The basepath, relative to the topdir.', format: 'relativePath', default: null, required: true },
+  schedule: pick(overridableSections.schedule, ['fullEvery', 'incrementalEvery', 'level', 'maxDifferentialShare', 'maxChain', 'pastDue']),
+} as const satisfies Section;
+
 /** One entry of `lts`. */
 export const ltsSchema = {
   name: { doc: 'Name of this long-term storage in manifests; never reuse one for another place.', format: 'name', default: null, required: true },
@@ -144,12 +170,19 @@ export const ltsSchema = {
   bandwidth: { doc: 'Most bytes per second from one host; none = unlimited.', format: 'rate', default: null, nullable: true },
 } as const satisfies Section;
 
+/** The list below each topdir. */
+export const BASEPATHS_KEY = 'basepaths';
+
 /** The keys whose values are lists of sections or, for hosts, a map of them. */
 export const collections = {
   topdirs: { doc: 'What is backed up.', item: { ...topdirSchema, ...overridableSections } },
   lts: { doc: 'Where backups go; every slice goes to each.', item: ltsSchema },
   hosts: { doc: 'Settings of single hosts, by host name.', item: hostSections },
 } as const satisfies Record<string, { readonly doc: string; readonly item: Section }>;
+
+function pick<S extends Section, K extends keyof S>(section: S, keys: readonly K[]): Pick<S, K> {
+  return Object.fromEntries(keys.map((key) => [key, section[key]])) as Pick<S, K>;
+}
 
 export function isLeaf(node: Leaf | Section): node is Leaf {
   return typeof node['doc'] === 'string';

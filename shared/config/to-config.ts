@@ -1,6 +1,6 @@
-import type { Config, DarConfig, HttpConfig, LtsConfig, RetentionConfig, ScheduleConfig, ShardLimits, TopdirConfig } from './config.js';
+import type { BasepathOverride, BasepathSchedule, Config, DarConfig, HttpConfig, LtsConfig, RetentionConfig, ScheduleConfig, ShardLimits, TopdirConfig } from './config.js';
 import { policyHash } from './policy-hash.js';
-import type { LtsSettings, Settings, TopdirSettings } from './parse-settings.js';
+import type { BasepathSettings, LtsSettings, Settings, TopdirSettings } from './parse-settings.js';
 
 /** What the host adds to the settings. */
 export interface Resolved {
@@ -37,9 +37,18 @@ export function toConfig({ host, site, topdirs, lts }: Settings, { redisUrl, sta
   };
 }
 
-function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, shards, limits, index, schedule, retention }: TopdirSettings): TopdirConfig {
+function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, shards, limits, index, schedule, retention, basepaths }: TopdirSettings): TopdirConfig {
   const own = { path: present(path), readFrom, depth, exclude, sentinel, hooks };
-  return { ...own, dar: toDar(dar), shards: toShards(shards), limits, index: { racyWindowMs: index.racyWindow }, schedule: toSchedule(schedule), retention: toRetention(retention) };
+  return {
+    ...own,
+    dar: toDar(dar),
+    shards: toShards(shards),
+    limits,
+    index: { racyWindowMs: index.racyWindow },
+    schedule: toSchedule(schedule),
+    retention: toRetention(retention),
+    basepaths: basepaths.map(toBasepath),
+  };
 }
 
 function toDar({ sliceSize, compression, catalogueCompression, encryption, excludeXattrs, storeOnly, retryOnChange }: TopdirSettings['dar']): DarConfig {
@@ -52,8 +61,18 @@ function toShards({ maxFiles, maxSize }: TopdirSettings['shards']): ShardLimits 
   return { maxFiles, maxBytes: maxSize };
 }
 
-function toSchedule({ fullEvery, scanEvery }: TopdirSettings['schedule']): ScheduleConfig {
-  return { fullEveryMs: fullEvery, scanEveryMs: scanEvery };
+function toSchedule(schedule: TopdirSettings['schedule']): ScheduleConfig {
+  const { timezone, startOfDay, startOfHour, events, incrementalGate, maxNewFulls } = schedule;
+  const own = { timezone, startOfDay, startOfHour, events, incrementalGate, maxNewFulls: { count: maxNewFulls.count, bytes: maxNewFulls.size } };
+  return { ...toBasepathSchedule(schedule), ...own };
+}
+
+function toBasepathSchedule({ fullEvery, incrementalEvery, level, maxDifferentialShare, maxChain, pastDue }: BasepathSettings['schedule']): BasepathSchedule {
+  return { fullEveryMs: fullEvery, incrementalEveryMs: incrementalEvery, level, maxDifferentialShare, maxChain, pastDueMs: pastDue };
+}
+
+function toBasepath({ path, schedule }: BasepathSettings): BasepathOverride {
+  return { path: present(path).replace(/^(\.\/)+|\/+$/g, ''), schedule: toBasepathSchedule(schedule) };
 }
 
 function toRetention({ keepWithin, deletedBasepaths, gracePeriod, ...same }: TopdirSettings['retention']): RetentionConfig {

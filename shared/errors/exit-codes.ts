@@ -8,6 +8,7 @@ export const EXIT = {
   exceptions: 3,
   nothingMatched: 4,
   serviceMissing: 5,
+  pastDue: 6,
   internal: 70,
 } as const;
 
@@ -21,6 +22,7 @@ export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   exceptions: 'finished, but named paths could not be saved or restored',
   nothingMatched: 'no such basepath, backup or path',
   serviceMissing: 'something needed is not there: Redis, dar, a program',
+  pastDue: 'status --check: basepaths are past due',
   internal: 'a bug: please report it',
 };
 

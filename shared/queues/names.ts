@@ -29,7 +29,15 @@ export function itemsKey(backupId: string): string {
 
 /** Set of the ids of running backups and restores. */
 export const RUNS_KEY = `${PREFIX}:runs`;
-/** Hash basepathId -> newest sealed backup (JSON), a cache of the catalog. */
+/** Hash basepathId -> facts from its sealed backups (`TICKET JSON`), a cache of the catalog. */
 export const NEWEST_KEY = `${PREFIX}:newest`;
+/** Counter of the tickets in it. */
+export const NEWEST_TICKET_KEY = `${PREFIX}:newest-ticket`;
+/** Hash basepathId -> when its last backups failed for good (JSON), until one seals; a cache of the journal. */
+export const FAILURES_KEY = `${PREFIX}:failures`;
+/** Hash topdir -> what has been admitted of the day's fulls (JSON). */
+export const FULL_DAYS_KEY = `${PREFIX}:full-days`;
+/** Hash `KIND TOPDIR` -> when this kind of event last came (ms since the epoch), so that a restart catches up. */
+export const EVENTS_KEY = `${PREFIX}:events`;
 /** Hash host -> heartbeat (JSON). */
 export const HOSTS_KEY = `${PREFIX}:hosts`;

@@ -21,5 +21,19 @@ export function priorityOf(priorityClass: PriorityClass, phase: Phase = 'plan'):
   return CLASS_PRIORITY[priorityClass] + PHASE_STEP[phase];
 }
 
+/** What an overdue incremental begins with when it waits: room for its class's shards and seals, which go first, and for ageing. */
+const OVERDUE_FIRST = 46;
+
+/**
+ * Priority of a backup that waits to be begun. An overdue one ages upward with every whole interval it is late, up to its class's own, hence
+ * never above a full.
+ */
+export function waitingPriority(priorityClass: PriorityClass, missed: number): number {
+  return priorityClass === 'overdue-incremental' ? Math.max(CLASS_PRIORITY[priorityClass], OVERDUE_FIRST - missed) : priorityOf(priorityClass);
+}
+
+/** Priorities of the incrementals' and differentials' jobs, of whatever kind: lowest and highest. */
+export const OTHERS_PRIORITIES = { first: priorityOf('overdue-incremental', 'seal'), last: CLASS_PRIORITY.incremental } as const;
+
 /** Cleanup, verification, scans: after everything else. */
 export const CLEANUP_PRIORITY = 100;

@@ -4,6 +4,7 @@ import type { QueueSet } from '../queues/queue-set.js';
 import { bytePath } from '../paths/byte-path.js';
 import { toPathJson } from '../paths/path-json.js';
 import { parseJob, restoreJobSchema } from '../queues/job-data.js';
+import { rememberFailure } from './failures.js';
 import { orderStagingSweeps, orderSweeps } from './order-sweeps.js';
 import type { Run, RunStore } from './run-store.js';
 
@@ -34,6 +35,7 @@ type End = Pick<RecordOf<'restore-ended'>, 'outcome' | 'error' | 'startedAt' | '
 async function recordFailedBackup(parts: FailRunParts, run: Run, level: RecordOf<'attempt-ended'>['level'], end: End): Promise<void> {
   const { id: backupId, basepathId } = run;
   await parts.journal.append({ kind: 'attempt-ended', backupId, basepathId, level, ...end });
+  await rememberFailure(parts.runs.redis, basepathId, level, Date.parse(end.endedAt));
   await orderSweeps(parts.queues, parts.runs, { backupId, basepathId });
 }
 

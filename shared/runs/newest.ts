@@ -1,41 +1,66 @@
 import type { Redis } from 'ioredis';
-import { z } from 'zod';
-import type { Catalog } from '../catalog/catalog.js';
-import type { Manifest } from '../catalog/manifest.js';
-import { NEWEST_KEY } from '../queues/names.js';
+import type { Catalog } from '../catalog/index.js';
+import type { BwError } from '../errors/bw-error.js';
+import { NEWEST_KEY, NEWEST_TICKET_KEY } from '../queues/names.js';
+import { basepathFactsSchema, factsOf, type BasepathFacts, type SealedBackup } from './basepath-facts.js';
 
-const newestSchema = z.object({
-  backupId: z.string(),
-  level: z.enum(['full', 'differential', 'incremental']),
-  capturedAt: z.string(),
-  outcome: z.enum(['clean', 'with-exceptions']),
-  fullCapturedAt: z.string().nullable(),
-});
+/** Fields of the index asked for, or written, in one round trip: an answer of at most 600 kB. */
+const PIECE = 1_000;
 
-export type Newest = z.infer<typeof newestSchema>;
+/**
+ * Facts are written with the number drawn before the catalog was read, and never over such with a higher one: of two backups of a
+ * basepath that seal at once, whoever drew last has seen both.
+ */
+const WRITE = `
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+if known and tonumber(string.match(known, '^%d+')) > tonumber(ARGV[2]) then return 0 end
+if ARGV[3] == '' then redis.call('HDEL', KEYS[1], ARGV[1]) else redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3]) end
+return 1`;
 
-/** Redis keeps the newest sealed backup of each basepath for quick decisions; `catalog rebuild` refills it. */
-export async function rememberNewest(redis: Redis, manifest: Manifest): Promise<void> {
-  const known = await newestOf(redis, manifest.basepathId);
-  const full = manifest.level === 'full' ? later(manifest.capturedAt, known?.fullCapturedAt ?? null) : (known?.fullCapturedAt ?? null);
-  const older = known !== null && known.capturedAt > manifest.capturedAt;
-  const { backupId, level, capturedAt, outcome } = manifest;
-  const next: Newest = older ? { ...known, fullCapturedAt: full } : { backupId, level, capturedAt, outcome, fullCapturedAt: full };
-  await redis.hset(NEWEST_KEY, manifest.basepathId, JSON.stringify(next));
+/** To be drawn before the catalog is read. */
+export async function drawTicket(redis: Redis): Promise<number> {
+  return redis.incr(NEWEST_TICKET_KEY);
 }
 
-export async function newestOf(redis: Redis, basepathId: string): Promise<Newest | null> {
-  const json = await redis.hget(NEWEST_KEY, basepathId);
-  return json === null ? null : newestSchema.parse(JSON.parse(json));
+export async function writeFacts(redis: Redis, ticket: number, facts: ReadonlyMap<string, BasepathFacts | null>): Promise<void> {
+  const entries = [...facts];
+  for (let at = 0; at < entries.length; at += PIECE) {
+    const pipeline = redis.pipeline();
+    for (const [basepathId, each] of entries.slice(at, at + PIECE)) pipeline.eval(WRITE, 1, NEWEST_KEY, basepathId, ticket, each === null ? '' : JSON.stringify(each));
+    for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
+  }
 }
 
-/** After a basepath's backups were removed or came back: what Redis keeps of it, anew from the catalog. */
-export async function refreshNewest(redis: Redis, catalog: Catalog, basepathId: string): Promise<void> {
-  await redis.hdel(NEWEST_KEY, basepathId);
-  for await (const listed of catalog.listBackups({ basepathId })) if (listed.ok) await rememberNewest(redis, listed.manifest);
+/** Reads one basepath's sealed backups and puts the facts into the index: after a seal, and after anything else that changed them. */
+export async function refreshNewest(redis: Redis, catalog: Catalog, basepathId: string, onProblem: (error: BwError) => void): Promise<BasepathFacts | null> {
+  const ticket = await drawTicket(redis);
+  const facts = factsOf((await catalog.backupsOf(basepathId, onProblem)).values() satisfies Iterable<SealedBackup>);
+  await writeFacts(redis, ticket, new Map([[basepathId, facts]]));
+  return facts;
 }
 
-/** ISO instants in UTC compare as text. */
-function later(a: string, b: string | null): string {
-  return b === null || a > b ? a : b;
+export async function newestOf(redis: Redis, basepathId: string): Promise<BasepathFacts | null> {
+  return (await newestOfAll(redis, [basepathId])).get(basepathId) ?? null;
+}
+
+/** Facts of many basepaths, a thousand per round trip; those without sealed backups are left out. */
+export async function newestOfAll(redis: Redis, basepathIds: readonly string[]): Promise<Map<string, BasepathFacts>> {
+  const found = new Map<string, BasepathFacts>();
+  for (let at = 0; at < basepathIds.length; at += PIECE) {
+    const piece = basepathIds.slice(at, at + PIECE);
+    const values = await redis.hmget(NEWEST_KEY, ...piece);
+    for (const [index, basepathId] of piece.entries()) {
+      const facts = parse(values[index] ?? null);
+      if (facts !== null) found.set(basepathId, facts);
+    }
+  }
+  return found;
+}
+
+/** `TICKET JSON`. What an older version wrote is not known: it is read from the catalog again. */
+function parse(value: string | null): BasepathFacts | null {
+  if (value === null) return null;
+  const json = /^\d+ (.*)$/s.exec(value)?.[1];
+  const parsed = json === undefined ? undefined : basepathFactsSchema.safeParse(JSON.parse(json));
+  return parsed?.success === true ? parsed.data : null;
 }

@@ -60,6 +60,17 @@ export class RunStore {
     return json === null ? null : runSchema.parse(JSON.parse(json));
   }
 
+  /** Many at once; null for those that are not on record. */
+  async readAll(ids: readonly string[]): Promise<(Run | null)[]> {
+    if (ids.length === 0) return [];
+    const pipeline = this.redis.pipeline();
+    for (const id of ids) pipeline.hget(runKey(id), 'run');
+    return ((await pipeline.exec()) ?? []).map(([error, json]) => {
+      if (error !== null) throw error;
+      return typeof json === 'string' ? runSchema.parse(JSON.parse(json)) : null;
+    });
+  }
+
   /** Changes fields of a run. Only the holder of the run's job calls this. */
   async update(id: string, fields: Partial<Run>): Promise<Run | null> {
     const run = await this.read(id);

@@ -13,7 +13,7 @@ export async function undeleteCommand(name: string, options: CommonOptions, star
   const session = await openSession(site, options, startLocal, 'redis');
   try {
     const { catalog, queues } = session;
-    const back = await withJournal(site, (journal) => bringBack({ catalog, journal, queues }, basepathId, backupId, operatorName()));
+    const back = await withJournal(site, (journal) => bringBack({ catalog, journal, queues, onProblem: (problem) => { site.logger.warn({ problem }, 'not usable'); } }, basepathId, backupId, operatorName()));
     if (options.json === true) printJson(undeleteOutput, { v: 1, basepathId, backupId, back });
     else print(sentence(backupId, back));
     return EXIT.ok;

@@ -14,7 +14,7 @@ export async function processSite(settings: Readonly<Record<string, unknown>> = 
   const redis = await startRedis();
   const socket = redis.redis.options.path ?? '';
   const http = { producerPort: 0, workerPort: 0 };
-  return { ...(await cliSite({ redis: { url: socket }, http, schedule: { scanEvery: '1s' }, ...settings })), redis, socket };
+  return { ...(await cliSite({ redis: { url: socket }, http, schedule: { events: { scan: '1s' } }, ...settings })), redis, socket };
 }
 
 /** A daemon, and the port its HTTP server got. */

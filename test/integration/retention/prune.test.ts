@@ -79,7 +79,7 @@ describe('prune', () => {
     const third = await sealed(site, 'alice', 'full');
     await site.producer.prune();
     const { queues, journal } = site.worker.context;
-    expect(await bringBack({ catalog: site.catalog, journal, queues }, 'alice', second.backupId)).toEqual([first.backupId, second.backupId]);
+    expect(await bringBack({ catalog: site.catalog, journal, queues, onProblem: (problem) => { throw new Error(JSON.stringify(problem)); } }, 'alice', second.backupId)).toEqual([first.backupId, second.backupId]);
     expect(await restoreDifferences(site, second, copy)).toEqual([]);
     expect((await site.producer.prune()).removed).toEqual([]);
     expect(await idsOf(site)).toEqual([first, second, third].map(({ backupId }) => backupId));

@@ -68,7 +68,8 @@ describe('the examples', () => {
     expect(config).toMatchObject({ ...own, redis: { url: 'rediss://bw:pw@redis.example.org:6379/0' }, dar: { encryption: { keyId: 'site-2026' } } });
     const [staff, projects, archive] = config.topdirs;
     expect(staff).toMatchObject({ depth: 1, readFrom: null, dar: { sliceBytes: 32 * 2 ** 30 }, schedule: { fullEveryMs: 30 * 86_400_000 } });
-    expect(projects).toMatchObject({ depth: 2, dar: { sliceBytes: 64 * 2 ** 30, compression: 'zstd:1' }, schedule: { fullEveryMs: 90 * 86_400_000, scanEveryMs: 3_600_000 } });
+    expect(projects).toMatchObject({ depth: 2, dar: { sliceBytes: 64 * 2 ** 30, compression: 'zstd:1' }, schedule: { fullEveryMs: 90 * 86_400_000, level: 'incremental', startOfDay: 1200, events: { scan: { kind: 'every', ms: 3_600_000 } } } });
+    expect(projects?.basepaths).toMatchObject([{ path: 'physics/lattice', schedule: { fullEveryMs: 90 * 86_400_000, incrementalEveryMs: 6 * 3_600_000, pastDueMs: 86_400_000 } }]);
     expect(projects?.hooks.before).toEqual([`${root}/usr/local/sbin/make-snapshot`, 'projects']);
     expect(archive).toMatchObject({ dar: { encryption: null, compression: 'none' }, limits: { maxExceptions: 100_000 } });
   });

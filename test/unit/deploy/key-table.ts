@@ -1,5 +1,5 @@
 import { formats } from '../../../shared/config/formats.js';
-import { collections, envName, leavesOf, ltsSchema, siteSchema, topdirSchema, type Leaf, type Section } from '../../../shared/config/schema.js';
+import { BASEPATHS_KEY, basepathSchema, collections, envName, leavesOf, ltsSchema, siteSchema, topdirSchema, type Leaf, type Section } from '../../../shared/config/schema.js';
 
 /** The rows deploy/config/README.md must have, made from the schema: `| key | default | variable | takes | meaning |`. */
 export function keyTable(): string[] {
@@ -7,6 +7,7 @@ export function keyTable(): string[] {
     ...Object.entries(collections).map(([name, { doc }]) => cells(`\`${name}\``, '', '', '', doc)),
     ...rows(siteSchema, '', true),
     ...rows(topdirSchema, 'topdirs[].', false),
+    ...rows(basepathSchema, `topdirs[].${BASEPATHS_KEY}[].`, false),
     ...rows(ltsSchema, 'lts[].', false),
   ];
 }

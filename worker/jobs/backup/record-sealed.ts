@@ -1,6 +1,7 @@
 import type { Manifest } from '../../../shared/catalog/manifest.js';
 import type { BackupJob } from '../../../shared/queues/job-data.js';
-import { rememberNewest } from '../../../shared/runs/newest.js';
+import { forgetFailures } from '../../../shared/runs/failures.js';
+import { refreshNewest } from '../../../shared/runs/newest.js';
 import { orderKitRefresh } from '../../../shared/runs/order-kit.js';
 import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
 import type { WorkerContext } from '../../context.js';
@@ -15,7 +16,8 @@ export async function recordSealed(context: WorkerContext, job: BackupJob, seale
   if (sealed.byUs) await journalSealed(context, manifest);
   const { level, outcome } = manifest;
   context.metrics.backupSealed({ level, outcome, exceptions: manifest.counts.exceptions, vanished: manifest.counts.vanished });
-  await rememberNewest(context.runs.redis, manifest);
+  await refreshNewest(context.runs.redis, context.catalog, manifest.basepathId, (error) => { context.logger.warn({ err: error }, 'manifest not usable'); });
+  await forgetFailures(context.runs.redis, manifest.basepathId, level);
   await context.runs.end(job.backupId, { phase: 'done', outcome, endedAt: context.now().toISOString() });
   await orderSweeps(context.queues, context.runs, job);
   await orderKitRefresh(context.queues);

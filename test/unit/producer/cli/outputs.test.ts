@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { checkOutput, showOutput } from '../../../../producer/cli/config/outputs.js';
 import {
-  backupOutput, backupsOutput, errorOutput, exceptionLineOutput, lsLine, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
+  backupOutput, backupsOutput, capacityOutput, errorOutput, exceptionLineOutput, lsLine, planOutput, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
 import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
@@ -22,6 +22,8 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   diff: diffLine,
   exceptions: exceptionLineOutput,
   backup: backupOutput,
+  'plan --capacity': capacityOutput,
+  plan: planOutput,
   restore: restoreOutput,
   'catalog rebuild': rebuildOutput,
   prune: pruneOutput,

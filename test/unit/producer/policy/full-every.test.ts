@@ -4,7 +4,7 @@ import { fullEveryFor } from '../../../../producer/policy/full-every.js';
 const DAY = 86_400_000;
 const NOTHING = {
   keepLast: null, keepWithinMs: null, keepDaily: null, keepWeekly: null, keepMonthly: null, keepYearly: null,
-  timeZone: 'UTC', deletedBasepathsMs: null, gracePeriodMs: DAY, maxRemoveShare: 0.2,
+  timezone: 'UTC', deletedBasepathsMs: null, gracePeriodMs: DAY, maxRemoveShare: 0.2,
 };
 
 it.each([

@@ -6,7 +6,7 @@ const DAY = 86_400_000;
 const T0 = Date.parse('2026-01-01T02:00:00Z');
 const NOTHING: RetentionConfig = {
   keepLast: null, keepWithinMs: null, keepDaily: null, keepWeekly: null, keepMonthly: null, keepYearly: null,
-  timeZone: 'UTC', deletedBasepathsMs: null, gracePeriodMs: 7 * DAY, maxRemoveShare: 0.2,
+  timezone: 'UTC', deletedBasepathsMs: null, gracePeriodMs: 7 * DAY, maxRemoveShare: 0.2,
 };
 
 function facts(backups: readonly RetainedBackup[], more: Partial<RetentionFacts> = {}): RetentionFacts {
@@ -69,7 +69,7 @@ describe('decideRetention: keep and remove with reasons (golden; renew with vite
     // 23:30 and 00:30 in Berlin: two days there, one in UTC.
     const backups = ['2026-03-01T22:30:00Z', '2026-03-01T23:30:00Z'].map((time, i) => ({ backupId: `F${i}`, level: 'full' as const, parent: null, capturedAtMs: Date.parse(time), shrunk: false }));
     const kept = (timeZone: string): string[] =>
-      decideRetention(facts(backups), { ...NOTHING, keepDaily: 2, timeZone }, at(80)).flatMap(({ keep, backupId }) => (keep ? [backupId] : []));
+      decideRetention(facts(backups), { ...NOTHING, keepDaily: 2, timezone: timeZone }, at(80)).flatMap(({ keep, backupId }) => (keep ? [backupId] : []));
     expect(kept('UTC')).toEqual(['F1']);
     expect(kept('Europe/Berlin')).toEqual(['F1', 'F0']);
   });

@@ -146,7 +146,9 @@ describe('across keys', () => {
     ['any free port twice', 'http: {producerPort: 0, workerPort: 0}', []],
     ['URL and URL file', 'redis: {url: redis://h, urlFile: /etc/url}', ['redis.urlFile is given beside redis.url']],
     ['password without URL', 'redis: {passwordFile: /etc/pw}', ['redis.passwordFile is given without a redis:// address in redis.url']],
-    ['scans rarer than fulls', 'schedule: {fullEvery: 1h, scanEvery: 2h}', ['schedule.scanEvery is longer than schedule.fullEvery, so that fulls come late']],
+    ['scans rarer than fulls', 'schedule: {fullEvery: 1h, events: {scan: 2h}}', ['schedule.events.scan is longer than schedule.fullEvery, so that fulls come late']],
+    ['past due before the next backup is due', 'schedule: {incrementalEvery: 1w}', ['schedule.pastDue is not longer than the time between two backups, so that basepaths would be past due all the time']],
+    ['past due of fulls only', 'schedule: {incrementalEvery: none, pastDue: 40d}', []],
   ])('%s', (_name, lines, expected) => {
     expect(findings(`${SITE}${lines}\n`).filter((line) => !line.startsWith('redis.urlFile holds'))).toEqual(expected);
   });

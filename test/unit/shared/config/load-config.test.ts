@@ -144,7 +144,7 @@ describe('the policy hash', () => {
     expect(await hash('', { flags: { 'dar.sliceSize': String(2 ** 30) } })).toBe(base);
   });
 
-  it.each([{ 'dar.sliceSize': '512MiB' }, { 'limits.maxExceptions': '7' }, { 'schedule.scanEvery': '2h' }, { 'restore.allowedTargets': '/x' }, { 'shards.maxFiles': '5' }])('changes with the policy: %j', async (flags) => {
+  it.each([{ 'dar.sliceSize': '512MiB' }, { 'limits.maxExceptions': '7' }, { 'schedule.events.scan': '2h' }, { 'restore.allowedTargets': '/x' }, { 'shards.maxFiles': '5' }])('changes with the policy: %j', async (flags) => {
     expect(await hash('', { flags })).not.toBe(await hash(''));
   });
 });

@@ -1,0 +1,43 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import type { Manifest } from '../catalog/manifest.js';
+import { FAILURES_KEY } from '../queues/names.js';
+
+/** When the last backup of each kind failed for good, ms since the epoch; null = none since the last that sealed. */
+const failuresSchema = z.object({ full: z.number().nullable(), other: z.number().nullable() });
+
+export type Failures = z.infer<typeof failuresSchema>;
+
+const NONE: Failures = { full: null, other: null };
+const PIECE = 1_000;
+
+/** So that what failed for good is tried again at the events for that, and not at every round. */
+export async function rememberFailure(redis: Redis, basepathId: string, level: Manifest['level'], atMs: number): Promise<void> {
+  const known = await failuresOf(redis, basepathId);
+  await redis.hset(FAILURES_KEY, basepathId, JSON.stringify(level === 'full' ? { ...known, full: atMs } : { ...known, other: atMs }));
+}
+
+/** A full that sealed settles all failures before it, another backup those of its kind. */
+export async function forgetFailures(redis: Redis, basepathId: string, level: Manifest['level']): Promise<void> {
+  const known = await failuresOf(redis, basepathId);
+  if (level === 'full' || known.full === null) await redis.hdel(FAILURES_KEY, basepathId);
+  else await redis.hset(FAILURES_KEY, basepathId, JSON.stringify({ ...known, other: null }));
+}
+
+/** Of many basepaths, a thousand per round trip; those without failure are left out. */
+export async function failuresOfAll(redis: Redis, basepathIds: readonly string[]): Promise<Map<string, Failures>> {
+  const found = new Map<string, Failures>();
+  for (let at = 0; at < basepathIds.length; at += PIECE) {
+    const piece = basepathIds.slice(at, at + PIECE);
+    const values = await redis.hmget(FAILURES_KEY, ...piece);
+    for (const [index, basepathId] of piece.entries()) {
+      const value = values[index] ?? null;
+      if (value !== null) found.set(basepathId, failuresSchema.parse(JSON.parse(value)));
+    }
+  }
+  return found;
+}
+
+async function failuresOf(redis: Redis, basepathId: string): Promise<Failures> {
+  return (await failuresOfAll(redis, [basepathId])).get(basepathId) ?? NONE;
+}
