@@ -62,8 +62,11 @@ describe('a renamed basepath', () => {
     expect(next.parent).toBe(full.backupId);
     expect(await restoreDifferences(site, full, before)).toEqual([]);
     expect(await restoreDifferences(site, next, join(site.topdir, 'alice-smith'))).toEqual([]);
-    // The running producer has heard of it: nothing is new, and nothing deleted.
-    expect(await site.producer.tick()).toMatchObject([{ found: 2, added: 0, deleted: 0, enqueued: [] }]);
+    // The running producer has heard of it: nothing is new, nothing deleted, and what is due is due for the old id.
+    const [report] = await site.producer.tick();
+    expect(report).toMatchObject({ found: 2, added: 0, deleted: 0, error: null });
+    expect(report?.enqueued.map(({ basepathId }) => basepathId)).not.toContain(retired);
+    await site.waitFor(report?.enqueued.map(({ jobId }) => jobId) ?? []);
     expect(await restoreRequest(await cli(site), id, { inPlace: true, onConflict: 'keep', backup: full.backupId })).toMatchObject({ target: join(site.topdir, 'alice-smith') });
     await expect(renameCommand(id, join(site.topdir, 'bob'), { config: site.configFile })).rejects.toMatchObject({ code: 'RENAME_REFUSED' });
   });

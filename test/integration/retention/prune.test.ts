@@ -137,7 +137,7 @@ describe('prune', () => {
     await change(site, 'one');
     const first = await sealed(site, 'alice', 'full');
     const tombstone = { removedAt: new Date().toISOString(), eraseAfter: new Date(Date.now() + 86_400_000).toISOString(), reason: 'a test' };
-    await site.catalog.graves.bury({ basepathId: 'alice', backupIds: [first.backupId], tombstone, claims: () => Promise.resolve(new Map()) });
+    await site.catalog.graves.bury({ basepathId: 'alice', backupIds: [first.backupId], tombstone }, () => Promise.resolve(new Map()));
     await change(site, 'two');
     expect((await backUpLevel(site, 'alice', 'incremental')).reason).toContain('PARENT_MISSING');
     const second = await sealed(site, 'alice', 'full');
