@@ -67,9 +67,9 @@ async function buryAll(parts: ApplyParts, basepaths: readonly BasepathPrune[]): 
   return burials;
 }
 
-function requestOf({ basepathId, topdir, remove, decisions }: BasepathPrune, nowMs: number): BuryRequest {
+function requestOf({ basepathId, retention, remove, decisions }: BasepathPrune, nowMs: number): BuryRequest {
   const reason = decisions.find(({ keep }) => !keep)?.reasons[0] ?? '';
-  const eraseAfter = new Date(nowMs + topdir.retention.gracePeriodMs).toISOString();
+  const eraseAfter = new Date(nowMs + retention.gracePeriodMs).toISOString();
   return { basepathId, backupIds: remove, tombstone: { removedAt: new Date(nowMs).toISOString(), eraseAfter, reason } };
 }
 
