@@ -1,8 +1,9 @@
 // Removal from the rule to the last byte: tombstones, undelete, erasure, what is kept stays restorable.
-import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { bringBack } from '../../../producer/retention/apply-prune.js';
+import { pruneSite } from '../../../producer/retention/prune-site.js';
 import { readJournal } from '../../../shared/journal/index.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { readClaims } from '../../../shared/retention/claims.js';
@@ -163,5 +164,43 @@ describe('prune', () => {
     for await (const { backupId, bytes } of readJournal(site.catalog.journalDir, { kinds: ['erased'], onProblem: () => undefined })) if (BigInt(bytes) > 0n) erased.push(backupId);
     expect(erased.sort()).toEqual([first.backupId, second.backupId].sort());
     expect(await eraser.metrics.render()).toMatch(/bw_backups_erased_total\{[^}]*\} 2/);
+  });
+
+  it('a basepath may have a retention of its own', async () => {
+    const site = await testSite({ settings: { retention: RETENTION }, topdir: { basepaths: [{ path: 'alice', retention: { keepLast: 2, gracePeriod: '3d' } }] } });
+    await mkdir(join(site.topdir, 'alice'));
+    for (const name of ['one', 'two', 'three']) {
+      await change(site, name);
+      await site.backUp();
+      await sealed(site, 'alice', 'full');
+    }
+    const before = await idsOf(site);
+    const { removed } = await site.producer.prune();
+    // The scans gave alice an id of its own beside the one of the test, whose path the registry does not know: both are /alice.
+    expect(removed.length).toBeGreaterThan(0);
+    const left = (await site.manifests()).map(({ basepathId }) => basepathId);
+    expect(left.filter((id) => id === 'alice')).toHaveLength(2);
+    expect(before.length - removed.length).toBe(left.length);
+    for await (const { tombstone } of site.catalog.listRemoved()) {
+      expect(Date.parse(tombstone?.eraseAfter ?? '') - Date.parse(tombstone?.removedAt ?? '')).toBe(3 * 86_400_000);
+    }
+  });
+
+  it('all backups of a basepath that is gone are kept for a time, then go, the newest too', async () => {
+    const site = await siteWith({ keepLast: 1, deletedBasepaths: '1d', maxRemoveShare: '100%' });
+    await mkdir(join(site.topdir, 'bob'));
+    await change(site, 'one');
+    await writeFile(join(site.topdir, 'bob', 'b'), 'b');
+    await site.backUp();
+    const id = (await site.manifests()).find(({ source }) => source.path === join(site.topdir, 'alice'))?.basepathId ?? '';
+    await rm(join(site.topdir, 'alice'), { recursive: true });
+    expect(await site.producer.tick()).toMatchObject([{ deleted: 1 }]);
+    expect((await site.producer.prune()).removed).toEqual([]);
+    const { config, catalog } = site;
+    const { queues, journal, logger } = site.worker.context;
+    const inTwoDays = await pruneSite({ config, catalog, queues, journal, logger, now: () => Date.now() + 2 * 86_400_000 });
+    expect(inTwoDays.removed).toHaveLength(1);
+    expect((await site.manifests()).map(({ basepathId }) => basepathId)).not.toContain(id);
+    expect(await newestOf(queues.redis, id)).toBeNull();
   });
 });
