@@ -113,6 +113,10 @@ command(program, 'accept <basepath>', 'a backup that shrunk is right: older ones
 command(program, 'usage', 'what backups take in long-term storage, and when it is full').action(
   ending(async (options: CommonOptions) => (await import('../producer/cli/removal/usage-command.js')).usageCommand(options)),
 );
+const basepath = program.command('basepath').description('what has backups of its own');
+command(basepath, 'rename <old> <new>', 'a directory was renamed: its chain goes on under the new path')
+  .option('--force', 'although its root inode or owner is another one')
+  .action(ending(async (old: string, now: string, options: CommonOptions) => (await import('../producer/cli/removal/rename-command.js')).renameCommand(old, now, options)));
 const catalog = program.command('catalog').description('the directory of sealed backups');
 command(catalog, 'rebuild', 'bring back what only long-term storage has, refill Redis from the catalog').action(
   ending(async (options: CommonOptions) => (await import('../producer/cli/catalog-command.js')).rebuildCommand(options, startLocal)),

@@ -50,21 +50,32 @@ const FAILED_AGAIN_MS = 60_000;
 /** What is ordered at once takes longer; the journal is read each time. */
 const VERIFY_EVERY_MS = 900_000;
 
+/** Records carry the clocks of their writers, which may differ by less than this. */
+const JOURNAL_SLACK_MS = 3_600_000;
+
 /** Decides what is due and enqueues it; holds no state of its own: registry from the journal, facts from Redis and catalog. */
 export async function openProducer(parts: ProducerParts): Promise<Producer> {
   const { config, logger, redis, catalog } = parts;
   const now = parts.now ?? Date.now;
   const journal = await openJournal(catalog.journalDir, writerName(config.host, process.pid));
-  const registry = await readBasepaths(catalog.journalDir, (problem) => { logger.warn({ problem }, 'journal line not usable'); });
+  const onLine = (problem: unknown): void => { logger.warn({ problem }, 'journal line not usable'); };
+  const registry = await readBasepaths(catalog.journalDir, onLine);
   const queues = new QueueSet(redis, config.removal.eraser);
   const ending = new AbortController();
   const signal = AbortSignal.any([ending.signal, ...(parts.signal === undefined ? [] : [parts.signal])]);
   const onProblem: TickParts['onProblem'] = (error) => { logger.warn({ err: error }, 'manifest not usable'); };
   const tickParts: TickParts = { config, queues, catalog, journal, registry, now, onProblem, signal };
   const times = new EventTimes(redis, config.topdirs);
+  let readMs = Date.now();
+  const refresh = async (): Promise<void> => {
+    const sinceMs = readMs - JOURNAL_SLACK_MS;
+    readMs = Date.now();
+    await registry.refresh(catalog.journalDir, sinceMs, onLine);
+  };
   const round = async (eventsOf?: (topdir: TopdirConfig) => readonly EventKind[]): Promise<TopdirReport[]> => {
     const startedMs = now();
     const sweeping = { runs: new RunStore(redis), queues, journal, catalog, now: () => new Date(now()) };
+    await refresh();
     await sweepRuns(sweeping);
     await sweepLost(sweeping);
     const reports = await tick(tickParts, eventsOf);

@@ -20,7 +20,7 @@ export async function resolveBasepath(site: Site, name: string): Promise<NamedBa
   const registry = await readBasepaths(site.catalog.journalDir, (problem) => {
     site.logger.warn({ problem }, 'journal line not usable');
   });
-  const known = registry.byId(name) ?? registry.byPath(bytePath.fromText(resolve(name))) ?? byShownPath(registry.all(), name);
+  const known = registry.byId(name) ?? registry.byPath(bytePath.fromText(resolve(name))) ?? byShownPath(registry.all(), name) ?? byFormerPath(registry.all(), bytePath.fromText(resolve(name)));
   if (known !== undefined) return known;
   const sealed = await fromCatalog(site, name);
   if (sealed !== null) return sealed;
@@ -29,7 +29,14 @@ export async function resolveBasepath(site: Site, name: string): Promise<NamedBa
 
 /** Paths that are not UTF-8 cannot be typed; they are named as status and backups show them. */
 function byShownPath(records: Iterable<BasepathRecord>, name: string): BasepathRecord | undefined {
-  for (const record of records) if (showPath(record.path) === name) return record;
+  let newest: BasepathRecord | undefined;
+  for (const record of records) if (showPath(record.path) === name && (newest === undefined || record.generation > newest.generation)) newest = record;
+  return newest;
+}
+
+/** Who had this path until it was renamed, and nobody since. */
+function byFormerPath(records: Iterable<BasepathRecord>, path: BytePath): BasepathRecord | undefined {
+  for (const record of records) if (record.formerPaths.includes(path)) return record;
   return undefined;
 }
 

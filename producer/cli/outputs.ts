@@ -69,6 +69,8 @@ export const statusRowSchema = z.strictObject({
   lastProvenBackupId: z.string().nullable(),
   lastVerified: z.strictObject({ backupId: z.string(), at: instant, method: z.string(), outcome: z.enum(['sound', 'damaged']) }).nullable(),
   lastError: z.strictObject({ code: z.string(), message: z.string(), at: instant }).nullable(),
+  /** It looks like this one, which is gone: `basepath rename` keeps the chain. */
+  looksLike: z.strictObject({ basepathId: z.string(), path: pathJsonSchema }).nullable(),
   /** Reason of the hold on all of it. */
   held: z.string().nullable(),
   /** Backups flagged as shrunk that nobody has accepted yet. */

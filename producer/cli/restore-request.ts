@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ulid } from 'ulid';
+import { readBasepaths } from '../../shared/basepaths/index.js';
 import type { Manifest } from '../../shared/catalog/index.js';
 import { BwError } from '../../shared/errors/bw-error.js';
 import { bytePath, showPath, type BytePath } from '../../shared/paths/byte-path.js';
-import { fromPathJson, toPathJson } from '../../shared/paths/path-json.js';
+import { fromPathJson, toPathJson, type PathJson } from '../../shared/paths/path-json.js';
 import { checkRestoreTarget } from '../../shared/paths/restore-target.js';
 import { JOB_VERSION, type RestoreJob } from '../../shared/queues/job-data.js';
 import { resolveBasepath } from './find-basepath.js';
@@ -41,7 +42,7 @@ export async function checkRestoreOptions(options: RestoreOptions): Promise<void
 /** What to restore, from the catalog alone. Throws BASEPATH_UNKNOWN, BACKUP_*, NO_BACKUP, RESTORE_TARGET_REFUSED, USAGE. */
 export async function restoreRequest(site: Site, name: string, options: RestoreOptions): Promise<RestoreJob> {
   const manifest = await chooseBackup(site, name, options);
-  const target = options.to === undefined ? originalPlace(manifest) : resolve(options.to);
+  const target = options.to === undefined ? originalPlace(await currentPath(site, manifest)) : resolve(options.to);
   await checkRestoreTarget(target, site.config.restore.allowedTargets);
   return {
     v: JOB_VERSION,
@@ -103,9 +104,23 @@ export function instantOf(text: string, option = '--at'): number {
   throw usage(`${option} ${text} is not a time`, 'Write 2026-05-01 (its end, UTC), "2026-05-01 12:00" (UTC), or 2026-05-01T12:00:00+02:00.');
 }
 
-/** In place means where it came from; that path must be text to be given to other tools. */
-function originalPlace(manifest: Manifest): string {
-  const { path } = manifest.source;
+/** Where the basepath is now: it may have been renamed since. Throws RESTORE_TARGET_REFUSED where another one has its name. */
+async function currentPath(site: Site, { basepathId, source }: Manifest): Promise<PathJson> {
+  const registry = await readBasepaths(site.catalog.journalDir, (problem) => { site.logger.warn({ problem }, 'journal line not usable'); });
+  const record = registry.byId(basepathId);
+  if (record === undefined) return source.path;
+  const there = registry.byPath(record.path);
+  if (there === undefined || there.basepathId === basepathId) return toPathJson(record.path);
+  throw new BwError('RESTORE_TARGET_REFUSED', {
+    message: `another basepath (${there.basepathId}) has this path now: its owner must not see the files of the old one`,
+    subject: showPath(record.path),
+    retry: 'permanent',
+    hint: 'Restore it with --to DIR.',
+  });
+}
+
+/** In place means where it is; that path must be text to be given to other tools. */
+function originalPlace(path: PathJson): string {
   if (typeof path === 'string') return path;
   throw usage(`the basepath's name is not UTF-8 (${showPath(fromPathJson(path))}): restore it with --to DIR`);
 }

@@ -1,9 +1,10 @@
 import type { z } from 'zod';
+import { proposeRenames, readBasepaths, type BasepathRecord } from '../../shared/basepaths/index.js';
 import { summarise, type BasepathStatus } from '../../shared/catalog/status.js';
 import { EXIT } from '../../shared/errors/exit-codes.js';
 import { readJournal } from '../../shared/journal/index.js';
 import { showPath } from '../../shared/paths/byte-path.js';
-import { fromPathJson } from '../../shared/paths/path-json.js';
+import { fromPathJson, toPathJson } from '../../shared/paths/path-json.js';
 import { readProtections, type Protections } from '../../shared/retention/protections.js';
 import { redisLocation } from '../../shared/redis/location.js';
 import { formatAge, formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
@@ -31,9 +32,10 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
     onProblem: (problem) => { site.logger.warn({ problem }, 'journal line not usable'); },
   });
   const protections = await readProtections(site.catalog.journalDir, (problem) => { site.logger.warn({ problem }, 'journal line not usable'); });
+  const renames = proposeRenames((await readBasepaths(site.catalog.journalDir, () => undefined)).all()); // its problems are those told above
   const nowMs = Date.now();
   const statuses = await summarise(records, site.catalog.listBackups(), nowMs);
-  const all = statuses.map((status) => statusRow(status, protections, lateOf(status, site.config.topdirs, nowMs)));
+  const all = statuses.map((status) => statusRow(status, protections, lateOf(status, site.config.topdirs, nowMs), renames.get(status.id)));
   const basepaths = options.check === true ? all.filter((row) => row.pastDueMs !== null) : all;
   const output: Output = { v: 1, basepaths, ...(await live) };
   if (options.json === true) printJson(statusOutput, output);
@@ -44,7 +46,7 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
   return basepaths.some(wrong) ? EXIT.failed : EXIT.ok;
 }
 
-function statusRow(status: BasepathStatus, protections: Protections, pastDueMs: number | null): Row {
+function statusRow(status: BasepathStatus, protections: Protections, pastDueMs: number | null, like: BasepathRecord | undefined): Row {
   const { lastError } = status;
   return {
     basepathId: status.id,
@@ -63,6 +65,7 @@ function statusRow(status: BasepathStatus, protections: Protections, pastDueMs: 
     lastProvenBackupId: status.lastProven?.backupId ?? null,
     lastVerified: status.lastVerified,
     lastError: lastError === null ? null : { code: lastError.code, message: lastError.message, at: lastError.at },
+    looksLike: like === undefined ? null : { basepathId: like.basepathId, path: toPathJson(like.path) },
     held: protections.basepaths.get(status.id) ?? null,
     toAccept: status.shrunk.filter((id) => !protections.accepted.has(id)),
   };
@@ -90,7 +93,8 @@ function printPeople(site: Site, output: Output): void {
 }
 
 /** What waits for an operator, or was decided by one. */
-function printDecisions({ basepathId, held, toAccept }: Row): void {
+function printDecisions({ basepathId, held, toAccept, looksLike }: Row): void {
+  if (looksLike !== null) print(`${basepathId} looks like ${showPath(fromPathJson(looksLike.path))}, which is gone. If it was renamed: bw-bkup basepath rename ${looksLike.basepathId} ${basepathId}`);
   if (held !== null) print(`${basepathId} is held: ${held}`);
   if (toAccept.length > 0) print(`${basepathId} shrunk in backup ${toAccept.join(', ')}; what was before it is kept. If that is right: bw-bkup accept ${basepathId}`);
 }

@@ -17,8 +17,8 @@ export interface PricedBackup {
   readonly bytes: bigint;
 }
 
-/** Reasons that are rules: an operator may give up what only they keep. */
-const RULES = /^(last |within |day |week |month |year |needed by |no keep rule)/;
+/** Reasons that are rules: an operator may give up what only they keep. Running work (readClaims) is none. */
+const RULES = /^(last |within |day |week |month |year |needed by (?!running |restore |consolidation )|no keep rule)/;
 
 /** Chains of a basepath that nothing but rules keeps: not the newest, nor one with a hold, a claim or something to be accepted (pure). */
 export function sparableChains(basepathId: string, backups: readonly PricedBackup[], decisions: readonly RetentionDecision[]): Chain[] {

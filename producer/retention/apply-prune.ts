@@ -1,3 +1,4 @@
+import type { Burial, BuryRequest } from '../../shared/catalog/index.js';
 import type { Journal } from '../../shared/journal/index.js';
 import { CLEANUP_PRIORITY } from '../../shared/queues/priorities.js';
 import { JOB_VERSION, type EraseJob } from '../../shared/queues/job-data.js';
@@ -23,6 +24,8 @@ export interface PruneResult {
   readonly erasing: number;
 }
 
+/** Basepaths whose tombstones are given before claims are asked for once. */
+const BURY_AT_ONCE = 100;
 /** Backups of one job: its journal is read once for all of them. */
 const ERASE_AT_ONCE = 100;
 
@@ -32,10 +35,12 @@ export async function applyPrune(parts: ApplyParts, plan: PrunePlan): Promise<Pr
   const going = new Set(plan.topdirs.filter(({ waits }) => waits === null).map(({ topdir }) => topdir.path));
   const removed = new Set<string>();
   const withheld = new Map<string, string>();
-  for (const basepath of plan.basepaths.filter(({ topdir }) => going.has(topdir.path))) {
-    const burial = await buryOf(parts, basepath);
-    for (const id of burial.buried) removed.add(id);
-    for (const [id, why] of burial.withheld) withheld.set(id, why);
+  const basepaths = plan.basepaths.filter(({ topdir }) => going.has(topdir.path));
+  for (let at = 0; at < basepaths.length; at += BURY_AT_ONCE) {
+    for (const { buried, withheld: needed } of await buryAll(parts, basepaths.slice(at, at + BURY_AT_ONCE))) {
+      for (const id of buried) removed.add(id);
+      for (const [id, why] of needed) withheld.set(id, why);
+    }
   }
   await takeBackHeld(parts, plan, removed, withheld);
   if (plan.wholeTopdirs) await recordPruned(parts, plan, removed);
@@ -51,14 +56,21 @@ async function recordPruned({ journal }: ApplyParts, plan: PrunePlan, removed: R
   }
 }
 
-async function buryOf(parts: ApplyParts, { basepathId, topdir, remove, decisions }: BasepathPrune): Promise<{ buried: readonly string[]; withheld: ReadonlyMap<string, string> }> {
+async function buryAll(parts: ApplyParts, basepaths: readonly BasepathPrune[]): Promise<Burial[]> {
+  const requests = basepaths.map((basepath) => requestOf(basepath, parts.now()));
+  const burials = await parts.catalog.graves.buryAll(requests, parts.claims);
+  for (const [at, { basepathId, buried }] of burials.entries()) {
+    const { reason = '', eraseAfter = '' } = requests[at]?.tombstone ?? {};
+    await parts.journal.appendAll(buried.map((backupId) => ({ kind: 'removed' as const, backupId, basepathId, reason, eraseAfter })));
+    if (buried.length > 0) await refreshNewest(parts.queues.redis, parts.catalog, basepathId, parts.onProblem);
+  }
+  return burials;
+}
+
+function requestOf({ basepathId, retention, remove, decisions }: BasepathPrune, nowMs: number): BuryRequest {
   const reason = decisions.find(({ keep }) => !keep)?.reasons[0] ?? '';
-  const eraseAfter = new Date(parts.now() + topdir.retention.gracePeriodMs).toISOString();
-  const tombstone = { removedAt: new Date(parts.now()).toISOString(), eraseAfter, reason };
-  const burial = await parts.catalog.graves.bury({ basepathId, backupIds: remove, tombstone, claims: parts.claims });
-  await parts.journal.appendAll(burial.buried.map((backupId) => ({ kind: 'removed' as const, backupId, basepathId, reason, eraseAfter })));
-  if (burial.buried.length > 0) await refreshNewest(parts.queues.redis, parts.catalog, basepathId, parts.onProblem);
-  return burial;
+  const eraseAfter = new Date(nowMs + retention.gracePeriodMs).toISOString();
+  return { basepathId, backupIds: remove, tombstone: { removedAt: new Date(nowMs).toISOString(), eraseAfter, reason } };
 }
 
 /** A hold that came while tombstones were given: whoever holds looks for tombstones afterwards, we look for holds, so one of the two sees the other. */

@@ -6,6 +6,7 @@ import { canonicalJson } from '../../shared/config/policy-hash.js';
 import type { BwError } from '../../shared/errors/bw-error.js';
 import { readJournal, type JournalProblem } from '../../shared/journal/index.js';
 import { readProtections, type Protections } from '../../shared/retention/protections.js';
+import { retentionOf } from '../policy/basepath-policy.js';
 import { pruneWaits } from '../policy/prune-guard.js';
 import { childrenFirst, decideRetention, type RetentionDecision } from '../policy/retention.js';
 import { basepathsOf, retentionFacts, type BasepathBackups } from './site-facts.js';
@@ -31,6 +32,7 @@ export interface PruneScope {
 /** What is to be done about one basepath. */
 export interface BasepathPrune extends BasepathBackups {
   readonly topdir: TopdirConfig;
+  readonly retention: RetentionConfig;
   readonly decisions: readonly RetentionDecision[];
   /** Children before their parents. */
   readonly remove: readonly string[];
@@ -84,12 +86,13 @@ export async function planPrune(parts: PruneParts, scope: PruneScope, onBasepath
 }
 
 function decide(basepath: BasepathBackups, topdir: TopdirConfig, protections: Protections, claims: ReadonlyMap<string, string>, nowMs: number): BasepathPrune {
-  const decisions = decideRetention(retentionFacts(basepath, protections, claims), topdir.retention, nowMs);
+  const retention = basepath.path === null ? topdir.retention : retentionOf(topdir, basepath.path);
+  const decisions = decideRetention(retentionFacts(basepath, protections, claims), retention, nowMs);
   const unknown = basepath.unreadable.length > 0;
   // Nobody knows what an unreadable backup needs, nor how new it is.
   const judged = unknown ? decisions.map(({ backupId, keep, reasons }) => ({ backupId, keep: true, reasons: keep ? reasons : ['a manifest of the basepath cannot be read'] })) : decisions;
   const gone = new Set(judged.flatMap(({ backupId, keep }) => (keep ? [] : [backupId])));
-  return { ...basepath, topdir, decisions: judged, remove: childrenFirst(basepath.backups, gone) };
+  return { ...basepath, topdir, retention, decisions: judged, remove: childrenFirst(basepath.backups, gone) };
 }
 
 interface Tally {
@@ -109,15 +112,17 @@ function addTo(tallies: Map<string, Tally>, { topdir, backups, remove }: Basepat
 }
 
 function judge(tally: Tally, scope: PruneScope, lastPolicies: ReadonlyMap<string, string>): TopdirPrune {
-  const policy = retentionHash(tally.topdir.retention);
+  const policy = retentionHash(tally.topdir);
   const lastPolicy = lastPolicies.get(tally.topdir.path) ?? null;
   const { backups, remove } = tally;
   const waits = pruneWaits({ backups, remove, policy, lastPolicy, maxRemoveShare: tally.topdir.retention.maxRemoveShare, accepted: scope.accept });
   return { ...tally, policy, waits, accepted: scope.accept };
 }
 
-export function retentionHash(retention: RetentionConfig): string {
-  return createHash('sha256').update(canonicalJson(retention)).digest('hex').slice(0, 16);
+/** Changes with the retention of the topdir, and of any basepath of its own. */
+function retentionHash({ retention, basepaths }: TopdirConfig): string {
+  const own = basepaths.map((each) => ({ path: each.path, retention: each.retention }));
+  return createHash('sha256').update(canonicalJson({ retention, own })).digest('hex').slice(0, 16);
 }
 
 /** Topdir -> retention under which it was pruned last. */

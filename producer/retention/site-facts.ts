@@ -2,6 +2,8 @@ import { storedFiles, type Catalog, type Manifest, type RemovedBackup } from '..
 import type { BasepathRecord, BasepathRegistry } from '../../shared/basepaths/index.js';
 import type { Config, TopdirConfig } from '../../shared/config/config.js';
 import type { BwError } from '../../shared/errors/bw-error.js';
+import type { BytePath } from '../../shared/paths/byte-path.js';
+import { fromPathJson } from '../../shared/paths/path-json.js';
 import type { Protections } from '../../shared/retention/protections.js';
 import type { RetainedBackup, RetentionFacts } from '../policy/retention.js';
 
@@ -17,6 +19,8 @@ export interface BasepathBackups {
   readonly record: BasepathRecord | undefined;
   /** Configured topdir; null where it is not (any more): nothing of such a basepath is removed. */
   readonly topdir: TopdirConfig | null;
+  /** As the registry has it, else as its newest backup has it. */
+  readonly path: BytePath | null;
   readonly backups: readonly SealedBackup[];
   readonly removed: readonly RemovedBackup[];
   /** Backups nobody can judge: nothing of such a basepath is removed. */
@@ -34,19 +38,20 @@ export async function* basepathsOf(parts: SiteParts, basepathId?: string): Async
   for (const id of basepathId === undefined ? await parts.catalog.listBasepathIds() : [basepathId]) {
     const backups: SealedBackup[] = [];
     const unreadable: BwError[] = [];
-    let topdir: string | null = null;
+    let source: Manifest['source'] | null = null;
     for await (const listed of parts.catalog.listBackups({ basepathId: id })) {
       if (!listed.ok) unreadable.push(listed.error);
       else {
         backups.push(sealedBackup(listed.manifest));
-        topdir = listed.manifest.source.topdir;
+        source = listed.manifest.source;
       }
     }
     const removed: RemovedBackup[] = [];
     for await (const each of parts.catalog.listRemoved({ basepathId: id })) removed.push(each);
     const record = parts.registry.byId(id);
-    const path = record?.topdir ?? topdir;
-    yield { basepathId: id, record, topdir: parts.config.topdirs.find((each) => each.path === path) ?? null, backups, removed, unreadable };
+    const topdir = record?.topdir ?? source?.topdir;
+    const path = record?.path ?? (source === null ? null : fromPathJson(source.path));
+    yield { basepathId: id, record, topdir: parts.config.topdirs.find((each) => each.path === topdir) ?? null, path, backups, removed, unreadable };
   }
 }
 

@@ -1,5 +1,6 @@
 import { BwError } from '../../shared/errors/bw-error.js';
 import type { TopdirConfig } from '../../shared/config/config.js';
+import { inspectRoot, type RootFacts } from '../../shared/index/inspect-root.js';
 import { bytePath, type BytePath } from '../../shared/paths/byte-path.js';
 import { run } from '../../shared/process/index.js';
 
@@ -8,19 +9,21 @@ export interface FoundBasepath {
   readonly relative: BytePath;
   readonly inode: string;
   readonly ownerUid: string;
+  /** See shared/basepaths: what the inode number is a number of. */
+  readonly filesystem: string;
 }
 
 /** A metadata server that does not list one directory in this time has a problem of its own. */
 const SCAN_TIMEOUT_MS = 600_000;
-/** Names and three numbers of a directory: far above 100,000 basepaths. */
+/** Names and four numbers of a directory: far above 100,000 basepaths. */
 const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
-const FORMAT = '%P\\0%i\\0%U\\0';
+const FORMAT = '%P\\0%i\\0%U\\0%D\\0';
 
 /**
  * Directories `depth` levels below a topdir, without lost+found, symlinks and excluded names. Runs in a
  * child with a timer: a hung mount must not hang us. A snapshot that the before hook makes is not there yet (what is due
  * decides whether it is made at all), so then the live directory is listed.
- * Throws SOURCE_NOT_MOUNTED, SOURCE_EMPTY, SCAN_FAILED.
+ * Throws SOURCE_NOT_MOUNTED, SOURCE_EMPTY, SCAN_FAILED, and what inspectRoot throws.
  */
 export async function findBasepaths(topdir: TopdirConfig, signal?: AbortSignal): Promise<FoundBasepath[]> {
   const root = topdir.hooks.before === null ? (topdir.readFrom ?? topdir.path) : topdir.path;
@@ -31,7 +34,7 @@ export async function findBasepaths(topdir: TopdirConfig, signal?: AbortSignal):
   const found = await run({ program: 'find', args, cwd: root }, options).catch((thrown: unknown) => {
     throw scanFailed(root, thrown);
   });
-  const basepaths = parse(found.stdout);
+  const basepaths = parse(found.stdout, await inspectRoot(bytePath.fromText(root)));
   if (basepaths.length === 0) throw empty(root);
   return basepaths;
 }
@@ -42,12 +45,14 @@ function prunes(exclude: readonly string[]): string[] {
   return names.flatMap((name) => ['!', '-name', name]);
 }
 
-function parse(stdout: Buffer): FoundBasepath[] {
+/** A basepath on another device than its topdir is a mount of its own: if it is not there one day, what is seen below it is another directory. */
+function parse(stdout: Buffer, topdir: RootFacts): FoundBasepath[] {
   const fields = stdout.toString('latin1').split('\0');
   const found: FoundBasepath[] = [];
-  for (let i = 0; i + 2 < fields.length; i += 3) {
-    const [relative = '', inode = '', ownerUid = ''] = fields.slice(i, i + 3);
-    found.push({ relative: bytePath.of(relative), inode, ownerUid });
+  const filesystem = `${topdir.fsType}:${topdir.fsId}`;
+  for (let i = 0; i + 3 < fields.length; i += 4) {
+    const [relative = '', inode = '', ownerUid = '', device = ''] = fields.slice(i, i + 4);
+    found.push({ relative: bytePath.of(relative), inode, ownerUid, filesystem: device === topdir.device ? filesystem : `${filesystem}+mount` });
   }
   return found.sort((a, b) => (a.relative < b.relative ? -1 : 1));
 }

@@ -104,18 +104,19 @@ async function scanAndMark(parts: TickParts, topdir: TopdirConfig): Promise<{ re
   const assigned = await scanTopdir(parts, topdir);
   const records = assigned.map(({ record }) => record);
   const deleted = await markDeleted(parts, topdir, new Set(records.map(({ basepathId }) => basepathId)));
-  return { records, added: assigned.filter(({ finding }) => finding === 'new').length, deleted };
+  return { records, added: assigned.filter(({ finding }) => finding === 'new' || finding === 'reused').length, deleted };
 }
 
 /** Finds a topdir's basepaths and gives new ones their ids. */
 export async function scanTopdir(parts: Pick<TickParts, 'registry' | 'journal' | 'signal'>, topdir: TopdirConfig): Promise<Assigned[]> {
   const found = await findBasepaths(topdir, parts.signal);
-  const entries = found.map(({ relative, inode, ownerUid }) => ({
+  const entries = found.map(({ relative, inode, ownerUid, filesystem }) => ({
     topdir: topdir.path,
     relativePath: relative,
     path: bytePath.join(bytePath.fromText(topdir.path), relative),
     rootInode: inode,
     owner: ownerUid,
+    filesystem,
   }));
   return parts.registry.assignAll(entries, parts.journal);
 }

@@ -3,7 +3,7 @@ import { readJournal } from '../journal/index.js';
 import type { BytePath } from '../paths/byte-path.js';
 import { toPathJson } from '../paths/path-json.js';
 import type { BwError } from '../errors/bw-error.js';
-import { BasepathState, type BasepathRecord, type Finding, type FoundBasepath, type RegistryRecord } from './basepath-state.js';
+import { BasepathState, REGISTRY_KINDS, type BasepathRecord, type Finding, type FoundBasepath, type RegistryRecord } from './basepath-state.js';
 
 export interface Assigned {
   readonly finding: Finding;
@@ -12,7 +12,7 @@ export interface Assigned {
 
 /** Builds the registry from the journal in `dir`; lines that cannot be used go to `onProblem`. */
 export async function readBasepaths(dir: string, onProblem: (problem: JournalProblem) => void): Promise<BasepathRegistry> {
-  return BasepathRegistry.fromRecords(readJournal(dir, { kinds: ['basepath-assigned', 'basepath-seen-deleted'], onProblem }));
+  return BasepathRegistry.fromRecords(readJournal(dir, { kinds: REGISTRY_KINDS, onProblem }));
 }
 
 /**
@@ -57,6 +57,15 @@ export class BasepathRegistry {
     return this.state.conflicts;
   }
 
+  /** What others wrote since `sinceMs` (ms since the epoch): a command may have renamed a basepath. Read to its end before any of it counts. */
+  refresh(dir: string, sinceMs: number, onProblem: (problem: JournalProblem) => void): Promise<void> {
+    return this.inTurn(async () => {
+      const records: RegistryRecord[] = [];
+      for await (const record of readJournal(dir, { kinds: REGISTRY_KINDS, sinceMs, onProblem })) records.push(record);
+      for (const record of records) this.state.apply(record);
+    });
+  }
+
   /** See assignAll. */
   async assign(found: FoundBasepath, journal: Journal): Promise<Assigned> {
     const [assigned] = await this.assignAll([found], journal);
@@ -64,8 +73,8 @@ export class BasepathRegistry {
   }
 
   /** Ids of found directories, in their order, with one write for all that is new. Throws what Journal.appendAll throws; then nothing is assigned. */
-  assignAll(found: readonly FoundBasepath[], journal: Journal): Promise<Assigned[]> {
-    return this.inTurn(() => this.assignNow(found, journal));
+  assignAll(found: readonly FoundBasepath[], journal: Journal, at: Date = new Date()): Promise<Assigned[]> {
+    return this.inTurn(() => this.assignNow(found, at, journal));
   }
 
   /** Puts on record that these basepaths are gone; those already known to be gone, or unknown, are left out. Returns the ids written. */
@@ -73,31 +82,50 @@ export class BasepathRegistry {
     return this.inTurn(() => this.markNow(basepathIds, at, journal));
   }
 
-  private async assignNow(found: readonly FoundBasepath[], journal: Journal): Promise<Assigned[]> {
+  /**
+   * The basepath `old` is at the path of `found` from now on; the id that a scan gave to that path is retired, as if its directory were gone.
+   * Both must be records of this registry.
+   */
+  rename(old: BasepathRecord, found: BasepathRecord, at: Date, journal: Journal, by: { readonly user?: string }): Promise<BasepathRecord> {
+    return this.inTurn(async () => {
+      const undo = [this.state.undoOf(old), this.state.undoOf(found)];
+      const { topdir, path, rootInode, owner, filesystem } = found;
+      this.state.put({ ...found, deletedAt: at.toISOString() });
+      this.state.noteFound(old.basepathId, at.getTime());
+      const renamed = this.state.rename(old, { topdir, path, rootInode, owner, filesystem });
+      const entry = { kind: 'basepath-renamed' as const, basepathId: old.basepathId, topdir, from: toPathJson(old.path), path: toPathJson(path), rootInode, owner, ...known(filesystem), ...by };
+      await this.write([deletedEntry(found), entry], journal, undo);
+      return renamed;
+    });
+  }
+
+  private async assignNow(found: readonly FoundBasepath[], at: Date, journal: Journal): Promise<Assigned[]> {
     const undo: (() => void)[] = [];
+    const entries: JournalEntry[] = [];
     const assigned = found.map((each) => {
       const decided = this.state.decide(each);
+      if (decided.finding === 'known') return decided;
       const before = this.state.byPath(each.path);
-      if (decided.finding !== 'known') {
-        this.state.noteFound(decided.record.basepathId, Date.now());
-        this.state.put(decided.record);
-        undo.unshift(() => { this.state.restore(decided.record, before); });
+      if (decided.finding === 'reused' && before !== undefined && before.deletedAt === null) {
+        undo.unshift(this.state.undoOf(before));
+        this.state.put({ ...before, deletedAt: at.toISOString() });
+        entries.push(deletedEntry(before));
       }
+      undo.unshift(this.state.undoOf(decided.record));
+      this.state.noteFound(decided.record.basepathId, at.getTime());
+      this.state.put(decided.record);
+      entries.push(assignedEntry(decided.record));
       return decided;
     });
-    await this.write(assigned.filter((each) => each.finding !== 'known').map((each) => assignedEntry(each.record)), journal, undo);
+    await this.write(entries, journal, undo);
     return assigned;
   }
 
   private async markNow(basepathIds: readonly string[], at: Date, journal: Journal): Promise<string[]> {
-    const undo: (() => void)[] = [];
     const gone = basepathIds.flatMap((id) => this.state.byId(id) ?? []).filter((record) => record.deletedAt === null);
-    for (const record of gone) {
-      this.state.put({ ...record, deletedAt: at.toISOString() });
-      undo.unshift(() => { this.state.restore(record, record); });
-    }
-    const entries = gone.map(({ basepathId, path }) => ({ kind: 'basepath-seen-deleted' as const, basepathId, path: toPathJson(path) }));
-    await this.write(entries, journal, undo);
+    const undo = gone.map((record) => this.state.undoOf(record));
+    for (const record of gone) this.state.put({ ...record, deletedAt: at.toISOString() });
+    await this.write(gone.map(deletedEntry), journal, undo);
     return gone.map((record) => record.basepathId);
   }
 
@@ -117,6 +145,14 @@ export class BasepathRegistry {
   }
 }
 
-function assignedEntry({ basepathId, topdir, path, rootInode, owner, generation }: BasepathRecord): JournalEntry {
-  return { kind: 'basepath-assigned', basepathId, topdir, path: toPathJson(path), rootInode, owner, generation };
+function assignedEntry({ basepathId, topdir, path, rootInode, owner, generation, filesystem }: BasepathRecord): JournalEntry {
+  return { kind: 'basepath-assigned', basepathId, topdir, path: toPathJson(path), rootInode, owner, generation, ...known(filesystem) };
+}
+
+function deletedEntry({ basepathId, path }: BasepathRecord): JournalEntry {
+  return { kind: 'basepath-seen-deleted', basepathId, path: toPathJson(path) };
+}
+
+function known(filesystem: string | null): { filesystem?: string } {
+  return filesystem === null ? {} : { filesystem };
 }

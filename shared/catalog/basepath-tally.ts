@@ -9,9 +9,9 @@ type Newest = SealedSummary & Pick<Manifest, 'counts'> & { readonly source: Pick
 type Failure = NonNullable<BasepathStatus['lastError']> & { readonly atMs: number };
 
 /** Those that say how a basepath is; what operators decided is not tallied. */
-export type TalliedRecord = RecordOf<'basepath-assigned' | 'basepath-seen-deleted' | 'attempt-started' | 'attempt-ended' | 'sealed' | 'verified' | 'removed'>;
+export type TalliedRecord = RecordOf<'basepath-assigned' | 'basepath-seen-deleted' | 'basepath-renamed' | 'attempt-started' | 'attempt-ended' | 'sealed' | 'verified' | 'removed'>;
 
-const TALLIED: ReadonlySet<JournalRecord['kind']> = new Set<TalliedRecord['kind']>(['basepath-assigned', 'basepath-seen-deleted', 'attempt-started', 'attempt-ended', 'sealed', 'verified', 'removed']);
+const TALLIED: ReadonlySet<JournalRecord['kind']> = new Set<TalliedRecord['kind']>(['basepath-assigned', 'basepath-seen-deleted', 'basepath-renamed', 'attempt-started', 'attempt-ended', 'sealed', 'verified', 'removed']);
 
 export function isTallied(record: JournalRecord): record is TalliedRecord {
   return TALLIED.has(record.kind);
@@ -41,6 +41,7 @@ export class BasepathTally {
   addRecord(record: TalliedRecord): void {
     switch (record.kind) {
       case 'basepath-assigned':
+      case 'basepath-renamed':
         this.path = record.path;
         this.topdir = record.topdir;
         if (this.foundMs === null || this.deleted) this.foundMs = Date.parse(record.at);

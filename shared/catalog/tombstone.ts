@@ -31,11 +31,13 @@ export interface BuryRequest {
   /** Children before their parents, so that a crash in between leaves no backup whose parent is gone. */
   readonly backupIds: readonly string[];
   readonly tombstone: Omit<Tombstone, 'v'>;
-  /** Backups that running work needs, asked for after the tombstones are there: id -> why. */
-  readonly claims: () => Promise<ReadonlyMap<string, string>>;
 }
 
+/** Backups that running work needs, asked for after the tombstones are there: id -> why. */
+export type Claims = () => Promise<ReadonlyMap<string, string>>;
+
 export interface Burial {
+  readonly basepathId: string;
   readonly buried: readonly string[];
   /** Got a tombstone that was taken back, and why. */
   readonly withheld: ReadonlyMap<string, string>;
@@ -68,13 +70,32 @@ export class Graveyard {
    * Gives backups of one basepath their tombstones, then looks for what needs them (a seal under way, a child, running work) and takes those back that are
    * needed, with their ancestors. Backups that are not sealed, or have one already, are left out.
    */
-  async bury({ basepathId, backupIds, tombstone, claims }: BuryRequest): Promise<Burial> {
-    const buried: string[] = [];
-    for (const backupId of backupIds) if (await this.link(basepathId, backupId, { v: 1, ...tombstone })) buried.push(backupId);
-    if (buried.length === 0) return { buried, withheld: new Map() };
-    const needed = await this.neededOf(basepathId, buried, claims);
+  async bury(request: BuryRequest, claims: Claims): Promise<Burial> {
+    const [burial] = await this.buryAll([request], claims);
+    return burial ?? { basepathId: request.basepathId, buried: [], withheld: new Map() };
+  }
+
+  /** The same for several basepaths, asking for claims once. */
+  async buryAll(requests: readonly BuryRequest[], claims: Claims): Promise<Burial[]> {
+    const linked: { readonly basepathId: string; readonly ids: readonly string[] }[] = [];
+    for (const request of requests) linked.push({ basepathId: request.basepathId, ids: await this.linkAll(request) });
+    const claimed = linked.some(({ ids }) => ids.length > 0) ? await claims() : new Map<string, string>();
+    const burials: Burial[] = [];
+    for (const { basepathId, ids } of linked) burials.push(await this.settle(basepathId, ids, claimed));
+    return burials;
+  }
+
+  private async linkAll({ basepathId, backupIds, tombstone }: BuryRequest): Promise<string[]> {
+    const linked: string[] = [];
+    for (const backupId of backupIds) if (await this.link(basepathId, backupId, { v: 1, ...tombstone })) linked.push(backupId);
+    return linked;
+  }
+
+  private async settle(basepathId: string, linked: readonly string[], claims: ReadonlyMap<string, string>): Promise<Burial> {
+    if (linked.length === 0) return { basepathId, buried: [], withheld: new Map() };
+    const needed = await this.neededOf(basepathId, linked, claims);
     for (const backupId of [...needed.keys()].reverse()) await this.takeBack(basepathId, backupId);
-    return { buried: buried.filter((id) => !needed.has(id)), withheld: needed };
+    return { basepathId, buried: linked.filter((id) => !needed.has(id)), withheld: needed };
   }
 
   /**
@@ -107,12 +128,12 @@ export class Graveyard {
    * The step after which there is no way back. 'needed': something needs it after all (a crash cut a bury off before it looked), and it has been brought
    * back. 'gone': it was undeleted, or erased by another. Repeated after a crash it is 'erasing' again.
    */
-  async beginErase(basepathId: string, backupId: string, claims: BuryRequest['claims']): Promise<'erasing' | 'needed' | 'gone'> {
+  async beginErase(basepathId: string, backupId: string, claims: Claims): Promise<'erasing' | 'needed' | 'gone'> {
     const dir = this.layout.backup(basepathId, backupId);
     const name = await tombstoneIn(dir);
     if (name === null) return 'gone';
     if (name === ERASED_FILE) return 'erasing';
-    if ((await this.neededOf(basepathId, [backupId], claims)).size > 0) {
+    if ((await this.neededOf(basepathId, [backupId], await claims())).size > 0) {
       await this.takeBack(basepathId, backupId);
       return 'needed';
     }
@@ -163,7 +184,7 @@ export class Graveyard {
   }
 
   /** Of the buried ones those that something living needs, ancestors after their descendants: id -> why. */
-  private async neededOf(basepathId: string, buried: readonly string[], claims: BuryRequest['claims']): Promise<Map<string, string>> {
+  private async neededOf(basepathId: string, buried: readonly string[], claims: ReadonlyMap<string, string>): Promise<Map<string, string>> {
     const needed = new Map<string, string>();
     const parents = new Map<string, string | null>();
     for (const backupId of (await namesIn(this.layout.basepath(basepathId))).filter(isBackupId)) {
@@ -171,7 +192,7 @@ export class Graveyard {
       if (buried.includes(backupId)) parents.set(backupId, await this.parentIn(dir));
       else if ((await tombstoneIn(dir)) === null) await this.noteLiving(basepathId, backupId, buried, needed);
     }
-    for (const [id, why] of await claims()) if (buried.includes(id) && !needed.has(id)) needed.set(id, why);
+    for (const [id, why] of claims) if (buried.includes(id) && !needed.has(id)) needed.set(id, why);
     for (const [id] of needed) {
       const parent = parents.get(id) ?? null;
       if (parent !== null && buried.includes(parent) && !needed.has(parent)) needed.set(parent, `needed by ${id}`);

@@ -113,6 +113,8 @@ export interface BasepathOverride {
   /** Below the topdir. */
   readonly path: string;
   readonly schedule: BasepathSchedule;
+  /** maxRemoveShare is the topdir's. */
+  readonly retention: RetentionConfig;
 }
 
 export interface DarConfig {

@@ -123,7 +123,7 @@ function readTopdir(part: FilePart, site: LoadedSection<typeof siteSchema>, yaml
 }
 
 function readBasepath(part: FilePart, topdir: LoadedSection<typeof collections.topdirs.item>, report: Report): Part<typeof basepathSchema> {
-  const section = { path: basepathSchema.path, ...withDefaults({ schedule: basepathSchema.schedule }, topdir.raw) };
+  const section = { path: basepathSchema.path, ...withDefaults({ schedule: basepathSchema.schedule, retention: basepathSchema.retention }, topdir.raw) };
   return { part, ...loadSection(section, [fileLayer(basepathSchema, part, report)]) };
 }
 

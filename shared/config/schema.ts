@@ -167,6 +167,7 @@ export const topdirSchema = {
 export const basepathSchema = {
   path: { doc: 'The basepath, relative to the topdir.', format: 'relativePath', default: null, required: true },
   schedule: pick(overridableSections.schedule, ['fullEvery', 'incrementalEvery', 'level', 'maxDifferentialShare', 'maxChain', 'pastDue']),
+  retention: pick(overridableSections.retention, ['keepLast', 'keepWithin', 'keepDaily', 'keepWeekly', 'keepMonthly', 'keepYearly', 'timezone', 'deletedBasepaths', 'gracePeriod']),
 } as const satisfies Section;
 
 /** One entry of `lts`. */

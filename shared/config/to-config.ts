@@ -50,7 +50,7 @@ function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, shards
     index: { racyWindowMs: index.racyWindow },
     schedule: toSchedule(schedule),
     retention: toRetention(retention),
-    basepaths: basepaths.map(toBasepath),
+    basepaths: basepaths.map((own) => toBasepath(own, retention.maxRemoveShare)),
   };
 }
 
@@ -74,8 +74,8 @@ function toBasepathSchedule({ fullEvery, incrementalEvery, level, maxDifferentia
   return { fullEveryMs: fullEvery, incrementalEveryMs: incrementalEvery, level, maxDifferentialShare, maxChain, pastDueMs: pastDue };
 }
 
-function toBasepath({ path, schedule }: BasepathSettings): BasepathOverride {
-  return { path: present(path).replace(/^(\.\/)+|\/+$/g, ''), schedule: toBasepathSchedule(schedule) };
+function toBasepath({ path, schedule, retention }: BasepathSettings, maxRemoveShare: number): BasepathOverride {
+  return { path: present(path).replace(/^(\.\/)+|\/+$/g, ''), schedule: toBasepathSchedule(schedule), retention: toRetention({ ...retention, maxRemoveShare }) };
 }
 
 function toRetention({ keepWithin, deletedBasepaths, gracePeriod, ...same }: TopdirSettings['retention']): RetentionConfig {

@@ -34,7 +34,11 @@ export const journalRecordSchema = z.discriminatedUnion('kind', [
     owner: z.string(),
     /** 1, or more where an earlier basepath had this path and is another one. */
     generation: z.number().int().positive(),
+    /** What inode numbers are numbers of: type and id of the topdir's filesystem, and whether the basepath is a mount of its own. */
+    filesystem: z.string().optional(),
   }),
+  /** An operator said that the basepath with this id was moved here; its chain goes on. */
+  kind('basepath-renamed', { basepathId, topdir: z.string(), from: pathJsonSchema, path: pathJsonSchema, rootInode: z.string(), owner: z.string(), filesystem: z.string().optional(), user: z.string().optional() }),
   kind('basepath-seen-deleted', { basepathId, path: pathJsonSchema }),
   kind('attempt-started', { backupId, basepathId, level, host: z.string() }),
   kind('attempt-ended', {

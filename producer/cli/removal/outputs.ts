@@ -52,6 +52,8 @@ export const holdOutput = z.strictObject({
   removed: z.array(z.string()),
 });
 
+export const renameOutput = z.strictObject({ v: z.literal(1), basepathId: z.string(), from: pathJsonSchema, path: pathJsonSchema, retiredId: z.string() });
+
 export const acceptOutput = z.strictObject({ v: z.literal(1), basepathId: z.string(), accepted: z.array(z.string()) });
 
 const usageSchema = z.strictObject({

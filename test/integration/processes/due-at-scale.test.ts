@@ -39,7 +39,7 @@ describe('deciding what is due', () => {
     const samples = Array.from({ length: 240 }, (_, index) => factsOf(backupsOf(index)) as BasepathFacts);
     const records = Array.from({ length: BASEPATHS }, (_, index): BasepathRecord => {
       const basepathId = `home${index}-3f9a2c`;
-      return { basepathId, topdir: '/u', path: bytePath.fromText(`/u/home${index}`), rootInode: '1', owner: '1', generation: 1, deletedAt: null };
+      return { basepathId, topdir: '/u', path: bytePath.fromText(`/u/home${index}`), rootInode: '1', owner: '1', generation: 1, filesystem: null, formerPaths: [], deletedAt: null };
     });
     await writeFacts(redis, await drawTicket(redis), new Map(records.map(({ basepathId }, index) => [basepathId, samples[index % samples.length] as BasepathFacts])));
     expect((await usedBytes() - before) / BASEPATHS).toBeLessThan(4_000);

@@ -1,8 +1,10 @@
 // Removal from the rule to the last byte: tombstones, undelete, erasure, what is kept stays restorable.
-import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { bringBack } from '../../../producer/retention/apply-prune.js';
+import { pruneSite } from '../../../producer/retention/prune-site.js';
+import { readJournal } from '../../../shared/journal/index.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { readClaims } from '../../../shared/retention/claims.js';
 import { adoptMissing } from '../../../shared/recovery/adopt-missing.js';
@@ -10,6 +12,7 @@ import { newestOf } from '../../../shared/runs/newest.js';
 import { backUpLevel, keepCopy, restoreDifferences, sealed } from '../../helpers/chain.js';
 import { orderRestore, restore } from '../../helpers/restore.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
+import { drainCleanup } from '../../../bin/drain-cleanup.js';
 import { drained } from './drained.js';
 
 const RETENTION = { keepLast: 1, gracePeriod: '1ms', maxRemoveShare: '100%' };
@@ -135,12 +138,69 @@ describe('prune', () => {
     await change(site, 'one');
     const first = await sealed(site, 'alice', 'full');
     const tombstone = { removedAt: new Date().toISOString(), eraseAfter: new Date(Date.now() + 86_400_000).toISOString(), reason: 'a test' };
-    await site.catalog.graves.bury({ basepathId: 'alice', backupIds: [first.backupId], tombstone, claims: () => Promise.resolve(new Map()) });
+    await site.catalog.graves.bury({ basepathId: 'alice', backupIds: [first.backupId], tombstone }, () => Promise.resolve(new Map()));
     await change(site, 'two');
     expect((await backUpLevel(site, 'alice', 'incremental')).reason).toContain('PARENT_MISSING');
     const second = await sealed(site, 'alice', 'full');
     await change(site, 'three');
     expect((await sealed(site, 'alice', 'incremental')).parent).toBe(second.backupId);
     expect((await newestOf(site.worker.context.queues.redis, 'alice'))?.level).toBe('incremental');
+  });
+
+  it('only the eraser deletes in LTS; what it deletes is on record, and counted', async () => {
+    const site = await testSite({ settings: { retention: RETENTION, removal: { eraser: 'tape-host' } } });
+    await mkdir(join(site.topdir, 'alice'));
+    const [first, second, third] = await threeBackups(site);
+    await site.producer.prune();
+    expect((await site.producer.prune()).erasing).toBe(2);
+    const { queues } = site.worker.context;
+    expect((await queues.cleanupOf('tape-host').getJobs(['prioritized'])).map(({ name }) => name).sort()).toEqual(['erase', 'sweep-backup', 'sweep-backup', 'sweep-backup']);
+    await drained(site);
+    expect(await inLts(site)).toHaveLength(3);
+    const eraser = await site.addWorker('tape-host');
+    await drainCleanup(queues, 'tape-host');
+    expect(await inLts(site)).toEqual([third.backupId]);
+    const erased: string[] = [];
+    for await (const { backupId, bytes } of readJournal(site.catalog.journalDir, { kinds: ['erased'], onProblem: () => undefined })) if (BigInt(bytes) > 0n) erased.push(backupId);
+    expect(erased.sort()).toEqual([first.backupId, second.backupId].sort());
+    expect(await eraser.metrics.render()).toMatch(/bw_backups_erased_total\{[^}]*\} 2/);
+  });
+
+  it('a basepath may have a retention of its own', async () => {
+    const site = await testSite({ settings: { retention: RETENTION }, topdir: { basepaths: [{ path: 'alice', retention: { keepLast: 2, gracePeriod: '3d' } }] } });
+    await mkdir(join(site.topdir, 'alice'));
+    for (const name of ['one', 'two', 'three']) {
+      await change(site, name);
+      await site.backUp();
+      await sealed(site, 'alice', 'full');
+    }
+    const before = await idsOf(site);
+    const { removed } = await site.producer.prune();
+    // The scans gave alice an id of its own beside the one of the test, whose path the registry does not know: both are /alice.
+    expect(removed.length).toBeGreaterThan(0);
+    const left = (await site.manifests()).map(({ basepathId }) => basepathId);
+    expect(left.filter((id) => id === 'alice')).toHaveLength(2);
+    expect(before.length - removed.length).toBe(left.length);
+    for await (const { tombstone } of site.catalog.listRemoved()) {
+      expect(Date.parse(tombstone?.eraseAfter ?? '') - Date.parse(tombstone?.removedAt ?? '')).toBe(3 * 86_400_000);
+    }
+  });
+
+  it('all backups of a basepath that is gone are kept for a time, then go, the newest too', async () => {
+    const site = await siteWith({ keepLast: 1, deletedBasepaths: '1d', maxRemoveShare: '100%' });
+    await mkdir(join(site.topdir, 'bob'));
+    await change(site, 'one');
+    await writeFile(join(site.topdir, 'bob', 'b'), 'b');
+    await site.backUp();
+    const id = (await site.manifests()).find(({ source }) => source.path === join(site.topdir, 'alice'))?.basepathId ?? '';
+    await rm(join(site.topdir, 'alice'), { recursive: true });
+    expect(await site.producer.tick()).toMatchObject([{ deleted: 1 }]);
+    expect((await site.producer.prune()).removed).toEqual([]);
+    const { config, catalog } = site;
+    const { queues, journal, logger } = site.worker.context;
+    const inTwoDays = await pruneSite({ config, catalog, queues, journal, logger, now: () => Date.now() + 2 * 86_400_000 });
+    expect(inTwoDays.removed).toHaveLength(1);
+    expect((await site.manifests()).map(({ basepathId }) => basepathId)).not.toContain(id);
+    expect(await newestOf(queues.redis, id)).toBeNull();
   });
 });

@@ -19,13 +19,15 @@ const REMOVE_AT_ONCE = 1000;
 export async function eraseJob(context: WorkerContext, run: JobRun): Promise<{ erased: number }> {
   const { backups } = parseJob(eraseJobSchema, run.job.data, run.job.id);
   const protections = await readProtections(context.catalog.journalDir, (problem) => { run.logger.warn({ problem }, 'journal line not usable'); });
+  // All of them have had their tombstones for long: whoever claims one from now on sees that.
+  const claims = await readClaims(context.runs, context.queues);
   let erased = 0;
   const errors: unknown[] = [];
   for (const ids of backups) {
     if (run.signal.aborted) break;
     const held = protections.holdOf(ids.basepathId, ids.backupId);
     if (held !== null) run.logger.info({ ...ids, held }, 'not erased: held');
-    else if (await eraseOne(context, ids, run).catch((thrown: unknown) => void errors.push(thrown))) erased++;
+    else if (await eraseOne(context, ids, claims, run).catch((thrown: unknown) => void errors.push(thrown))) erased++;
   }
   if (errors.length > 0) throw toBwError(errors[0]);
   return { erased };
@@ -35,11 +37,11 @@ export async function eraseJob(context: WorkerContext, run: JobRun): Promise<{ e
  * No way back first, then the manifest in every LTS, then everything else there, then the catalog, and its tombstone last. Cut off anywhere, what is left is
  * never taken for a backup: whoever looks finds the tombstone, or (the catalog being lost too) no manifest in any LTS from which the first object is gone.
  */
-async function eraseOne(context: WorkerContext, ids: Ids, run: JobRun): Promise<boolean> {
+async function eraseOne(context: WorkerContext, ids: Ids, claims: ReadonlyMap<string, string>, run: JobRun): Promise<boolean> {
   const { graves } = context.catalog;
   const { basepathId, backupId } = ids;
   if (!(await isDue(context, ids))) return false;
-  const begun = await graves.beginErase(basepathId, backupId, () => readClaims(context.runs, context.queues));
+  const begun = await graves.beginErase(basepathId, backupId, () => Promise.resolve(claims));
   if (begun === 'needed') run.logger.warn(ids, 'not erased: something needs it, it is back');
   if (begun !== 'erasing') return false;
   const named = await namedByOthers(context, ids);

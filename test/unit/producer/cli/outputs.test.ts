@@ -8,8 +8,8 @@ import {
 } from '../../../../producer/cli/outputs.js';
 import { verifyOutput } from '../../../../producer/cli/verify-outputs.js';
 import { importOutput } from '../../../../producer/cli/import-command.js';
+import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
-import { acceptOutput, holdOutput, pruneOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
 
 const README = readFileSync(join(import.meta.dirname, '../../../../producer/cli/README.md'), 'utf8');
 
@@ -34,6 +34,7 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   undelete: undeleteOutput,
   hold: holdOutput,
   accept: acceptOutput,
+  'basepath rename': renameOutput,
   usage: usageOutput,
   'standalone --once': standaloneOutput,
   'config check': checkOutput,
