@@ -115,8 +115,10 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
 
 function logReport(logger: Logger, report: TopdirReport): void {
   const { topdir, events, found, added, deleted, enqueued, held, gate, pastDue, error } = report;
+  const said = { topdir, events, found, added, deleted, enqueued: enqueued.filter((each) => !each.existing).length, held, gate };
   if (error !== null) logger.error({ err: error, topdir }, 'topdir not treated');
-  else logger.info({ topdir, events, found, added, deleted, enqueued: enqueued.filter((each) => !each.existing).length, held, gate }, 'topdir looked at');
+  else if (events.includes('scan')) logger.info(said, 'topdir scanned');
+  else logger.debug(said, 'topdir looked at');
   for (const { basepathId, level, backupId, reason, existing } of enqueued) if (!existing) logger.info({ topdir, basepathId, level, backupId, reason }, 'backup enqueued');
   for (const { basepathId, lateMs } of pastDue) logger.warn({ topdir, basepathId, lateSeconds: Math.round(lateMs / 1000) }, 'basepath is past due');
 }

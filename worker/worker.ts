@@ -5,6 +5,7 @@ import { cleanupQueue, QUEUES, transferQueue } from '../shared/queues/names.js';
 import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
 import type { WorkerContext } from './context.js';
 import { processorsOf, type JobTable } from './jobs/job-table.js';
+import { ownSlot, ownSlots, type OwnSlot } from './own-slot.js';
 import { Failures, runOf } from './processor/failures.js';
 import { runJob, type StopReason } from './processor/run-job.js';
 
@@ -28,18 +29,24 @@ const COMMON_CLEANUP_CONCURRENCY = 2;
  */
 export function startWorker(context: WorkerContext, connect: () => Redis, timing: QueueTiming = TIMING): RunningWorker {
   const { host, worker } = context.config;
+  const own = ownSlots(worker);
   const plan: [string, number][] = [
-    [QUEUES.backup, worker.slots],
+    [QUEUES.backup, worker.slots - own],
     [transferQueue(host), worker.transferSlots],
     [cleanupQueue(host), CLEANUP_CONCURRENCY],
     [QUEUES.cleanup, COMMON_CLEANUP_CONCURRENCY],
   ];
   const table = processorsOf(context);
   const failures = new Failures(context);
-  const workers = plan.map(([queue, concurrency]) => startQueueWorker({ context, table, failures, timing, connection: connect() }, queue, concurrency));
+  const parts = (): WorkerParts => ({ context, table, failures, timing, connection: connect() });
+  const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
+  const slots = Array.from({ length: own }, () => startOwnSlot(parts()));
   return {
     settled: () => failures.settled(),
-    close: () => closeAll(workers, failures),
+    close: async () => {
+      for (const slot of slots) slot.stop();
+      await closeAll([...workers, ...slots], failures);
+    },
     isRunning: () => workers.every(({ worker: each }) => each.isRunning()),
   };
 }
@@ -57,11 +64,26 @@ interface WorkerParts {
   readonly connection: Redis;
 }
 
-function startQueueWorker({ context, table, failures, timing, connection }: WorkerParts, queue: string, concurrency: number): QueueWorker {
-  const worker = new Worker(queue, processor(context, table, queue), {
-    ...workerOptions(`${context.config.host}/${queue}`, concurrency, timing),
-    connection,
+function startQueueWorker(parts: WorkerParts, queue: string, concurrency: number): QueueWorker {
+  const { context, table, timing, connection } = parts;
+  const options = { ...workerOptions(`${context.config.host}/${queue}`, concurrency, timing), connection };
+  const worker = new Worker(queue, processor(context, table, queue), options);
+  listen(parts, worker, queue);
+  void worker.run().catch((thrown: unknown) => {
+    context.logger.error({ err: toBwError(thrown), queue }, 'queue worker ended');
   });
+  return { worker, connection };
+}
+
+function startOwnSlot(parts: WorkerParts): QueueWorker & OwnSlot {
+  const { context, table, timing, connection } = parts;
+  const options = { ...workerOptions(`${context.config.host}/${QUEUES.backup}`, 1, timing), connection };
+  const slot = ownSlot(context.queues.redis, processor(context, table, QUEUES.backup), options);
+  listen(parts, slot.worker, QUEUES.backup);
+  return { ...slot, connection };
+}
+
+function listen({ context, failures }: WorkerParts, worker: Worker, queue: string): void {
   const logger = context.logger.child({ queue });
   worker.on('error', (error) => {
     logger.warn({ err: error }, 'queue connection trouble');
@@ -72,10 +94,6 @@ function startQueueWorker({ context, table, failures, timing, connection }: Work
   worker.on('failed', (job, error) => {
     if (job?.finishedOn !== undefined) failures.add(job, error);
   });
-  void worker.run().catch((thrown: unknown) => {
-    logger.error({ err: toBwError(thrown) }, 'queue worker ended');
-  });
-  return { worker, connection };
 }
 
 /** BullMQ passes the abort signal only to processors that declare three plain parameters. */

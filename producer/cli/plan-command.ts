@@ -3,6 +3,7 @@ import { readBasepaths, type BasepathRecord, type BasepathRegistry } from '../..
 import type { EventKind } from '../../shared/config/config.js';
 import { showPath } from '../../shared/paths/byte-path.js';
 import { fromPathJson, toPathJson } from '../../shared/paths/path-json.js';
+import { redisLocation } from '../../shared/redis/location.js';
 import { waitingPriority } from '../../shared/queues/priorities.js';
 import { formatBytes, formatCount, table } from '../../shared/terminal/index.js';
 import { EXIT } from '../../shared/errors/exit-codes.js';
@@ -38,7 +39,7 @@ export async function planCommand(name: string | undefined, options: PlanOptions
     const plan = one === null ? rows.filter(({ act }) => act !== 'nothing') : rows.filter(({ basepathId }) => basepathId === one.basepathId);
     const output: Output = { v: 1, live: facts.live, plan, excluded: one === null ? null : await excludedFrom(site, one) };
     if (options.json === true) printJson(planOutput, output);
-    else printPeople(output, rows, one);
+    else printPeople(site, output, rows, one);
     return EXIT.ok;
   } finally {
     facts.close();
@@ -66,8 +67,9 @@ function row({ basepathId, path, topdir }: BasepathRecord, kind: Row['kind'], ve
   return { basepathId, path: toPathJson(path), topdir, kind, act, level, priorityClass: queued?.priorityClass ?? null, priority, reason };
 }
 
-function printPeople({ live, plan, excluded }: Output, all: readonly Row[], one: NamedBasepath | null): void {
-  if (!live) print('Redis does not answer: what waits or runs already is not known.');
+function printPeople({ config }: Site, { live, plan, excluded }: Output, all: readonly Row[], one: NamedBasepath | null): void {
+  const away = config.redis.url === null ? 'No standalone runs' : `Redis at ${redisLocation(config)} does not answer`;
+  if (!live) print(`${away}: what was enqueued before and waits is not known.`);
   const sorted = [...plan].sort((a, b) => order(a) - order(b) || (a.priority ?? 0) - (b.priority ?? 0));
   if (sorted.length > 0) {
     print(

@@ -1,4 +1,5 @@
 import { DAY_MS, hasFull, type BasepathNow } from './basepath-now.js';
+import { mostOnTop } from './level.js';
 
 /** Work is measured in days: what of a day's even share of all fulls, by bytes and by number, it comes to. */
 export interface Load {
@@ -21,7 +22,7 @@ export interface FullDay {
 export const LEAST_SPREAD_MS = 4 * DAY_MS;
 
 /** A day's share is a little more than what would just do: fulls are chosen from the oldest, not the very oldest first, so that their sizes add up. */
-const SHARE_OF_CYCLE = 0.95;
+const SHARE_OF_CYCLE = 0.93;
 
 /** A full comes a day before it must, so that a day of outage, or one that was too short, makes nobody late. */
 export function cycleMs(fullEveryMs: number): number {
@@ -36,7 +37,7 @@ export function expectedCycleMs({ facts, policy }: BasepathNow, ageMs: number): 
   const byAge = cycleMs(policy.fullEveryMs);
   if (!hasFull(facts) || facts.chain.length === 0 || ageMs < DAY_MS) return byAge;
   const { length, archiveBytes } = facts.chain;
-  const bySize = archiveBytes === 0 ? Infinity : (ageMs * policy.maxDifferentialShare * facts.full.archiveBytes) / archiveBytes;
+  const bySize = archiveBytes === 0 ? Infinity : (ageMs * mostOnTop(facts.full, policy)) / archiveBytes;
   return Math.max(Math.min(byAge, bySize, (ageMs * policy.maxChain) / length), DAY_MS);
 }
 
@@ -84,9 +85,13 @@ export function amount({ bytes, count }: Load): number {
   return (bytes + count) / 2;
 }
 
-/** What does not move with the order of the listing, nor with the name's beginning: FNV-1a of the basepath's id. */
+/**
+ * What does not move with the order of the listing, nor with the name's beginning: FNV-1a of the basepath's id, its bits mixed
+ * (murmur3's last step), so that names in sequence do not follow each other. */
 export function placeOf(basepathId: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < basepathId.length; at++) hash = Math.imul(hash ^ basepathId.charCodeAt(at), 0x01000193) >>> 0;
-  return hash;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

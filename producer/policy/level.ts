@@ -1,7 +1,7 @@
 import type { BasepathSchedule } from '../../shared/config/config.js';
 import type { BasepathFacts } from '../../shared/runs/basepath-facts.js';
 import { formatBytes, formatDuration } from '../../shared/terminal/index.js';
-import { hasFull } from './basepath-now.js';
+import { hasFull, type FactsWithFull } from './basepath-now.js';
 
 export type Level = 'full' | 'differential' | 'incremental';
 
@@ -20,11 +20,20 @@ export function chooseLevel(facts: BasepathFacts | null, policy: BasepathSchedul
   return { level: policy.level, reason: `last full is ${formatDuration(ageMs)} old, with ${facts.chain.length} of at most ${policy.maxChain} backups on top` };
 }
 
+/** Below this a chain is replayed in a second, and what dar adds to every archive says nothing about how much has changed. */
+const SMALL_CHAIN_BYTES = 16 * 1024 ** 2;
+
+/** What may be saved on top of this full before a new one is made, bytes. */
+export function mostOnTop({ archiveBytes }: FactsWithFull['full'], { maxDifferentialShare }: BasepathSchedule): number {
+  return Math.max(archiveBytes * maxDifferentialShare, SMALL_CHAIN_BYTES);
+}
+
 /** Why the chain is to begin anew, or null. */
-export function chainGrown({ full, chain }: BasepathFacts, { maxChain, maxDifferentialShare }: BasepathSchedule): string | null {
-  if (full === null) return null;
-  if (chain.length >= maxChain) return `${chain.length} backups on top of the last full (maxChain ${maxChain})`;
-  if (chain.length === 0 || chain.archiveBytes <= full.archiveBytes * maxDifferentialShare) return null;
+export function chainGrown(facts: FactsWithFull, policy: BasepathSchedule): string | null {
+  const { full, chain } = facts;
+  const { maxChain, maxDifferentialShare } = policy;
+  if (chain.length >= maxChain) return `backups on top of the last full: ${chain.length} (maxChain ${maxChain})`;
+  if (chain.length === 0 || chain.archiveBytes <= mostOnTop(full, policy)) return null;
   const share = full.archiveBytes === 0 ? 'more than all' : `${Math.round((100 * chain.archiveBytes) / full.archiveBytes)} %`;
   const allowed = `${Math.round(100 * maxDifferentialShare)} %`;
   return `saved since the last full: ${formatBytes(chain.archiveBytes)}, ${share} of it (maxDifferentialShare ${allowed})`;

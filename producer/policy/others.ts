@@ -57,7 +57,7 @@ export function gateOf(gate: ScheduleConfig['incrementalGate'], basepaths: reado
   if (gate === 'none') return null;
   const ofToday = basepaths.flatMap(({ full }) => (full !== null && full.enqueuedAtMs >= dayMs ? [full] : []));
   const waiting = ofToday.filter(({ started }) => !started).length + enqueued;
-  if (gate === 'fulls-started') return waiting === 0 ? null : `${waiting} fulls of the day wait for a slot (incrementalGate fulls-started)`;
+  if (gate === 'fulls-started') return waiting === 0 ? null : `fulls of the day that wait for a slot: ${waiting} (incrementalGate fulls-started)`;
   const open = ofToday.length + enqueued;
-  return open === 0 ? null : `${open} fulls of the day are not done (incrementalGate fulls-done)`;
+  return open === 0 ? null : `fulls of the day that are not done: ${open} (incrementalGate fulls-done)`;
 }

@@ -31,6 +31,8 @@ interface Candidate {
   /** Whole days that are left until then, beside today: the same all day long. */
   readonly daysLeft: number;
   readonly load: Load;
+  /** Order of equally urgent ones. */
+  readonly place: number;
   /** Why it must be made; null: its turn comes by age. */
   readonly must: string | null;
   /** By age: then whatever the day's share is. A chain that has grown too long can wait for the next day. */
@@ -39,6 +41,9 @@ interface Candidate {
 
 /** No day does more than this many shares, be ever so many fulls late: those that are latest go first, the others on the following days. */
 const MOST_SHARES = 2;
+/** So early in its cycle a full is not made again, even if all were made on one day and are to be spread. */
+const LEAST_URGENCY = 0.1;
+
 /**
  * Candidates of nearly the same age, days, among which sizes decide, so that bytes and number keep step; each day younger weighs as much as this of a
  * day's share. From the simulated year of 1,000 basepaths: with less than 0.01 very large and very small ones are put off until they must all be made on
@@ -71,10 +76,10 @@ function candidate(basepath: BasepathNow, load: Load, { nowMs, dayMs, slackMs }:
   const { facts, policy } = basepath;
   const capturedMs = Date.parse(facts?.full?.capturedAt ?? '');
   const ageMs = nowMs - capturedMs;
-  const grown = facts === null ? null : chainGrown(facts, policy);
+  const grown = hasFull(facts) ? chainGrown(facts, policy) : null;
   const old = isOld(policy.fullEveryMs, ageMs, dayMs - capturedMs, slackMs) ? `last full is ${formatDuration(ageMs)} old` : null;
   const cycle = expectedCycleMs(basepath, ageMs);
-  return { basepath, ageMs, urgency: ageMs / cycle, daysLeft: Math.max(0, Math.floor((cycle - (dayMs - capturedMs)) / DAY_MS)), load, must: old ?? grown, old: old !== null };
+  return { basepath, ageMs, urgency: ageMs / cycle, daysLeft: Math.max(0, Math.floor((cycle - (dayMs - capturedMs)) / DAY_MS)), load, place: placeOf(basepath.basepathId), must: old ?? grown, old: old !== null };
 }
 
 /** Too old, or it would be before the next day begins. */
@@ -83,10 +88,10 @@ function isOld(fullEveryMs: number, ageMs: number, ageAtDayStartMs: number, slac
   return ageMs >= fullEveryMs || ageAtDayStartMs + DAY_MS >= fullEveryMs;
 }
 
-/** Not twice on a day or two, and not before the first fulls of others unless half the cycle is over. */
+/** Not twice within few days, and not before the first fulls of others unless half the cycle is over. */
 function mayFill({ basepath: { policy }, urgency, ageMs }: Candidate, { newOnesWait }: RollingInput): boolean {
   if (policy.fullEveryMs < LEAST_SPREAD_MS) return false;
-  return ageMs >= 0.8 * DAY_MS && !(newOnesWait && urgency < 0.5);
+  return urgency >= LEAST_URGENCY && ageMs >= 0.8 * DAY_MS && !(newOnesWait && urgency < 0.5);
 }
 
 /** Fulls of earlier days that still wait for a slot: today begins with them. */
@@ -109,7 +114,7 @@ function neededPerDay(candidates: readonly Candidate[]): number {
 }
 
 function byUrgency(a: Candidate, b: Candidate): number {
-  return b.urgency - a.urgency || placeOf(a.basepath.basepathId) - placeOf(b.basepath.basepathId) || (a.basepath.basepathId < b.basepath.basepathId ? -1 : 1);
+  return b.urgency - a.urgency || a.place - b.place || (a.basepath.basepathId < b.basepath.basepathId ? -1 : 1);
 }
 
 class Choice {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { BytePath } from '../paths/byte-path.js';
+import { bytePath, type BytePath } from '../paths/byte-path.js';
+import { mayBeAwkward } from './awkward.js';
 import { ChangedLinks } from './changed-links.js';
 import { Cursor } from './cursor.js';
 import { excludedBy } from './excluded.js';
@@ -242,12 +243,15 @@ class StateComparison {
     if (archiveOf(was.line) === '-') return; // no archive holds it, none has to take it away
     this.#tops.add(path);
     const cut = path.lastIndexOf('/');
-    if (cut !== -1) this.parents.need(`./${path.slice(0, cut)}`);
+    if (cut === -1) return;
+    this.parents.need(`./${path.slice(0, cut)}`);
+    this.#links.touch(bytePath.of(path.slice(0, cut)));
   }
 
   #save(line: string): void {
     this.#changed.add(line);
     this.parents.need(parentDirectory(line));
+    if (mayBeAwkward(line)) this.#links.touch(pathOfLine(line));
   }
 
   async #alsoSave(lines: readonly string[], parentsToo: boolean): Promise<void> {

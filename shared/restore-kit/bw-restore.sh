@@ -196,18 +196,18 @@ count_missing "$@"
 if [ "$level" -gt 1 ]; then
   (cd -- "$target" && find . -mindepth 1 -type d -print | sed 's,^\./,,') >"$work/existing"
   # dar takes an empty list for no list, and would make all directories of the past again.
-  [ -s "$work/existing" ] || : >"$work/plan.directories"
+  [ -s "$work/existing" ] || : >"$work/plan"
   set -- -[ "$work/existing"
 fi
-[ -e "$work/plan.directories" ] || cp -- "$work/plan" "$work/plan.directories"
 seen=0
 while IFS=$tab read -r at kind with_ea key archive; do
-  [ "$kind" = data ] || continue
+  [ "$kind" = metadata ] && continue
   [ "$with_ea" -gt 0 ] && seen=1
   [ "$seen" = 1 ] || continue
   say "directories of ${archive##*/}"
-  run_dar "$archive" "$kind" -R "$target" -X '*' "$@"
-done <"$work/plan.directories"
+  # Removals take attributes away here; what they removed may be there again since.
+  run_dar "$archive" "$kind" -R "$target" -k -X '*' "$@"
+done <"$work/plan"
 
 # --- owner, mode, ACL, attributes and times of the backed up directory itself, last of all ------------------------------
 

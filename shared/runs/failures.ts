@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { Manifest } from '../catalog/manifest.js';
+import type { RecordOf } from '../journal/index.js';
 import { FAILURES_KEY } from '../queues/names.js';
 
 /** When the last backup of each kind failed for good, ms since the epoch; null = none since the last that sealed. */
@@ -22,6 +23,27 @@ export async function forgetFailures(redis: Redis, basepathId: string, level: Ma
   const known = await failuresOf(redis, basepathId);
   if (level === 'full' || known.full === null) await redis.hdel(FAILURES_KEY, basepathId);
   else await redis.hset(FAILURES_KEY, basepathId, JSON.stringify({ ...known, other: null }));
+}
+
+/** What the journal says: failures that nothing of their kind sealed since has settled (pure). Records oldest first. */
+export async function openFailures(records: AsyncIterable<RecordOf<'attempt-ended'>> | Iterable<RecordOf<'attempt-ended'>>): Promise<Map<string, Failures>> {
+  const open = new Map<string, Failures>();
+  for await (const { basepathId, level, outcome, endedAt } of records) {
+    const known = open.get(basepathId) ?? NONE;
+    if (outcome === 'failed') open.set(basepathId, level === 'full' ? { ...known, full: Date.parse(endedAt) } : { ...known, other: Date.parse(endedAt) });
+    else if (outcome !== 'interrupted') {
+      if (level === 'full' || known.full === null) open.delete(basepathId);
+      else open.set(basepathId, { ...known, other: null });
+    }
+  }
+  return open;
+}
+
+/** Puts these in the place of all that was remembered. */
+export async function replaceFailures(redis: Redis, failures: ReadonlyMap<string, Failures>): Promise<void> {
+  const pipeline = redis.multi().del(FAILURES_KEY);
+  for (const [basepathId, each] of failures) pipeline.hset(FAILURES_KEY, basepathId, JSON.stringify(each));
+  await pipeline.exec();
 }
 
 /** Of many basepaths, a thousand per round trip; those without failure are left out. */

@@ -2,8 +2,10 @@ import type { Redis } from 'ioredis';
 import type { Catalog } from '../catalog/index.js';
 import type { Manifest } from '../catalog/manifest.js';
 import type { BwError } from '../errors/bw-error.js';
+import { readJournal } from '../journal/index.js';
 import { NEWEST_KEY } from '../queues/names.js';
 import { factsOf, type BasepathFacts, type SealedBackup } from './basepath-facts.js';
+import { openFailures, replaceFailures } from './failures.js';
 import { drawTicket, writeFacts } from './newest.js';
 
 export interface RebuildReport {
@@ -17,7 +19,7 @@ export interface RebuildReport {
 const PIECE = 1_000;
 
 /**
- * Refills Redis' index of the catalog from the sealed backups. Running work is not touched: jobs hold ids only, and what
+ * Refills Redis' index of the catalog from the sealed backups, and what failed since from the journal. Running work is not touched: jobs hold ids only, and what
  * is due is decided anew at the next tick. The index is never empty meanwhile, or fulls of everything would be due.
  */
 export async function rebuildIndex(redis: Redis, catalog: Catalog): Promise<RebuildReport> {
@@ -36,6 +38,7 @@ export async function rebuildIndex(redis: Redis, catalog: Catalog): Promise<Rebu
   }
   await writeFacts(redis, ticket, piece);
   await forgetOthers(redis, ticket, seen);
+  await replaceFailures(redis, await openFailures(readJournal(catalog.journalDir, { kinds: ['attempt-ended'], onProblem: () => undefined })));
   return { backups, basepaths: seen.size, problems };
 }
 

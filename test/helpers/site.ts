@@ -44,6 +44,8 @@ export interface SiteOptions {
   readonly prepare?: (dir: string) => Promise<Readonly<Record<string, unknown>>>;
   /** Start no worker: `site.worker` only has the context of one. */
   readonly noWorker?: boolean;
+  /** The producer's clock, ms since the epoch; workers have the real one. */
+  readonly now?: () => number;
   /** Default: FAST_RETRIES. */
   readonly timing?: QueueTiming;
 }
@@ -89,7 +91,7 @@ async function assemble(dir: string, configFile: string, config: Config, options
     return worker;
   };
   const worker = options.noWorker === true ? await startObserver(config, logger) : await start(config);
-  const producer = await openProducer({ config, logger, redis: connection, catalog });
+  const producer = await openProducer({ config, logger, redis: connection, catalog, ...(options.now === undefined ? {} : { now: options.now }) });
   onTestFinished(() => producer.close());
   const waitFor = async (jobIds: readonly string[]): Promise<Ended[]> => {
     const ended: Ended[] = [];

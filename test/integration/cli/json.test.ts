@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { checkOutput, showOutput } from '../../../producer/cli/config/outputs.js';
 import {
-  backupOutput, backupsOutput, errorOutput, exceptionLineOutput, lsLine, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
+  backupOutput, backupsOutput, capacityOutput, errorOutput, exceptionLineOutput, lsLine, planOutput, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../producer/cli/outputs.js';
 import { verifyOutput } from '../../../producer/cli/verify-outputs.js';
 import { importOutput } from '../../../producer/cli/import-command.js';
@@ -36,6 +36,11 @@ describe('--json', () => {
     expect(await json(backupOutput, 0, 'backup', site.at('top/alice'))).toMatchObject({ existing: false, state: 'sealed', outcome: 'clean' });
     expect(await json(standaloneOutput, 0, 'standalone', '--once')).toMatchObject({ sealed: 1, failed: 0, unfinished: 0, topdirs: [{ found: 2, enqueued: 1, error: null }] });
     expect(await json(statusOutput, 0, 'status')).toMatchObject({ basepaths: [{ state: 'ok', records: 4 }, { state: 'ok', records: 2 }] });
+    expect(await json(statusOutput, 0, 'status', '--check')).toMatchObject({ basepaths: [] });
+    expect(await json(planOutput, 0, 'plan')).toEqual({ v: 1, live: false, plan: [], excluded: null });
+    const alice = await json(planOutput, 0, 'plan', site.at('top/alice'));
+    expect(alice).toMatchObject({ plan: [{ kind: 'full', act: 'nothing', level: 'full' }, { kind: 'other', act: 'nothing', level: 'incremental' }], excluded: { entries: 0, bytes: '0', paths: [] } });
+    expect(await json(capacityOutput, 0, 'plan', '--capacity', '--slots', '3')).toMatchObject({ slots: 3, fits: true, topdirs: [{ basepaths: 2, measured: 2 }] });
     const { backups } = await json(backupsOutput, 0, 'backups', site.at('top/alice'));
     expect(backups).toMatchObject([{ path: site.at('top/alice'), sourceBytes: '3' }]);
     const backupId = backups[0]?.backupId ?? '';

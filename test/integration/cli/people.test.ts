@@ -33,7 +33,7 @@ describe('the command line', () => {
     const site = await cliSite();
     const bw = runner(site);
     await site.write({ 'alice/sub/a.txt': 'as saved', 'alice/b.txt': 'as saved' });
-    expect(await bw('backup', 'alice')).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^Backup \S+ of \S+\/top\/alice is sealed: clean\.\n$/) as string });
+    expect(await bw('backup', 'alice')).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^Backup \S+ of \S+\/top\/alice is sealed: full, clean\.\n$/) as string });
     await untilNothingRunsIn(site.dir);
     const verbose = await bw('backup', 'alice', '--verbose');
     expect(verbose.stderr).toMatch(/"component":"cli".*"msg":"worker ready"/);

@@ -59,5 +59,5 @@ export function sampleBasepath(fields: Partial<BasepathNow> = {}): BasepathNow {
 
 /** The id of a backup enqueued then. */
 export function idAt(ms: number): string {
-  return ulid(ms, () => 0.5);
+  return ulid(Math.floor(ms), () => 0.5);
 }

@@ -1,6 +1,6 @@
 import type { EventKind, ScheduleConfig } from '../../../../shared/config/config.js';
 import type { BasepathFacts } from '../../../../shared/runs/basepath-facts.js';
-import { DAY_MS, type BasepathNow, type InFlight } from '../../../../producer/policy/basepath-now.js';
+import { DAY_MS, hasFull, type BasepathNow, type InFlight } from '../../../../producer/policy/basepath-now.js';
 import { decideTopdir } from '../../../../producer/policy/decide.js';
 import type { FullDay } from '../../../../producer/policy/full-share.js';
 import { idAt } from './samples.js';
@@ -149,7 +149,7 @@ class SimulatedSite {
     for (const { facts, foundMs } of this.#basepaths) {
       const lastMs = facts === null ? foundMs : Date.parse(facts.capturedAt);
       if (pastDueMs !== null && nowMs - lastMs > pastDueMs) pastDue += 1;
-      if (facts?.full !== null && facts?.full !== undefined) oldestMs = Math.max(oldestMs, nowMs - Date.parse(facts.full.capturedAt));
+      if (hasFull(facts)) oldestMs = Math.max(oldestMs, nowMs - Date.parse(facts.full.capturedAt));
     }
     return { pastDue, oldestFull: oldestMs / DAY_MS };
   }

@@ -110,6 +110,20 @@ describe('compareStates', () => {
     expect(changed).toMatchObject({ changed: ['d', 'd/one', 'd/sub', 'd/sub/two', 'three'], old: [`d/one x 1.1@${PARENT}`], counts: { sourceBytes: '120' } });
   });
 
+  it('saves all names of an inode when one lies with a changed path below a name that no list can carry', async () => {
+    const unit = makeDirectory('new\nline');
+    const inside = makeRecord('new\nline/f');
+    const linked = ['new\nline/one', 'cr\r', 'd/three'].map((path) => makeRecord(path, { inode: '65024:50', nlink: 3 }));
+    const alsoLinked = ['cr\r/x', 'plain'].map((path) => makeRecord(path, { inode: '65024:51', nlink: 2 }));
+    const before = [root, dir, unit, inside, ...linked, ...alsoLinked];
+    const parent = before.map((record) => saved(record));
+    expect((await compare(parent, before)).changed).toEqual([]);
+    const changed = before.map((record) => (record === inside ? { ...inside, size: '9' } : record));
+    expect((await compare(parent, changed)).changed).toEqual(['cr\r', 'cr\r/x', 'd', 'd/three', 'new\nline', 'new\nline/f', 'new\nline/one', 'plain']);
+    const removed = before.filter((record) => record !== inside);
+    expect((await compare(parent, removed)).changed).toEqual(['cr\r', 'cr\r/x', 'd', 'd/three', 'new\nline', 'new\nline/one', 'plain']);
+  });
+
   it('removes nothing below a directory that could not be listed: it is carried over, flagged, once', async () => {
     const unlisted = { unlisted: new Set([bytePath.of('d/sub')]) };
     const now = [root, dir, { ...sub, flags: 'u' }, other];
