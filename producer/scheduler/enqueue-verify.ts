@@ -11,6 +11,7 @@ export async function enqueueVerify(queues: QueueSet, request: VerifyRequest): P
   const { basepathId, backupId, level, samplePercent, recall, seed = verifyId } = request;
   const data: VerifyJob = { v: JOB_VERSION, verifyId, basepathId, backupId, level, samplePercent, recall, seed };
   const jobId = `verify.${verifyId}`;
-  await queues.cleanup.add('verify', data, { jobId, priority: VERIFY_PRIORITY });
+  // What was recalled by an attempt that failed is on no record: one attempt, so that the budget holds.
+  await queues.cleanup.add('verify', data, { jobId, priority: VERIFY_PRIORITY, ...(recall ? { attempts: 1 } : {}) });
   return { ...data, jobId };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readRoot, relativeToTopdir } from '../../../../shared/paths/basepath-root.js';
-import { bytePath, showPath, utf8OrNull } from '../../../../shared/paths/byte-path.js';
+import { bytePath, showPath, unshowPath, utf8OrNull } from '../../../../shared/paths/byte-path.js';
 import { fromPathJson, toPathJson } from '../../../../shared/paths/path-json.js';
 
 const bytes = (...values: number[]): ReturnType<typeof bytePath.fromBuffer> => bytePath.fromBuffer(Buffer.from(values));
@@ -23,6 +23,10 @@ describe('byte paths', () => {
     expect(showPath(bytes(0x61, 0xff))).toBe('a\\xff');
     expect(showPath(bytePath.fromText('tab\there\u2028'))).toBe('tab\\x09here\\u2028');
     expect(utf8OrNull(bytes(0xff))).toBeNull();
+  });
+
+  it('can be typed as they are shown', () => {
+    for (const path of [bytePath.fromText('a\nb\r\\x'), bytes(0x61, 0xff, 0xc3, 0x28), bytePath.fromText('caf\u00e9 \\'), bytePath.fromText('plain')]) expect(unshowPath(showPath(path))).toBe(path);
   });
 });
 
