@@ -76,6 +76,19 @@ command(program, 'history <path>', 'every version of a path that backups have')
 command(program, 'diff <backup> <other>', 'what differs between two backups of a basepath').action(
   ending(async (backup: string, other: string, options: CommonOptions) => (await import('../producer/cli/diff-command.js')).diffCommand(backup, other, options)),
 );
+command(program, 'verify [name]', 'whether backups are what was sealed: of all basepaths, of one, or one backup; always with its chain')
+  .addOption(new Option('--level <level>', 'how deep: all is there, slices hashed, archives tested by dar, restored into scratch and compared').choices(['manifest', 'hash', 'dar', 'restore']).default('manifest'))
+  .option('--sample <share>', 'only this share of slices, archives or files, such as 5%')
+  .option('--seed <text>', 'choose the sample that an earlier verification with this seed had')
+  .option('--recall', 'may read long-term storage that is on tape')
+  .option('--wait', 'wait for the results')
+  .action(ending(async (name: string | undefined, options: CommonOptions) => (await import('../producer/cli/verify-command.js')).verifyCommand(name, options, startLocal)));
+command(program, 'import <basepath>', 'an existing dar archive as an unverified backup of a basepath')
+  .requiredOption('--archive <base>', 'path of its slices without `.1.dar`; inside a long-term storage, or with --copy')
+  .option('--copy', 'copy the slices into every long-term storage')
+  .option('--parent <backup>', 'the import of the archive that this one is a difference to (dar -A)')
+  .option('--captured-at <time>', 'when it was made (default: when its first slice was)')
+  .action(ending(async (name: string, options: CommonOptions & { archive: string }) => (await import('../producer/cli/import-command.js')).importCommand(name, options)));
 command(program, 'exceptions <backup>', 'paths a backup could not save as they were, and why').action(
   ending(async (backup: string, options: CommonOptions) => (await import('../producer/cli/exceptions-command.js')).exceptionsCommand(backup, options)),
 );

@@ -57,6 +57,8 @@ async function* ages({ config, catalog, logger }: ProducerHttpParts): AsyncGener
       lastSealedAt: at(status.lastSealed?.capturedAt),
       lastFullAt: at(status.lastFull?.capturedAt),
       pastDue: lateOf(status, config.topdirs, nowMs) !== null,
+      lastProvenAt: at(status.lastProven?.at),
+      damaged: status.lastVerified?.outcome === 'damaged',
     };
   }
 }

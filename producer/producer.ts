@@ -14,6 +14,7 @@ import { closeGates, type ClosedGate } from './scheduler/hook-gate.js';
 import { Loop } from './scheduler/loop.js';
 import { sweepLost } from './scheduler/sweep-lost.js';
 import { sweepRuns } from './scheduler/sweep-runs.js';
+import { orderVerifications } from './scheduler/order-verifications.js';
 import { tick, type TickParts, type TopdirReport } from './scheduler/tick.js';
 
 export interface Producer {
@@ -46,6 +47,8 @@ export interface ProducerParts {
 const GATES_EVERY_MS = 60_000;
 /** After a round that failed as a whole (Redis away), the next one. */
 const FAILED_AGAIN_MS = 60_000;
+/** What is ordered at once takes longer; the journal is read each time. */
+const VERIFY_EVERY_MS = 900_000;
 
 /** Records carry the clocks of their writers, which may differ by less than this. */
 const JOURNAL_SLACK_MS = 3_600_000;
@@ -94,11 +97,17 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
     return closed;
   };
   const prune = (): Promise<PruneResult> => pruneSite({ config, logger, queues, catalog, journal, now });
+  const verifications = async (): Promise<void> => {
+    for (const { basepathId, backupId, level, samplePercent, reason } of await orderVerifications({ config, queues, catalog, now })) {
+      logger.info({ basepathId, backupId, level, samplePercent, reason }, 'verification ordered');
+    }
+  };
   const failed = (thrown: unknown): void => { logger.error({ err: toBwError(thrown) }, 'a round of the producer failed'); };
   const loops = [
     new Loop(events, () => times.wait(now()), failed, FAILED_AGAIN_MS),
     new Loop(gates, () => GATES_EVERY_MS, failed, GATES_EVERY_MS),
     new Loop(prune, () => config.removal.everyMs, failed, FAILED_AGAIN_MS),
+    new Loop(verifications, () => VERIFY_EVERY_MS, failed, VERIFY_EVERY_MS),
   ];
   return {
     tick: () => round(),

@@ -19,6 +19,8 @@ export interface RunningWorker {
 
 /** Concurrency of host cleanup: deletes are short and cheap. */
 const CLEANUP_CONCURRENCY = 2;
+/** A verification may take hours: the short jobs go on beside it. */
+const COMMON_CLEANUP_CONCURRENCY = 2;
 
 /**
  * Starts the queue workers of this host: backup slots, transfers and releases of what it staged itself, and a
@@ -30,7 +32,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
     [QUEUES.backup, worker.slots],
     [transferQueue(host), worker.transferSlots],
     [cleanupQueue(host), CLEANUP_CONCURRENCY],
-    [QUEUES.cleanup, 1],
+    [QUEUES.cleanup, COMMON_CLEANUP_CONCURRENCY],
   ];
   const table = processorsOf(context);
   const failures = new Failures(context);
@@ -102,7 +104,7 @@ function processor(context: WorkerContext, table: JobTable, queue: string): Proc
 }
 
 /** Jobs that may leave files in this host's staging. */
-const STAGING_JOBS: ReadonlySet<string> = new Set(['shard', 'restore', 'restore-archive']);
+const STAGING_JOBS: ReadonlySet<string> = new Set(['shard', 'restore', 'restore-archive', 'verify']);
 
 /** On record before anything is made, so that whatever ends the run finds the host again. */
 async function noteHost(context: WorkerContext, job: Job): Promise<void> {

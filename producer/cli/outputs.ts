@@ -39,6 +39,10 @@ export const backupRowSchema = z.strictObject({
   held: z.string().nullable(),
   /** Flagged as shrunk, and nobody has accepted it yet. */
   toAccept: z.boolean(),
+  /** Made of an archive of another program. */
+  imported: z.boolean(),
+  /** The strongest verification that found it sound, after which none found damage. */
+  verified: z.enum(['catalog', 'slices', 'archives', 'restore-drill']).nullable(),
 });
 
 export const backupsOutput = z.strictObject({
@@ -61,6 +65,9 @@ export const statusRowSchema = z.strictObject({
   exceptions: count,
   records: count,
   sourceBytes: bigCount,
+  lastProvenAt: instant.nullable(),
+  lastProvenBackupId: z.string().nullable(),
+  lastVerified: z.strictObject({ backupId: z.string(), at: instant, method: z.string(), outcome: z.enum(['sound', 'damaged']) }).nullable(),
   lastError: z.strictObject({ code: z.string(), message: z.string(), at: instant }).nullable(),
   /** It looks like this one, which is gone: `basepath rename` keeps the chain. */
   looksLike: z.strictObject({ basepathId: z.string(), path: pathJsonSchema }).nullable(),
@@ -72,7 +79,7 @@ export const statusRowSchema = z.strictObject({
 
 export const runRowSchema = z.strictObject({
   id: z.string(),
-  kind: z.enum(['backup', 'restore']),
+  kind: z.enum(['backup', 'restore', 'verify']),
   basepathId: z.string(),
   phase: z.string(),
   startedAt: instant,

@@ -7,7 +7,7 @@ import { showPath } from '../../shared/paths/byte-path.js';
 import { fromPathJson, toPathJson } from '../../shared/paths/path-json.js';
 import { readProtections, type Protections } from '../../shared/retention/protections.js';
 import { redisLocation } from '../../shared/redis/location.js';
-import { formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
+import { formatAge, formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
 import { lateOf } from '../policy/past-due.js';
 import { readLiveState } from './live-state.js';
 import { statusOutput, type statusRowSchema } from './outputs.js';
@@ -42,7 +42,8 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
   else if (options.check === true) printCheck(basepaths, all.length);
   else printPeople(site, output);
   if (options.check === true) return basepaths.length > 0 ? EXIT.pastDue : EXIT.ok;
-  return basepaths.some((row) => row.state === 'never' || row.state === 'failed-since' || row.pastDueMs !== null) ? EXIT.failed : EXIT.ok;
+  const wrong = (row: Row): boolean => row.state === 'never' || row.state === 'failed-since' || row.pastDueMs !== null || row.lastVerified?.outcome === 'damaged';
+  return basepaths.some(wrong) ? EXIT.failed : EXIT.ok;
 }
 
 function statusRow(status: BasepathStatus, protections: Protections, pastDueMs: number | null, like: BasepathRecord | undefined): Row {
@@ -60,6 +61,9 @@ function statusRow(status: BasepathStatus, protections: Protections, pastDueMs: 
     exceptions: status.exceptions,
     records: status.files,
     sourceBytes: status.bytes,
+    lastProvenAt: status.lastProven?.at ?? null,
+    lastProvenBackupId: status.lastProven?.backupId ?? null,
+    lastVerified: status.lastVerified,
     lastError: lastError === null ? null : { code: lastError.code, message: lastError.message, at: lastError.at },
     looksLike: like === undefined ? null : { basepathId: like.basepathId, path: toPathJson(like.path) },
     held: protections.basepaths.get(status.id) ?? null,
@@ -78,6 +82,7 @@ function printPeople(site: Site, output: Output): void {
         { title: 'age', align: 'right', cell: (row) => (row.ageMs === null ? '-' : formatDuration(row.ageMs)) },
         { title: 'entries', align: 'right', cell: (row) => formatCount(row.records) },
         { title: 'size', align: 'right', cell: (row) => formatBytes(BigInt(row.sourceBytes)) },
+        { title: 'proven', align: 'right', cell: (row) => provenText(row) },
         { title: 'last error', cell: (row) => (row.lastError === null ? '' : `${row.lastError.code}: ${row.lastError.message}`) },
       ]),
     );
@@ -101,6 +106,12 @@ function printCheck(late: readonly Row[], all: number): void {
     print(`${path}: past due for ${formatDuration(row.pastDueMs ?? 0)}, ${last}${row.lastError === null ? '' : `; ${row.lastError.code}: ${row.lastError.message}`}`);
   }
   print(`${plural(all, 'basepath')}, ${formatCount(late.length)} past due.`);
+}
+
+/** When a restore was last proven; what the last look found, if that was damage. */
+function provenText(row: Row): string {
+  if (row.lastVerified?.outcome === 'damaged') return 'DAMAGED';
+  return row.lastProvenAt === null ? 'never' : formatAge(Date.parse(row.lastProvenAt), Date.now());
 }
 
 /** `3 basepaths: 2 ok, 1 never, 1 past due`. */

@@ -7,12 +7,15 @@ export interface StopSignal {
   readonly stopped: Promise<NodeJS.Signals>;
   /** What a shell expects of a command that a signal cut short: 130 or 143. */
   exitCode(): number;
+  /** Signals are not caught any more. */
+  release(): void;
 }
 
 /** From here on the first SIGTERM or SIGINT is answered by `onFirst` and `signal`; a second one ends the process at once (children end by their guardians). */
 export function catchStop(onFirst: (name: NodeJS.Signals) => void): StopSignal {
   const stopping = new AbortController();
   let first: NodeJS.Signals | null = null;
+  let release = (): void => undefined;
   const stopped = new Promise<NodeJS.Signals>((resolve) => {
     const onSignal = (name: NodeJS.Signals): void => {
       if (first !== null) process.exit(codeOf(name));
@@ -23,8 +26,9 @@ export function catchStop(onFirst: (name: NodeJS.Signals) => void): StopSignal {
     };
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
+    release = () => { process.off('SIGTERM', onSignal).off('SIGINT', onSignal); };
   });
-  return { signal: stopping.signal, stopped, exitCode: () => codeOf(first ?? 'SIGTERM') };
+  return { signal: stopping.signal, stopped, exitCode: () => codeOf(first ?? 'SIGTERM'), release };
 }
 
 function codeOf(name: NodeJS.Signals): number {

@@ -8,7 +8,7 @@ import { rootReason } from '../../shared/runs/root-reason.js';
 export async function sweepRuns(parts: FailRunParts): Promise<number> {
   let swept = 0;
   for (const run of await parts.runs.running()) {
-    const job = await parts.queues.backup.getJob(run.jobId);
+    const job = await (run.kind === 'verify' ? parts.queues.cleanup : parts.queues.backup).getJob(run.jobId);
     if (job !== undefined && !(await job.isFailed())) continue;
     const error = job === undefined ? { code: 'JOB_GONE', message: 'the job is not in the queue any more' } : parseFailedReason(await rootReason(parts.queues, job.failedReason));
     if (await failRun(parts, run.id, error)) swept++;

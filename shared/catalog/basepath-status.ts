@@ -53,6 +53,8 @@ export interface BasepathStatus {
   readonly lastVerified: { readonly backupId: string; readonly at: string; readonly method: string; readonly outcome: 'sound' | 'damaged' } | null;
   /** Backups that sealed flagged: much less was there than before. */
   readonly shrunk: readonly string[];
+  /** The last restore drill that found everything as it should be. */
+  readonly lastProven: { readonly backupId: string; readonly at: string; readonly samplePercent: number } | null;
   /** Backups whose manifest cannot be used. */
   readonly damagedManifests: number;
   /** The newest backup the journal calls sealed, where the catalog does not have it: it was lost. */

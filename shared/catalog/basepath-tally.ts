@@ -29,6 +29,7 @@ export class BasepathTally {
   private failedFull: Failure | null = null;
   private failedOther: Failure | null = null;
   private verified: BasepathStatus['lastVerified'] = null;
+  private proven: BasepathStatus['lastProven'] = null;
   private sealedOnRecord: string | null = null;
   private sealedIsThere = false;
   private damaged = 0;
@@ -62,6 +63,7 @@ export class BasepathTally {
         if (this.sealedOnRecord === record.backupId) this.sealedOnRecord = null;
         break;
       case 'verified':
+        if (record.method === 'restore-drill' && record.outcome === 'sound') this.proven = { backupId: record.backupId, at: record.at, samplePercent: record.samplePercent };
         this.verified = { backupId: record.backupId, at: record.at, method: record.method, outcome: record.outcome };
         break;
     }
@@ -69,6 +71,7 @@ export class BasepathTally {
 
   addManifest(manifest: Manifest): void {
     this.noteBackup(manifest.backupId);
+    if (manifest.imported !== undefined) return; // it covers nothing: nobody knows how it was made
     if (manifest.shrunk) this.shrunk.push(manifest.backupId);
     if (this.newest === null || !isLater(this.newest, manifest)) this.newest = newestOf(manifest);
     if (manifest.level === 'full' && (this.newestFull === null || !isLater(this.newestFull, manifest))) this.newestFull = summaryOf(manifest);
@@ -99,6 +102,7 @@ export class BasepathTally {
       ageMs: newest === null ? null : nowMs - Date.parse(newest.capturedAt),
       fullAgeMs: newestFull === null ? null : nowMs - Date.parse(newestFull.capturedAt),
       lastVerified: this.verified,
+      lastProven: this.proven,
       damagedManifests: this.damaged,
       shrunk: this.shrunk,
       lostBackup: this.sealedIsThere ? null : this.sealedOnRecord,

@@ -152,13 +152,14 @@ export class Catalog {
   }
 
   /**
-   * The sealed backup of latest capture (not of latest seal: a week-long full ends after younger incrementals), or null.
+   * The sealed backup of our own of latest capture (not of latest seal: a week-long full ends after younger incrementals), or null.
    * Unreadable manifests are passed to `onProblem` and left out: an older parent saves more, never less.
    */
   async newestSealed(basepathId: string, onProblem: (error: BwError) => void): Promise<Manifest | null> {
     let newest: Manifest | null = null;
     for await (const backup of this.listBackups({ basepathId })) {
       if (!backup.ok) onProblem(backup.error);
+      else if (backup.manifest.imported !== undefined) continue;
       else if (newest === null || Date.parse(backup.manifest.capturedAt) >= Date.parse(newest.capturedAt)) newest = backup.manifest;
     }
     return newest;

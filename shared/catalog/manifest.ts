@@ -88,6 +88,11 @@ export const manifestSchema = z.strictObject({
     rootInode: z.string(),
     owner: z.string(),
   }),
+  /**
+   * Made of an archive that another program wrote: what it holds is known from its catalogue alone, never compared with a source. It covers no basepath and
+   * is no parent of a backup.
+   */
+  imported: z.strictObject({ from: z.string(), at: instant }).optional(),
   policyHash: z.string(),
   startedAt: instant,
   /** Start of the scan: what the backup holds is not older than this. */

@@ -22,6 +22,7 @@ export interface Config {
   readonly schedule: ScheduleConfig;
   readonly retention: RetentionConfig;
   readonly removal: RemovalConfig;
+  readonly verify: VerifyConfig;
   readonly http: HttpConfig;
   readonly logging: { readonly level: LogLevel; readonly format: 'auto' | 'json' | 'pretty' };
   /** SHA-256 of the site policy (everything but host settings), in jobs and manifests. */
@@ -155,6 +156,17 @@ export interface LtsConfig {
   readonly dir: string;
   /** Bytes per second and host, null = unlimited. */
   readonly bandwidthBytesPerSecond: number | null;
+  /** Reading may recall from tape. */
+  readonly tape: boolean;
+}
+
+export interface VerifyConfig {
+  /** null: only when asked for. */
+  readonly everyMs: number | null;
+  readonly level: 'manifest' | 'hash' | 'dar' | 'restore';
+  readonly samplePercent: number;
+  /** What may be recalled from tape a day; null: nothing. */
+  readonly recallPerDay: { readonly bytes: number; readonly objects: number } | null;
 }
 
 export interface HttpConfig {

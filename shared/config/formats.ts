@@ -277,6 +277,7 @@ export const formats = {
   gate: oneOf(['none', 'fulls-started', 'fulls-done']),
   level: oneOf(['incremental', 'differential']),
   logFormat: oneOf(['auto', 'json', 'pretty']),
+  verifyLevel: oneOf(['manifest', 'hash', 'dar', 'restore']),
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
   moment,
   name: matching(NAME, 'is not a safe name', NAME_ACCEPTS),

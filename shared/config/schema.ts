@@ -138,6 +138,13 @@ export const siteSchema = {
     every: { doc: 'Time between two prunes by the producer.', format: 'duration', default: '1d' },
     eraser: { doc: 'The one host whose worker deletes in LTS; none = any worker.', format: 'name', default: null, nullable: true },
   },
+  verify: {
+    every: { doc: 'A basepath whose newest backup chain was not verified for this long is verified; none = only when asked for.', format: 'duration', default: '30d', nullable: true },
+    level: { doc: 'How: manifest (all is there), hash (slices read), dar (archives tested), restore (restored into scratch, compared).', format: 'verifyLevel', default: 'restore' },
+    sample: { doc: 'Share of slices, archives or files that is looked into; at least one.', format: 'share', default: '1%' },
+    recallBytesPerDay: { doc: 'Most bytes a day read for it from an LTS on tape; none = nothing is.', format: 'size', default: null, nullable: true },
+    recallObjectsPerDay: { doc: 'Most objects a day read for it from an LTS on tape; none = nothing is.', format: 'count', default: null, nullable: true, min: 1 },
+  },
   restore: {
     allowedTargets: { doc: 'Directories below which a restore may write.', format: 'pathList', default: ['/restore'] },
   },
@@ -169,6 +176,7 @@ export const ltsSchema = {
   backend: { doc: 'How it is reached.', format: 'backend', default: 'posix' },
   dir: { doc: 'Its directory (posix).', format: 'absolutePath', default: null, required: true },
   bandwidth: { doc: 'Most bytes per second from one host; none = unlimited.', format: 'rate', default: null, nullable: true },
+  tape: { doc: 'Whether reading it may recall from tape: scheduled verification then needs a recall budget.', format: 'boolean', default: false },
 } as const satisfies Section;
 
 /** The list below each topdir. */

@@ -1,6 +1,8 @@
-import type { BasepathOverride, BasepathSchedule, Config, DarConfig, HttpConfig, LtsConfig, RetentionConfig, ScheduleConfig, ShardLimits, TopdirConfig } from './config.js';
+import type {
+  BasepathOverride, BasepathSchedule, Config, DarConfig, HttpConfig, LtsConfig, RetentionConfig, ScheduleConfig, ShardLimits, TopdirConfig, VerifyConfig,
+} from './config.js';
 import { policyHash } from './policy-hash.js';
-import type { BasepathSettings, LtsSettings, Settings, TopdirSettings } from './parse-settings.js';
+import type { BasepathSettings, LtsSettings, Settings, SiteSettings, TopdirSettings } from './parse-settings.js';
 
 /** What the host adds to the settings. */
 export interface Resolved {
@@ -23,6 +25,7 @@ export function toConfig({ host, site, topdirs, lts }: Settings, { redisUrl, sta
     schedule: toSchedule(site.schedule),
     retention: toRetention(site.retention),
     removal: { everyMs: site.removal.every, eraser: site.removal.eraser },
+    verify: toVerify(site.verify),
   };
   return {
     host,
@@ -79,8 +82,16 @@ function toRetention({ keepWithin, deletedBasepaths, gracePeriod, ...same }: Top
   return { ...same, keepWithinMs: keepWithin, deletedBasepathsMs: deletedBasepaths, gracePeriodMs: gracePeriod };
 }
 
-function toLts({ name, backend, dir, bandwidth }: LtsSettings): LtsConfig {
-  return { name: present(name), backend, dir: present(dir), bandwidthBytesPerSecond: bandwidth };
+/** A sample holds one at least, also of 0%. */
+const LEAST_PERCENT = 1e-6;
+
+function toVerify({ every, level, sample, recallBytesPerDay, recallObjectsPerDay }: SiteSettings['verify']): VerifyConfig {
+  const recallPerDay = recallBytesPerDay === null && recallObjectsPerDay === null ? null : { bytes: recallBytesPerDay ?? Infinity, objects: recallObjectsPerDay ?? Infinity };
+  return { everyMs: every, level, samplePercent: Math.max(LEAST_PERCENT, sample * 100), recallPerDay };
+}
+
+function toLts({ name, backend, dir, bandwidth, tape }: LtsSettings): LtsConfig {
+  return { name: present(name), backend, dir: present(dir), bandwidthBytesPerSecond: bandwidth, tape };
 }
 
 /** A required value: its absence was reported before. */

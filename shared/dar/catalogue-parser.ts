@@ -21,6 +21,16 @@ export interface CatalogueEntry {
   /** dar's word: saved, referenced (isolated catalogue), deleted, inode-only, ... */
   readonly data: string;
   readonly hardlinked: boolean;
+  /** Only where asked for: backups know it from their index. */
+  readonly inode?: InodeFacts;
+}
+
+export interface InodeFacts {
+  /** As dar shows them, `rwsr-x---`. */
+  readonly permissions: string;
+  /** Names where this host knows them, else numbers. */
+  readonly user: string;
+  readonly group: string;
 }
 
 /** What was read is not a catalogue listing; the message says why. */
@@ -57,6 +67,9 @@ export class CatalogueParser {
   #open: OpenEntry | null = null;
   #started = false;
   #complete = false;
+
+  /** `inodes`: with owners and permissions. */
+  constructor(readonly options: { readonly inodes?: boolean } = {}) {}
 
   /** Entries whose description ends in this chunk. Throws CatalogueSyntaxError. */
   push(chunk: Buffer): CatalogueEntry[] {
@@ -122,6 +135,7 @@ export class CatalogueParser {
       removed: data === 'deleted',
       data,
       hardlinked: tag.includes(' permissions="*'),
+      ...(this.options.inodes === true ? { inode: inodeOf(tag) } : {}),
     };
   }
 
@@ -134,6 +148,10 @@ export class CatalogueParser {
     if (!this.#started || this.#prefixes.length !== 1 || this.#open !== null) throw new CatalogueSyntaxError('misplaced end of the catalogue');
     this.#complete = true;
   }
+}
+
+function inodeOf(tag: string): InodeFacts {
+  return { permissions: attribute(tag, ' permissions="').slice(2), user: unescape(attribute(tag, ' user="')), group: unescape(attribute(tag, ' group="')) };
 }
 
 /** Value after a label such as ` name="`; '' where it is absent. */

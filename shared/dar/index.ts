@@ -1,4 +1,5 @@
 /** All that is known of dar: its arguments, exit codes, messages, listings, and files. */
+export { archiveKey } from './archive-key.js';
 export { isolateCatalogue, testArchive, type ArchiveOptions } from './archive-commands.js';
 export { assertDarSupports, probeDar, type CompressionAlgorithm, type DarCapabilities } from './capabilities.js';
 export { hideGnupgFromDar } from './command.js';

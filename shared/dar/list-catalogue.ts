@@ -20,23 +20,22 @@ const POLL_MS = 20;
  * dar writes the listing to a file of `secretsDir` (330 bytes per entry), which is parsed while it grows and then
  * removed: dar flushes every line, and reading those small pieces from a pipe costs this process three times the CPU.
  */
-export async function* listCatalogue(base: string, dar: DarConfig, options: ArchiveOptions): AsyncGenerator<CatalogueEntry[], void> {
+export async function* listCatalogue(base: string, dar: DarConfig, options: ArchiveOptions & { readonly inodes?: boolean }): AsyncGenerator<CatalogueEntry[], void> {
   const hidden = await keyArgs(dar.encryption, ['-K']);
   const keyFile = hidden.length === 0 ? null : await writeHiddenArgs(options.secretsDir, hidden);
   const listing = join(options.secretsDir, `list-${randomBytes(8).toString('hex')}.xml`);
   // -ay: sizes in bytes, else they are rounded to units.
   const args = ['-l', base, ...BASE_ARGS, '-Txml', '-ay', ...(keyFile === null ? [] : ['-B', keyFile])];
   try {
-    yield* parse(base, args, listing, options.signal);
+    yield* parse(base, args, listing, new CatalogueParser(options.inodes === true ? { inodes: true } : {}), options.signal);
   } finally {
     await removeFile(listing);
     if (keyFile !== null) await removeFile(keyFile);
   }
 }
 
-async function* parse(base: string, args: readonly string[], listing: string, signal: AbortSignal | undefined): AsyncGenerator<CatalogueEntry[], void> {
+async function* parse(base: string, args: readonly string[], listing: string, parser: CatalogueParser, signal: AbortSignal | undefined): AsyncGenerator<CatalogueEntry[], void> {
   const pipeline = startPipeline([darCommand(args)], { stdoutFile: listing, ...(signal === undefined ? {} : { signal }) });
-  const parser = new CatalogueParser();
   try {
     for await (const chunk of tailFile(listing, pipeline.done, POLL_MS)) {
       const entries = parser.push(chunk);

@@ -68,6 +68,12 @@ export const journalRecordSchema = z.discriminatedUnion('kind', [
     /** What was looked at. */
     bytes: bigCount,
     files: count,
+    /** Share of it that was chosen, and by what. */
+    samplePercent: z.number().default(100),
+    seed: z.string().default(''),
+    /** Of it, from tape: counts against the recall budget. */
+    recalledObjects: count.default(0),
+    recalledBytes: bigCount.default('0'),
   }),
   /** Got its tombstone: it is gone for every reader, and is erased after that instant unless somebody undeletes it. */
   kind('removed', { backupId, basepathId, reason: z.string(), eraseAfter: instant }),

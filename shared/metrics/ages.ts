@@ -7,6 +7,10 @@ export interface BasepathAge {
   readonly lastSealedAt: number | null;
   readonly lastFullAt: number | null;
   readonly pastDue: boolean;
+  /** Last successful restore drill. */
+  readonly lastProvenAt: number | null;
+  /** The last verification found damage. */
+  readonly damaged: boolean;
 }
 
 export type BasepathAges = Iterable<BasepathAge> | AsyncIterable<BasepathAge>;
@@ -18,6 +22,9 @@ interface TopdirAges {
   oldestSealedAt: number | null;
   newestSealedAt: number | null;
   oldestFullAt: number | null;
+  neverProven: number;
+  oldestProvenAt: number | null;
+  damaged: number;
 }
 
 export interface AgeSummary {
@@ -54,6 +61,9 @@ export function publishAges(to: Instruments, { topdirs, basepaths }: AgeSummary,
   to.replace('bw_last_sealed_age_seconds', last);
   to.replace('bw_last_full_age_seconds', each((ages) => age(ages.oldestFullAt)));
   to.replace('bw_newest_sealed_age_seconds', each((ages) => age(ages.newestSealedAt)));
+  to.replace('bw_basepaths_never_proven', each((ages) => ages.neverProven));
+  to.replace('bw_last_proven_age_seconds', each((ages) => age(ages.oldestProvenAt)));
+  to.replace('bw_basepaths_damaged', each((ages) => ages.damaged));
   const oldest = last.reduce<number | null>((most, { value }) => Math.max(most ?? 0, value), null);
   to.replace('bw_oldest_sealed_age_seconds', oldest === null ? [] : [{ labels: {}, value: oldest }]);
   to.replace(
@@ -62,10 +72,13 @@ export function publishAges(to: Instruments, { topdirs, basepaths }: AgeSummary,
   );
 }
 
-function count(sums: TopdirAges, { lastSealedAt, lastFullAt, pastDue }: BasepathAge): void {
+function count(sums: TopdirAges, { lastSealedAt, lastFullAt, pastDue, lastProvenAt, damaged }: BasepathAge): void {
   sums.basepaths += 1;
   if (lastSealedAt === null) sums.neverSealed += 1;
   if (pastDue) sums.pastDue += 1;
+  if (lastProvenAt === null) sums.neverProven += 1;
+  if (damaged) sums.damaged += 1;
+  sums.oldestProvenAt = pick(Math.min, sums.oldestProvenAt, lastProvenAt);
   sums.oldestSealedAt = pick(Math.min, sums.oldestSealedAt, lastSealedAt);
   sums.newestSealedAt = pick(Math.max, sums.newestSealedAt, lastSealedAt);
   sums.oldestFullAt = pick(Math.min, sums.oldestFullAt, lastFullAt);
@@ -74,7 +87,7 @@ function count(sums: TopdirAges, { lastSealedAt, lastFullAt, pastDue }: Basepath
 function topdirOf(topdirs: Map<string, TopdirAges>, topdir: string): TopdirAges {
   const known = topdirs.get(topdir);
   if (known !== undefined) return known;
-  const fresh = { basepaths: 0, neverSealed: 0, pastDue: 0, oldestSealedAt: null, newestSealedAt: null, oldestFullAt: null };
+  const fresh = { basepaths: 0, neverSealed: 0, pastDue: 0, oldestSealedAt: null, newestSealedAt: null, oldestFullAt: null, neverProven: 0, oldestProvenAt: null, damaged: 0 };
   topdirs.set(topdir, fresh);
   return fresh;
 }

@@ -50,6 +50,8 @@ export const METRICS = {
   bw_restored_bytes_total: { type: 'counter', unit: 'bytes', labels: [], help: 'Bytes of the archives restores read' },
   bw_restore_duration_seconds: { type: 'histogram', unit: 'seconds', labels: ['outcome'], help: 'Wall time of a restore', buckets: LONG_SECONDS },
 
+  bw_verifications_total: { type: 'counter', unit: 'verifications', labels: ['level', 'outcome'], help: 'Ended verifications of backups' },
+
   bw_staging_used_bytes: { type: 'gauge', unit: 'bytes', labels: [], help: 'Staging accounted to running backups on this host' },
   bw_staging_budget_bytes: { type: 'gauge', unit: 'bytes', labels: [], help: 'Staging this host may use' },
 
@@ -60,6 +62,9 @@ export const METRICS = {
   bw_last_full_age_seconds: { type: 'gauge', unit: 'seconds', labels: ['topdir'], help: 'Age of the last sealed full of the basepath that waits longest' },
   bw_newest_sealed_age_seconds: { type: 'gauge', unit: 'seconds', labels: ['topdir'], help: 'Time since any basepath was sealed' },
   bw_oldest_sealed_age_seconds: { type: 'gauge', unit: 'seconds', labels: [], help: 'The greatest bw_last_sealed_age_seconds of all topdirs' },
+  bw_basepaths_never_proven: { type: 'gauge', unit: 'basepaths', labels: ['topdir'], help: 'Basepaths of whose backups no restore drill has succeeded' },
+  bw_last_proven_age_seconds: { type: 'gauge', unit: 'seconds', labels: ['topdir'], help: 'Time since the last successful restore drill of the basepath that waits longest' },
+  bw_basepaths_damaged: { type: 'gauge', unit: 'basepaths', labels: ['topdir'], help: 'Basepaths whose last verification found damage' },
   bw_basepath_last_sealed_age_seconds: { type: 'gauge', unit: 'seconds', labels: ['topdir', 'basepath'], help: 'Age of the last sealed backup per basepath; only when asked for' },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 

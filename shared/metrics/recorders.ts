@@ -80,6 +80,12 @@ export class Recorders {
     this.to.add('bw_erased_bytes_total', {}, Number(bytes));
   }
 
+  /** A verification ended, with what it found. */
+  verified(verification: { readonly level: 'manifest' | 'hash' | 'dar' | 'restore'; readonly outcome: 'sound' | 'damaged' }): void {
+    const { level, outcome } = verification;
+    this.to.add('bw_verifications_total', { level, outcome });
+  }
+
   /** bytes: of the archives read. */
   restoreFinished(restore: { readonly outcome: Manifest['outcome'] | 'failed'; readonly bytes: number; readonly wallMs: number }): void {
     const { outcome } = restore;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BwError } from '../errors/bw-error.js';
 import { pathJsonSchema } from '../paths/path-json.js';
+import { VERIFY_LEVELS } from '../verify/result.js';
 
 /** Format version of job data: a worker leaves newer jobs to newer workers. */
 export const JOB_VERSION = 1;
@@ -63,6 +64,20 @@ export const restoreJobSchema = z.strictObject({
 /** `part`: its number in the restore's plan. */
 export const restoreArchiveJobSchema = z.strictObject({ v, restoreId: z.ulid(), basepathId: id, part: z.number().int().nonnegative() });
 
+export const verifyJobSchema = z.strictObject({
+  v,
+  verifyId: z.ulid(),
+  basepathId: id,
+  backupId: z.ulid(),
+  level: z.enum(VERIFY_LEVELS),
+  samplePercent: z.number().positive().max(100),
+  /** Chooses the sample; the same one chooses the same. */
+  seed: z.string(),
+  /** Whether an LTS on tape may be read. */
+  recall: z.boolean(),
+});
+
+export type VerifyJob = z.infer<typeof verifyJobSchema>;
 export type BackupJob = z.infer<typeof backupJobSchema>;
 export type ShardJob = z.infer<typeof shardJobSchema>;
 export type TransferJob = z.infer<typeof transferJobSchema>;

@@ -37,3 +37,5 @@ export const OTHERS_PRIORITIES = { first: priorityOf('overdue-incremental', 'sea
 
 /** Cleanup, verification, scans: after everything else. */
 export const CLEANUP_PRIORITY = 100;
+/** Verification may take hours: what gives space back goes before it. */
+export const VERIFY_PRIORITY = 110;

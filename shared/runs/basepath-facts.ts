@@ -38,14 +38,14 @@ export const basepathFactsSchema = z.object({
 export type BasepathFacts = z.infer<typeof basepathFactsSchema>;
 
 /** The fields of a manifest this needs. */
-export type SealedBackup = Pick<Manifest, 'backupId' | 'level' | 'parent' | 'capturedAt' | 'startedAt' | 'sealedAt' | 'outcome'> & {
+export type SealedBackup = Pick<Manifest, 'backupId' | 'level' | 'parent' | 'capturedAt' | 'startedAt' | 'sealedAt' | 'outcome' | 'imported'> & {
   readonly counts: Pick<Manifest['counts'], 'sourceBytes' | 'archiveBytes'>;
   readonly archives: readonly { readonly dar: { readonly wallMs: number } }[];
 };
 
-/** Facts from all sealed backups of a basepath, in any order; null when there are none (pure). */
+/** Facts from all sealed backups of a basepath, in any order; null when there are none (pure). Imported ones cover nothing: a full is due as if they were not there. */
 export function factsOf(backups: Iterable<SealedBackup>): BasepathFacts | null {
-  const known = new Map([...backups].map((backup) => [backup.backupId, backup]));
+  const known = new Map([...backups].filter(({ imported }) => imported === undefined).map((backup) => [backup.backupId, backup]));
   const all = [...known.values()];
   const newest = latest(all);
   if (newest === null) return null;

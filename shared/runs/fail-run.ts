@@ -26,6 +26,7 @@ export async function failRun(parts: FailRunParts, id: string, error: { code: st
   await parts.runs.end(id, { phase: 'failed', endedAt, error: `${error.code}: ${error.message}` });
   const end = { outcome: 'failed' as const, error, startedAt: run.startedAt, endedAt, bytes: '0', files: 0 };
   if (run.level === 'restore') await recordFailedRestore(parts, run, end);
+  else if (run.level === 'verify') await orderStagingSweeps(parts.queues, parts.runs, run); // it says nothing about the backup
   else await recordFailedBackup(parts, run, run.level, end);
   return true;
 }

@@ -8,10 +8,10 @@ const KEEP_ENDED_SECONDS = 86_400;
 
 const runSchema = z.object({
   id: z.ulid(),
-  kind: z.enum(['backup', 'restore']),
+  kind: z.enum(['backup', 'restore', 'verify']),
   basepathId: z.string(),
   path: pathJsonSchema,
-  level: z.enum(['full', 'differential', 'incremental', 'restore']),
+  level: z.enum(['full', 'differential', 'incremental', 'restore', 'verify']),
   jobId: z.string(),
   /** planning -> saving -> sealing -> done | failed; a run never goes back. */
   phase: z.enum(['planning', 'saving', 'sealing', 'done', 'failed']),

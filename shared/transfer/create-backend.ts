@@ -4,7 +4,7 @@ import type { TransferBackend } from './backend.js';
 import { createPosixBackend } from './posix/posix-backend.js';
 
 /** The backend of a configured LTS. Nothing is touched before its first use; `probe` tells whether it is usable. */
-export function createBackend(lts: LtsConfig): TransferBackend {
+export function createBackend(lts: Omit<LtsConfig, 'tape'>): TransferBackend {
   return createPosixBackend({
     name: lts.name,
     dir: lts.dir,

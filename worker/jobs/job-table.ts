@@ -8,6 +8,7 @@ import { refreshKitJob } from './cleanup/refresh-kit-job.js';
 import { restoreArchiveJob } from './restore/restore-archive-job.js';
 import { restoreJob } from './restore/restore-job.js';
 import { shardJob } from './shard/shard-job.js';
+import { verifyJob } from './verify/verify-job.js';
 import { transferJob } from './transfer/transfer-job.js';
 
 export type JobTable = Readonly<Record<string, (run: JobRun) => Promise<unknown>>>;
@@ -25,5 +26,6 @@ export function processorsOf(context: WorkerContext): JobTable {
     'refresh-kit': (run) => refreshKitJob(context, run),
     restore: (run) => restoreJob(context, run),
     'restore-archive': (run) => restoreArchiveJob(context, run),
+    verify: (run) => verifyJob(context, run),
   };
 }

@@ -32,10 +32,10 @@ async function recordTerminalFailure(context: WorkerContext, job: Job, error: Er
 }
 
 /** Jobs that stand for a whole run. */
-const ROOT_JOBS: ReadonlySet<string> = new Set(['backup', 'restore']);
+const ROOT_JOBS: ReadonlySet<string> = new Set(['backup', 'restore', 'verify']);
 
-/** The backup or restore a job belongs to. */
+/** The backup, restore or verification a job belongs to. */
 export function runOf(job: Job): string | undefined {
-  const { restoreId, backupId } = job.data as { backupId?: string; restoreId?: string };
-  return restoreId ?? backupId;
+  const { verifyId, restoreId, backupId } = job.data as { backupId?: string; restoreId?: string; verifyId?: string };
+  return verifyId ?? restoreId ?? backupId;
 }

@@ -5,7 +5,10 @@ import { checkOutput, showOutput } from '../../../producer/cli/config/outputs.js
 import {
   backupOutput, backupsOutput, errorOutput, exceptionLineOutput, lsLine, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../producer/cli/outputs.js';
+import { verifyOutput } from '../../../producer/cli/verify-outputs.js';
+import { importOutput } from '../../../producer/cli/import-command.js';
 import { diffLine, findLine, historyLine } from '../../../producer/cli/version-outputs.js';
+import { run } from '../../../shared/process/index.js';
 import { compiledProduct } from '../faults/compiled-product.js';
 import { cliSite } from './cli-site.js';
 import { runCli } from './cli-process.js';
@@ -45,10 +48,17 @@ describe('--json', () => {
     expect(await lines(exceptionLineOutput, 0, 'exceptions', backupId)).toEqual([]);
     const restored = await json(restoreOutput, 0, 'restore', site.at('top/alice'), '--to', site.at('restore/r1'), '--compare', site.at('top/alice'));
     expect(restored).toMatchObject({ state: 'done', outcome: 'clean', problemCount: 0, compared: { same: true, entries: 4, differences: [] } });
+    const verified = await json(verifyOutput, 0, 'verify', site.at('top/alice'), '--level', 'restore', '--wait');
+    expect(verified.verifications).toMatchObject([{ backupId, state: 'done', outcome: 'sound', files: 4, problems: [] }]);
+    expect((await json(verifyOutput, 0, 'verify', '--sample', '10%')).verifications).toMatchObject([{ outcome: 'sound', samplePercent: 10 }, { outcome: 'sound' }]);
+    expect((await json(statusOutput, 0, 'status')).basepaths[0]).toMatchObject({ lastProvenBackupId: backupId, lastVerified: { method: 'catalog' } });
+    await run({ program: 'dar', args: ['-c', site.at('lts/by-hand'), '-R', site.at('top/bob'), '-Q', '-N'] });
+    expect(await json(importOutput, 0, 'import', site.at('top/bob'), '--archive', site.at('lts/by-hand'))).toMatchObject({ level: 'full', records: 2, copied: false });
+    expect((await json(backupsOutput, 0, 'backups', site.at('top/bob'))).backups.map(({ imported, verified: proof }) => [imported, proof])).toEqual([[false, 'catalog'], [true, null]]);
     await site.write({ 'alice/b.txt': 'other' });
     const differs = await json(restoreOutput, 1, 'restore', site.at('top/alice'), '--to', site.at('restore/r2'), '--compare', site.at('top/alice'));
     expect(differs.compared).toMatchObject({ same: false });
-    expect(await json(rebuildOutput, 0, 'catalog', 'rebuild')).toEqual({ v: 1, backups: 2, basepaths: 2, adopted: [], problems: [] });
+    expect(await json(rebuildOutput, 0, 'catalog', 'rebuild')).toEqual({ v: 1, backups: 3, basepaths: 2, adopted: [], problems: [] });
     expect(await json(standaloneOutput, 0, 'standalone', '--once')).toMatchObject({ sealed: 0, topdirs: [{ found: 2, added: 0, enqueued: 0 }] });
   });
 
@@ -75,6 +85,8 @@ describe('--json', () => {
       expect(code).toBe('CONFIG_INVALID');
       expect(detail).toMatch(/dar\.sliceSize "1G" is not a size\n {2}-> Use bytes[^]*logging\.level "loud" is not known\n {2}-> Use one of trace/);
     }
+    expect(await error(1, ['import', site.at('top/alice'), '--archive', site.at('lts/none')])).toMatchObject({ code: 'IMPORT_NO_SLICES' });
+    expect(await error(2, ['verify', '--sample', 'all'])).toMatchObject({ code: 'USAGE' });
     await rm(site.at('lts'), { recursive: true });
     expect((await error(2, ['backup', site.at('top/alice')])).detail).toContain('does not exist');
     expect((await runCli(product, ['status'], { config: site.configFile })).code).toBe(1); // who only looks needs no long-term storage

@@ -2,16 +2,16 @@ import { chainOf, fullIdOf } from '../../../shared/catalog/chain.js';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
 import { BwError } from '../../../shared/errors/bw-error.js';
 
-type Candidate = Pick<Manifest, 'backupId' | 'parent' | 'capturedAt' | 'level'>;
+type Candidate = Pick<Manifest, 'backupId' | 'parent' | 'capturedAt' | 'level' | 'imported'>;
 
 /**
  * The chain a backup of this level is compared with, the full first; empty for a full (pure). An incremental's parent is the backup of latest capture
  * in the newest chain, which is that of the full of latest capture: a week-long full ends after younger incrementals, whose chain is
- * another. A differential's parent is that full. `known`: sealed, usable backups of the basepath. Throws PARENT_MISSING without a full.
+ * another. A differential's parent is that full. What was imported is nobody's parent: it knows neither inodes nor nanoseconds. `known`: sealed, usable backups of the basepath. Throws PARENT_MISSING without a full.
  */
 export function chooseParent<T extends Candidate>(level: Manifest['level'], known: ReadonlyMap<string, T>, subject: string): T[] {
   if (level === 'full') return [];
-  const full = latest([...known.values()].filter((backup) => backup.level === 'full'));
+  const full = latest([...known.values()].filter((backup) => backup.level === 'full' && backup.imported === undefined));
   if (full === null) throw noFull(subject);
   if (level === 'differential') return [full];
   const parent = latest([...known.values()].filter((backup) => fullIdOf(backup, known) === full.backupId));

@@ -51,7 +51,7 @@ function sealedBackups(context: WorkerContext, job: BackupJob): Promise<Map<stri
 /** Of latest capture. */
 function newestOf(known: ReadonlyMap<string, Manifest>): Manifest | null {
   let newest: Manifest | null = null;
-  for (const manifest of known.values()) if (newest === null || Date.parse(manifest.capturedAt) >= Date.parse(newest.capturedAt)) newest = manifest;
+  for (const manifest of known.values()) if (manifest.imported === undefined && (newest === null || Date.parse(manifest.capturedAt) >= Date.parse(newest.capturedAt))) newest = manifest;
   return newest;
 }
 

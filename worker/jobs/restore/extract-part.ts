@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { extract, type ExtractOutcome, type ExtractPass } from '../../../shared/dar/index.js';
+import { archiveKey, extract, type ExtractOutcome, type ExtractPass } from '../../../shared/dar/index.js';
 import { writeDarList } from '../../../shared/index/dar-list.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
@@ -32,7 +32,7 @@ export async function extractPart(request: ExtractRequest): Promise<ExtractOutco
   return extract({
     base,
     root: bytePath.fromText(to),
-    dar: configuredTopdir(context.config, manifest.source.topdir).dar,
+    dar: archiveKey(configuredTopdir(context.config, manifest.source.topdir).dar, archive),
     ...(list === null ? {} : { includePaths: list.includePaths, listFile }),
     pass,
     logFile: join(secretsDir, 'extract.log'),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
-import { extract } from '../../../shared/dar/index.js';
+import { archiveKey, extract } from '../../../shared/dar/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson, toPathJson } from '../../../shared/paths/path-json.js';
 import type { RestoreJob } from '../../../shared/queues/job-data.js';
@@ -72,7 +72,7 @@ async function applyMetadataArchive(context: WorkerContext, run: JobRun, { reque
   const base = await openArchive(context, archive, join(restoreId, 'metadata'), run.signal);
   const skeleton = await context.staging.createStart(restoreId, 'skeleton');
   const secretsDir = await context.staging.createStart(restoreId, 'metadata-work');
-  const dar = configuredTopdir(context.config, manifest.source.topdir).dar;
+  const dar = archiveKey(configuredTopdir(context.config, manifest.source.topdir).dar, archive);
   const logFile = join(secretsDir, 'extract.log');
   const done = await extract({ base, root: bytePath.fromText(skeleton), dar, pass: 'plain', logFile, secretsDir, signal: run.signal });
   const from = bytePath.fromText(join(skeleton, METADATA_DIRECTORY));

@@ -7,6 +7,8 @@ import {
   backupOutput, backupsOutput, capacityOutput, errorOutput, exceptionLineOutput, lsLine, planOutput, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
 import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
+import { verifyOutput } from '../../../../producer/cli/verify-outputs.js';
+import { importOutput } from '../../../../producer/cli/import-command.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
 
 const README = readFileSync(join(import.meta.dirname, '../../../../producer/cli/README.md'), 'utf8');
@@ -20,6 +22,8 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   find: findLine,
   history: historyLine,
   diff: diffLine,
+  verify: verifyOutput,
+  import: importOutput,
   exceptions: exceptionLineOutput,
   backup: backupOutput,
   'plan --capacity': capacityOutput,

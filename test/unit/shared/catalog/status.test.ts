@@ -63,8 +63,11 @@ describe('summarise', () => {
     expect(await statusOf([sealed], [backup({ capturedDay: 2 }), damaged])).toMatchObject({ lostBackup: null, damagedManifests: 1 });
   });
 
-  it('knows the last verification', async () => {
-    const verified = record(6, { kind: 'verified', backupId: backupIdOf(4), basepathId: BASEPATH, method: 'restore-drill', outcome: 'sound', error: null, bytes: '1', files: 1 });
+  it('knows the last verification, and the last drill that succeeded', async () => {
+    const looked = { backupId: backupIdOf(4), basepathId: BASEPATH, error: null, bytes: '1', files: 1, samplePercent: 5, seed: 's', recalledObjects: 0, recalledBytes: '0' };
+    const verified = record(6, { kind: 'verified', ...looked, method: 'restore-drill', outcome: 'sound' });
+    const damaged = record(7, { kind: 'verified', ...looked, method: 'slices', outcome: 'damaged' });
+    expect(await statusOf([verified, damaged], [])).toMatchObject({ lastVerified: { at: at(7), outcome: 'damaged' }, lastProven: { backupId: backupIdOf(4), at: at(6), samplePercent: 5 } });
     expect((await statusOf([verified], [])).lastVerified).toEqual({ backupId: backupIdOf(4), at: at(6), method: 'restore-drill', outcome: 'sound' });
   });
 

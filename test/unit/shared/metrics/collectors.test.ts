@@ -85,10 +85,10 @@ test('a source is registered once', () => {
 });
 
 const BASEPATHS: readonly BasepathAge[] = [
-  { topdir: '/u', basepathId: 'alice-1', lastSealedAt: NOW - DAY_MS, lastFullAt: NOW - 9 * DAY_MS, pastDue: false },
-  { topdir: '/u', basepathId: 'bob-2', lastSealedAt: NOW - 3 * DAY_MS, lastFullAt: NOW - 3 * DAY_MS, pastDue: true },
-  { topdir: '/u', basepathId: 'new-3', lastSealedAt: null, lastFullAt: null, pastDue: true },
-  { topdir: '/p', basepathId: 'empty-4', lastSealedAt: null, lastFullAt: null, pastDue: false },
+  { topdir: '/u', basepathId: 'alice-1', lastSealedAt: NOW - DAY_MS, lastFullAt: NOW - 9 * DAY_MS, pastDue: false, lastProvenAt: NOW - DAY_MS, damaged: false },
+  { topdir: '/u', basepathId: 'bob-2', lastSealedAt: NOW - 3 * DAY_MS, lastFullAt: NOW - 3 * DAY_MS, pastDue: true, lastProvenAt: NOW - 2 * DAY_MS, damaged: true },
+  { topdir: '/u', basepathId: 'new-3', lastSealedAt: null, lastFullAt: null, pastDue: true, lastProvenAt: null, damaged: false },
+  { topdir: '/p', basepathId: 'empty-4', lastSealedAt: null, lastFullAt: null, pastDue: false, lastProvenAt: null, damaged: false },
 ];
 
 async function* stream(): AsyncGenerator<BasepathAge> {
@@ -105,6 +105,7 @@ test('ages: the basepath that waits longest per topdir, the oldest of all, and t
   expect(u('bw_last_full_age_seconds')).toBe(9 * 86_400);
   expect(u('bw_newest_sealed_age_seconds')).toBe(86_400);
   expect([u('bw_basepaths'), u('bw_basepaths_never_sealed'), u('bw_basepaths_past_due')]).toEqual([3, 1, 2]);
+  expect([u('bw_basepaths_never_proven'), u('bw_last_proven_age_seconds'), u('bw_basepaths_damaged')]).toEqual([1, 2 * 86_400, 1]);
   expect(sampleOf(text, 'bw_oldest_sealed_age_seconds', {})).toBe(3 * 86_400);
   expect(sampleOf(text, 'bw_last_sealed_age_seconds', { topdir: '/p' })).toBeNull();
   expect(sampleOf(text, 'bw_basepaths_never_sealed', { topdir: '/p' })).toBe(1);

@@ -1,0 +1,80 @@
+import { storedFiles } from '../../../shared/catalog/manifest-codec.js';
+import type { Manifest, ManifestArchive, ManifestSlice, ObjectLocation } from '../../../shared/catalog/manifest.js';
+import { mapLimited } from '../../../shared/catalog/map-limited.js';
+import { archiveKey, testArchive } from '../../../shared/dar/index.js';
+import type { TransferBackend } from '../../../shared/transfer/backend.js';
+import { sampleOf } from '../../../shared/verify/sample.js';
+import { configuredTopdir } from '../../context.js';
+import { openArchive } from '../restore/open-archive.js';
+import { noting } from './findings.js';
+import type { Verification } from './verification.js';
+
+/** Questions to a storage at a time. */
+const AT_ONCE = 8;
+
+/** Everything the chain names is in the catalog with its hash, and in every configured LTS with its size. */
+export async function checkPresence({ context, chain, findings, signal }: Verification): Promise<void> {
+  for (const manifest of chain) {
+    for (const { name, problem, detail } of await context.catalog.checkBackup(manifest)) findings.add(`catalog ${manifest.backupId}/${name}`, `${problem}: ${detail}`);
+    const named = [...manifest.archives.flatMap(({ slices }) => slices), ...storedFiles(manifest)];
+    await mapLimited(named, AT_ONCE, async (part) => {
+      signal.throwIfAborted();
+      const copies = copiesOf(context.backends, part.locations);
+      if (copies.length === 0) findings.add(part.name, 'no configured long-term storage has it');
+      for (const { backend, location } of copies) {
+        findings.objects += 1;
+        const there = await backend.stat(location.object);
+        if (there === null) findings.add(`${backend.name}:${location.object}`, 'it is not there');
+        else if (there.bytes < location.offset + part.bytes) findings.add(`${backend.name}:${location.object}`, `${there.bytes} bytes are there, ${part.bytes} were stored`);
+      }
+    });
+  }
+}
+
+/** A sample of the slices, each copy by itself, by the strongest means its storage has. */
+export async function checkHashes({ context, chain, job, findings, readable, isTape, signal }: Verification): Promise<void> {
+  const slices = chain.flatMap(({ archives }) => archives.flatMap((archive) => archive.slices));
+  const copies = slices.flatMap((slice) => copiesOf(readable, slice.locations).map((copy) => ({ ...copy, slice })));
+  for (const { backend, location, slice } of sampleOf(copies, (copy) => `${copy.backend.name}:${copy.location.object}`, job.samplePercent, job.seed)) {
+    signal.throwIfAborted();
+    const item = { object: location.object, file: '', bytes: slice.bytes, sha512: slice.sha512 };
+    const verdict = await backend.verify(item, { signal });
+    findings.read(slice.bytes, isTape(backend.name));
+    if (verdict !== 'match') findings.add(`${backend.name}:${location.object}`, verdict === 'missing' ? 'it is not there' : `its content is not what was stored (${verdict})`);
+    await context.runs.reportPart(job.verifyId, 'hash', { entries: findings.readObjects, doneBytes: findings.readBytes, archiveBytes: 0 });
+  }
+}
+
+/** A sample of the archives: every slice against its hash, then all of it by `dar -t`. */
+export async function checkArchives(verification: Verification): Promise<void> {
+  const { chain, job } = verification;
+  const archives = chain.flatMap((manifest) => manifest.archives.map((archive) => ({ manifest, archive })));
+  for (const each of sampleOf(archives, ({ archive }) => archive.name, job.samplePercent, job.seed)) await checkArchive(verification, each);
+}
+
+async function checkArchive({ context, job, findings, reading, signal, isTape }: Verification, { manifest, archive }: { manifest: Manifest; archive: ManifestArchive }): Promise<void> {
+  signal.throwIfAborted();
+  const dir = `${job.verifyId}/${manifest.backupId}`;
+  await noting(findings, archive.name, async () => {
+    const base = await openArchive(reading, archive, dir, signal);
+    const secretsDir = await context.staging.createStart(job.verifyId, `${archive.key}-test`);
+    await testArchive(base, archiveKey(configuredTopdir(context.config, manifest.source.topdir).dar, archive), { secretsDir, signal });
+  });
+  noteRead(findings, archive.slices, reading.backends, isTape);
+  await context.staging.removeStart(job.verifyId, manifest.backupId);
+}
+
+/** What opening an archive reads: every slice from the first storage that has it. */
+export function noteRead(findings: Verification['findings'], slices: readonly ManifestSlice[], backends: readonly TransferBackend[], isTape: (lts: string) => boolean): void {
+  for (const slice of slices) {
+    const from = backends.find(({ name }) => slice.locations[name] !== undefined);
+    if (from !== undefined) findings.read(slice.bytes, isTape(from.name));
+  }
+}
+
+function copiesOf(backends: readonly TransferBackend[], locations: Readonly<Record<string, ObjectLocation>>): { backend: TransferBackend; location: ObjectLocation }[] {
+  return backends.flatMap((backend) => {
+    const location = locations[backend.name];
+    return location === undefined ? [] : [{ backend, location }];
+  });
+}
