@@ -9,6 +9,8 @@ export interface RetainedBackup {
   readonly capturedAtMs: number;
   /** Sealed flagged: much less was there than before. */
   readonly shrunk: boolean;
+  /** Made elsewhere: it covers nothing, so that the newest full of ours and the newest backup of ours are kept besides. */
+  readonly imported?: boolean;
 }
 
 /** Of one basepath; all its sealed backups without tombstone. */
@@ -107,8 +109,9 @@ function keepByRules(newestFirst: readonly RetainedBackup[], facts: RetentionFac
     for (const { backupId } of newestFirst) keep(backupId, `basepath gone since ${day(deletedAtMs)}, kept ${until}`);
     return;
   }
-  const [newest] = newestFirst;
-  const full = newestFirst.find(({ level }) => level === 'full');
+  const ours = newestFirst.filter(({ imported }) => imported !== true);
+  const newest = ours[0] ?? newestFirst[0];
+  const full = ours.find(({ level }) => level === 'full');
   if (newest !== undefined) keep(newest.backupId, 'newest');
   if (full !== undefined) keep(full.backupId, 'newest full');
   const { keepLast, keepWithinMs } = policy;

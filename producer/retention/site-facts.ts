@@ -57,7 +57,7 @@ export async function* basepathsOf(parts: SiteParts, basepathId?: string): Async
 
 export function sealedBackup(manifest: Manifest): SealedBackup {
   const { backupId, level, parent, capturedAt, shrunk } = manifest;
-  return { backupId, level, parent, capturedAtMs: Date.parse(capturedAt), shrunk, bytes: bytesInLts(manifest) };
+  return { backupId, level, parent, capturedAtMs: Date.parse(capturedAt), shrunk, imported: manifest.imported !== undefined, bytes: bytesInLts(manifest) };
 }
 
 /** What a backup takes in each LTS, and what its erasure gives back there. */

@@ -65,6 +65,12 @@ describe('decideRetention: keep and remove with reasons (golden; renew with vite
     await expect(shown(decisions)).toMatchFileSnapshot(`./retention-golden/${title}.txt`);
   });
 
+  it('an imported full covers nothing: the newest one of ours stays', () => {
+    const full = (backupId: string, day: number, imported: boolean): RetainedBackup => ({ backupId, level: 'full', parent: null, capturedAtMs: T0 + day * DAY, shrunk: false, imported });
+    const decisions = decideRetention(facts([full('old', 0, false), full('ours', 1, false), full('theirs', 2, true)]), { ...NOTHING, keepLast: 1 }, at(3));
+    expect(decisions.map(({ backupId, keep }) => [backupId, keep])).toEqual([['theirs', true], ['ours', true], ['old', false]]);
+  });
+
   it('takes days, and with them weeks, from the time zone', () => {
     // 23:30 and 00:30 in Berlin: two days there, one in UTC.
     const backups = ['2026-03-01T22:30:00Z', '2026-03-01T23:30:00Z'].map((time, i) => ({ backupId: `F${i}`, level: 'full' as const, parent: null, capturedAtMs: Date.parse(time), shrunk: false }));
