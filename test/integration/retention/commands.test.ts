@@ -26,7 +26,7 @@ async function commands(retention: Readonly<Record<string, unknown>>, more: Read
   };
   const full = async (content: string): Promise<string> => {
     await site.write({ 'alice/a.txt': content });
-    return (await json(backupOutput, 0, 'backup', site.at('top/alice'))).backupId;
+    return (await json(backupOutput, 0, 'backup', site.at('top/alice'), '--level', 'full')).backupId;
   };
   return { site, json, full };
 }
