@@ -193,10 +193,11 @@ count_missing() {
 count_missing "$@"
 
 # Then the directories again, with them. Of a chain only directories that are still there: the full knows removed ones too.
+again=$work/plan
 if [ "$level" -gt 1 ]; then
   (cd -- "$target" && find . -mindepth 1 -type d -print | sed 's,^\./,,') >"$work/existing"
   # dar takes an empty list for no list, and would make all directories of the past again.
-  [ -s "$work/existing" ] || : >"$work/plan"
+  [ -s "$work/existing" ] || again=/dev/null
   set -- -[ "$work/existing"
 fi
 seen=0
@@ -207,7 +208,7 @@ while IFS=$tab read -r at kind with_ea key archive; do
   say "directories of ${archive##*/}"
   # Removals take attributes away here; what they removed may be there again since.
   run_dar "$archive" "$kind" -R "$target" -k -X '*' "$@"
-done <"$work/plan"
+done <"$again"
 
 # --- owner, mode, ACL, attributes and times of the backed up directory itself, last of all ------------------------------
 
