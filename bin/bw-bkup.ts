@@ -49,6 +49,9 @@ command(program, 'backup <basepath>', 'back up one basepath now')
   .option('--wait', 'wait until it is sealed')
   .option('--accept-source', 'the basepath moved to another filesystem on purpose')
   .action(ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/backup-command.js')).backupCommand(name, options, startLocal)));
+command(program, 'consolidate <what>', 'a new full from what the chain of a backup (or the newest of a basepath) holds, without reading the source')
+  .option('--wait', 'wait until it is sealed')
+  .action(ending(async (what: string, options: CommonOptions) => (await import('../producer/cli/consolidate-command.js')).consolidateCommand(what, options, startLocal)));
 command(program, 'restore <basepath>', 'restore a basepath, or paths of it')
   .option('--to <dir>', 'new or empty directory to restore into')
   .option('--backup <id>', 'which backup (default: the newest)')

@@ -31,7 +31,7 @@ export interface BackupOptions extends CommonOptions {
 }
 
 type Output = z.infer<typeof backupOutput>;
-type EnqueuedNow = Enqueued & { readonly level: Level };
+export type EnqueuedNow = Enqueued & { readonly level: Level };
 
 /** `bw-bkup backup BASEPATH [--level LEVEL] [--wait]`: a backup now, before all scheduled ones of its kind; shows the running one if there is one. */
 export async function backupCommand(name: string, options: BackupOptions, startLocal: StartLocal): Promise<number> {
@@ -47,7 +47,13 @@ export async function backupCommand(name: string, options: BackupOptions, startL
 }
 
 async function backUp(session: Session, basepath: NamedBasepath, options: BackupOptions, stop: StopSignal): Promise<number> {
-  const enqueued = await enqueue(session, basepath, options, stop.signal);
+  const code = await reportBackup(session, basepath, await enqueue(session, basepath, options, stop.signal), options, stop);
+  if (session.local && !stop.signal.aborted) await runAfterHooks(session);
+  return code;
+}
+
+/** Waits for a backup where that was asked for, or nobody else would do it, and says what became of it. Returns the exit code. */
+export async function reportBackup(session: Session, basepath: NamedBasepath, enqueued: EnqueuedNow, options: BackupOptions, stop: StopSignal): Promise<number> {
   // Without a service nobody would do it after we are gone.
   const waits = options.wait === true || session.local;
   if (waits && enqueued.existing) say(`Backup ${enqueued.backupId} of ${showPath(basepath.path)} is waiting or running already: waiting for it.`);
@@ -55,9 +61,7 @@ async function backUp(session: Session, basepath: NamedBasepath, options: Backup
   const output = outputOf(basepath, enqueued, ended);
   if (options.json === true) printJson(backupOutput, output);
   else print(sentence(basepath, output, session.local));
-  if (stop.signal.aborted) return stop.exitCode();
-  if (session.local) await runAfterHooks(session);
-  return exitCode(output);
+  return stop.signal.aborted ? stop.exitCode() : exitCode(output);
 }
 
 /** A directory nobody has scanned yet is scanned for now. */

@@ -17,6 +17,8 @@ export interface BackupRequest {
   readonly policyHash: string;
   readonly reason: string;
   readonly acceptSource: boolean;
+  /** Id of the backup whose chain the full is made of, without reading the source. */
+  readonly consolidates?: string;
 }
 
 export interface Enqueued {
@@ -43,6 +45,7 @@ export async function enqueueBackup(queues: QueueSet, request: BackupRequest, no
     policyHash: request.policyHash,
     reason: request.reason,
     acceptSource: request.acceptSource,
+    ...(request.consolidates === undefined ? {} : { consolidates: request.consolidates }),
   };
   const job = await queues.backup.add('backup', data, {
     jobId: backupJobId(backupId),

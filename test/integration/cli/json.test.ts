@@ -41,6 +41,8 @@ describe('--json', () => {
     const alice = await json(planOutput, 0, 'plan', site.at('top/alice'));
     expect(alice).toMatchObject({ plan: [{ kind: 'full', act: 'nothing', level: 'full' }, { kind: 'other', act: 'nothing', level: 'incremental' }], excluded: { entries: 0, bytes: '0', paths: [] } });
     expect(await json(capacityOutput, 0, 'plan', '--capacity', '--slots', '3')).toMatchObject({ slots: 3, fits: true, topdirs: [{ basepaths: 2, measured: 2 }] });
+    expect(await json(backupOutput, 0, 'consolidate', site.at('top/bob'))).toMatchObject({ level: 'full', state: 'sealed', outcome: 'clean' });
+    expect(await json(backupsOutput, 0, 'backups', site.at('top/bob'))).toMatchObject({ backups: [{ records: 2 }, { records: 2 }] });
     const { backups } = await json(backupsOutput, 0, 'backups', site.at('top/alice'));
     expect(backups).toMatchObject([{ path: site.at('top/alice'), sourceBytes: '3' }]);
     const backupId = backups[0]?.backupId ?? '';
@@ -59,7 +61,7 @@ describe('--json', () => {
     expect((await json(statusOutput, 0, 'status')).basepaths[0]).toMatchObject({ lastProvenBackupId: backupId, lastVerified: { method: 'catalog' } });
     await run({ program: 'dar', args: ['-c', site.at('lts/by-hand'), '-R', site.at('top/bob'), '-Q', '-N'] });
     expect(await json(importOutput, 0, 'import', site.at('top/bob'), '--archive', site.at('lts/by-hand'))).toMatchObject({ level: 'full', records: 2, copied: false });
-    expect((await json(backupsOutput, 0, 'backups', site.at('top/bob'))).backups.map(({ imported, verified: proof }) => [imported, proof])).toEqual([[false, 'catalog'], [true, null]]);
+    expect((await json(backupsOutput, 0, 'backups', site.at('top/bob'))).backups.map(({ imported, verified: proof }) => [imported, proof])).toEqual([[false, null], [false, 'catalog'], [true, null]]);
     await site.write({ 'alice/b.txt': 'other' });
     const differs = await json(restoreOutput, 1, 'restore', site.at('top/alice'), '--to', site.at('restore/r2'), '--compare', site.at('top/alice'));
     expect(differs.compared).toMatchObject({ same: false });

@@ -24,27 +24,33 @@ interface Chain {
   readonly points: { readonly manifest: Manifest; readonly copy: string }[];
 }
 
-describe('random chains', () => {
-  for (let first = 0; first < CHAINS; first += BATCH) {
-    const count = Math.min(BATCH, CHAINS - first);
-    it(`${first + 1} to ${first + count}: a restore at every point, by bw-bkup and by stock dar, gives what was there`, async () => {
-      const site = await testSite({ settings: { index: { racyWindow: '1ms' }, shards: { maxFiles: 6 } } });
-      const chains = Array.from({ length: count }, (_, i) => startChain(site, SEED * 100_000 + first + i));
-      for (const chain of chains) chain.tree.make();
-      for (let round = 0; round < 4; round++) {
-        await delay(TICK_MS);
-        await mapLimited(chains.filter((chain) => round < 2 || chain.random.below(3) > 0), 4, (chain) => addPoint(site, chain, round));
-      }
-      await mapLimited(chains.filter((_, i) => i % 3 === 0), 4, (chain) => consolidate(site, chain));
-      await hurryKitRefresh(site.worker.context.queues);
-      await drainCleanup(site.worker.context.queues, 'here');
-      const points = chains.flatMap(({ name, points: own }) => own.map((point, i) => ({ name, i, ...point })));
-      expect(points.length).toBeGreaterThan(2 * count);
-      const wrong = (await mapLimited(points, 3, (point) => check(site, point))).flat();
-      expect(wrong).toEqual([]);
-    }, 600_000);
+/** Declares the tests of one part of the chains, so that parts can run side by side. */
+export function randomChains(part: number, parts: number): void {
+  const [from, to] = [part, part + 1].map((at) => Math.round((CHAINS * at) / parts)) as [number, number];
+  describe('random chains', () => {
+    for (let first = from; first < to; first += BATCH) {
+      const count = Math.min(BATCH, to - first);
+      it(`${first + 1} to ${first + count}: a restore at every point, by bw-bkup and by stock dar, gives what was there`, () => chainsOf(first, count), 600_000);
+    }
+  });
+}
+
+async function chainsOf(first: number, count: number): Promise<void> {
+  const site = await testSite({ settings: { index: { racyWindow: '1ms' }, shards: { maxFiles: 6 } } });
+  const chains = Array.from({ length: count }, (_, i) => startChain(site, SEED * 100_000 + first + i));
+  for (const chain of chains) chain.tree.make();
+  for (let round = 0; round < 4; round++) {
+    await delay(TICK_MS);
+    await mapLimited(chains.filter((chain) => round < 2 || chain.random.below(3) > 0), 4, (chain) => addPoint(site, chain, round));
   }
-});
+  await mapLimited(chains.filter((_, i) => i % 3 === 0), 4, (chain) => consolidate(site, chain));
+  await hurryKitRefresh(site.worker.context.queues);
+  await drainCleanup(site.worker.context.queues, 'here');
+  const points = chains.flatMap(({ name, points: own }) => own.map((point, i) => ({ name, i, ...point })));
+  expect(points.length).toBeGreaterThan(2 * count);
+  const wrong = (await mapLimited(points, 3, (point) => check(site, point))).flat();
+  expect(wrong).toEqual([]);
+}
 
 function startChain(site: TestSite, seed: number): Chain {
   const random = new Random(seed);

@@ -1,0 +1,3 @@
+import { randomChains } from './random-chains.js';
+
+randomChains(0, 4);
