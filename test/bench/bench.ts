@@ -4,8 +4,9 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatError, toBwError } from '../../shared/errors/bw-error.js';
 import { killAll, run } from '../../shared/process/index.js';
 import { bigFiles } from './cases/big-files.js';
-import { incremental } from './cases/incremental.js';
+import { due } from './cases/due.js';
 import { history } from './cases/history.js';
+import { incremental } from './cases/incremental.js';
 import { memory } from './cases/memory.js';
 import { smallBasepaths } from './cases/small-basepaths.js';
 import { smallFiles } from './cases/small-files.js';
@@ -21,6 +22,7 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   incremental,
   memory,
   history,
+  due,
 };
 
 interface Options {
