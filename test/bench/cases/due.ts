@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { QueueSet } from '../../../shared/queues/queue-set.js';
 import { commandConnection } from '../../../shared/redis/connect.js';
@@ -14,7 +15,9 @@ const LIMIT_BYTES = 4000;
 /** What a round of the producer decides for very many basepaths, nothing queued. */
 export async function due({ dir, quick, runs, say, atEnd }: CaseOptions): Promise<CaseResult> {
   const count = quick ? 1000 : 100_000;
-  const { config } = await loadConfig({ file: await writeSiteConfig({ dir: join(dir, 'site'), top: join(dir, 'top') }), env: {}, flags: {} });
+  const top = join(dir, 'top');
+  await mkdir(top);
+  const { config } = await loadConfig({ file: await writeSiteConfig({ dir: join(dir, 'site'), top }), env: {}, flags: {} });
   const server = await startEmbeddedRedis(config);
   atEnd(() => server.stop());
   const queues = new QueueSet(commandConnection(config));
