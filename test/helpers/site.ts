@@ -123,7 +123,7 @@ async function assemble(dir: string, configFile: string, config: Config, options
     },
     addWorker: async (host) => {
       const staging = join(dir, `staging-${host}`);
-      await mkdir(staging, { mode: 0o700 });
+      await mkdir(staging, { recursive: true, mode: 0o700 }); // a restarted one finds what it staged
       return start({ ...config, host, staging: { ...config.staging, dir: staging } });
     },
   };

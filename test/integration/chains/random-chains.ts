@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ulid } from 'ulid';
 import { describe, expect, it } from 'vitest';
 import { drainCleanup } from '../../../bin/drain-cleanup.js';
+import type { LocalWorker } from '../../../bin/start-local.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { mapLimited } from '../../../shared/catalog/map-limited.js';
 import { hurryKitRefresh } from '../../../shared/runs/order-kit.js';
@@ -16,6 +17,9 @@ const SEED = Number(process.env['BW_SEED'] ?? 1);
 const BATCH = 25;
 /** File times have the resolution of the kernel's tick (4 ms): between a backup and the next change more than that passes. */
 const TICK_MS = 15;
+
+/** After the first backups of a round were taken, and before the last ones. */
+const RESTART_MS = 300;
 
 interface Chain {
   readonly name: string;
@@ -39,17 +43,26 @@ async function chainsOf(first: number, count: number): Promise<void> {
   const site = await testSite({ settings: { index: { racyWindow: '1ms' }, shards: { maxFiles: 6 } } });
   const chains = Array.from({ length: count }, (_, i) => startChain(site, SEED * 100_000 + first + i));
   for (const chain of chains) chain.tree.make();
+  let other = await site.addWorker('other');
   for (let round = 0; round < 4; round++) {
     await delay(TICK_MS);
-    await mapLimited(chains.filter((chain) => round < 2 || chain.random.below(3) > 0), 4, (chain) => addPoint(site, chain, round));
+    const points = mapLimited(chains.filter((chain) => round < 2 || chain.random.below(3) > 0), 4, (chain) => addPoint(site, chain, round));
+    [, other] = await Promise.all([points, restart(site, other)]);
   }
   await mapLimited(chains.filter((_, i) => i % 3 === 0), 4, (chain) => consolidate(site, chain));
   await hurryKitRefresh(site.worker.context.queues);
-  await drainCleanup(site.worker.context.queues, 'here');
+  for (const host of ['here', 'other']) await drainCleanup(site.worker.context.queues, host);
   const points = chains.flatMap(({ name, points: own }) => own.map((point, i) => ({ name, i, ...point })));
   expect(points.length).toBeGreaterThan(2 * count);
   const wrong = (await mapLimited(points, 3, (point) => check(site, point))).flat();
   expect(wrong).toEqual([]);
+}
+
+/** Interrupts whatever this worker is at in the middle of a round, as a restart of its service does. */
+async function restart(site: TestSite, worker: LocalWorker): Promise<LocalWorker> {
+  await delay(RESTART_MS);
+  await worker.close();
+  return site.addWorker('other');
 }
 
 function startChain(site: TestSite, seed: number): Chain {

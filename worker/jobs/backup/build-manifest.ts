@@ -102,7 +102,7 @@ function archive(input: ManifestInput, made: MadeArchive, host: string): Manifes
     key: made.key,
     name: made.name,
     kind: made.kind,
-    restoreOrder: restoreOrder(made),
+    restoreOrder: restoreOrder(made, input.plan),
     entries: made.entries,
     directoriesWithEa: made.directoriesWithEa,
     withEa: made.withEa,
@@ -113,11 +113,17 @@ function archive(input: ManifestInput, made: MadeArchive, host: string): Manifes
   };
 }
 
-/** Removals first, then segments of a shard in their order (a later one holds newer states), the basepath's own metadata last. */
-function restoreOrder(made: MadeArchive): number {
+/**
+ * Removals first, then segments of a shard in their order (a later one holds newer states), the basepath's own metadata last. Of a consolidated full what comes of the
+ * oldest backup first: its archives also hold the directories above what they give, as these were then.
+ */
+function restoreOrder(made: MadeArchive, { shards, consolidates }: PlanFile): number {
   if (made.kind === 'metadata') return METADATA_ORDER;
   if (made.kind === 'removals') return 0;
-  return Number(made.key.split('.')[1] ?? 1);
+  const [shard = 0, segment = 1] = made.key.split('.').map(Number);
+  if (consolidates === null) return segment;
+  const sources = [...new Set(shards.map(({ from }) => from?.backupId))]; // shards are planned in the order of the chain
+  return 1 + sources.indexOf(shards.find(({ number }) => number === shard)?.from?.backupId);
 }
 
 const METADATA_ORDER = 1_000_000;

@@ -25,7 +25,12 @@ describe('directoryPasses of a whole full', () => {
 });
 
 describe('directoryPasses of lists', () => {
-  it('take all archives that give directories, in the order of the plan, if there are several', () => {
+  it('take the oldest state first, also of a consolidated full, whose archives come of backups of different age', () => {
+    const backups = { F: [['10.1', 2, 0], ['2.1', 1, 0]] as const, I: [['1.1', 1, 0]] as const };
+    expect(passes(backups, [listed('I', '1.1', true), listed('F', '10.1', true), listed('F', '2.1', true)])).toEqual(['F:2.1', 'F:10.1', 'I:1.1']);
+  });
+
+  it('take all archives that give directories, if there are several', () => {
     const backups = { F: [['1.1', 1, 0]] as const, I: [['1.1', 1, 0], ['2.1', 1, 0]] as const };
     expect(passes(backups, [listed('F', '1.1', true), listed('I', '1.1', false), listed('I', '2.1', true)])).toEqual(['F:1.1', 'I:2.1']);
     expect(passes(backups, [listed('F', '1.1', true)])).toEqual([]);
