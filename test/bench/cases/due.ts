@@ -20,8 +20,12 @@ export async function due({ dir, quick, runs, say, atEnd }: CaseOptions): Promis
   const { config } = await loadConfig({ file: await writeSiteConfig({ dir: join(dir, 'site'), top }), env: {}, flags: {} });
   const server = await startEmbeddedRedis(config);
   atEnd(() => server.stop());
-  const queues = new QueueSet(commandConnection(config));
-  atEnd(() => queues.close());
+  const connection = commandConnection(config);
+  const queues = new QueueSet(connection);
+  atEnd(async () => {
+    await queues.close();
+    connection.disconnect(); // else it waits for the server for ever
+  });
   const { records, bytesEach } = await manyBasepaths(queues, count);
   const { schedule } = config;
   const times: number[] = [];
