@@ -53,13 +53,18 @@ export async function restorePlan(request: PlanRequest): Promise<RestorePlan> {
   const made = await readFile(file, 'utf8').catch(() => null);
   if (made !== null) return planSchema.parse(JSON.parse(made));
   const [only] = request.chain;
-  const whole = request.chain.length === 1 && request.paths.length === 0 && only !== undefined;
+  const whole = request.chain.length === 1 && request.paths.length === 0 && only !== undefined && isOfOneState(only);
   const plan = whole ? planWhole(only) : await planByState(request);
   await writeDurable(file, Buffer.from(JSON.stringify(plan)));
   return plan;
 }
 
-/** All of a full: no lists, later segments over earlier ones. */
+/** False where archives hold states of different age: segments that saved again what had changed, or the backups that were consolidated. */
+function isOfOneState({ archives }: Manifest): boolean {
+  return new Set(archives.filter(({ kind }) => kind === 'data').map(({ restoreOrder }) => restoreOrder)).size <= 1;
+}
+
+/** All of a full: no lists. */
 function planWhole(manifest: Manifest): RestorePlan {
   const wanted = manifest.archives.filter((archive) => archive.kind === 'data');
   const orders = [...new Set(wanted.map((archive) => archive.restoreOrder))].sort((a, b) => a - b);

@@ -23,9 +23,9 @@ export async function setDirectories(context: WorkerContext, restore: OpenRestor
   return problems;
 }
 
-/** Whether a directory may have got attributes from an archive that only passed through it, with what it had in an older backup. */
+/** Whether a directory may have got attributes from an archive that only passed through it, with what it had before: in an older backup, or one that was consolidated. */
 function hasOlder({ chain, plan }: OpenRestore): boolean {
-  return plan.parts.length > 1 && chain.length > 1 && chain.some(({ archives }) => archives.some(({ directoriesWithEa }) => directoriesWithEa > 0));
+  return plan.parts.length > 1 && chain.some(({ archives }) => archives.some(({ directoriesWithEa }) => directoriesWithEa > 0));
 }
 
 async function strip({ workDir }: OpenRestore, { directories }: RestorePart, to: string, signal: AbortSignal): Promise<RestoreProblem[]> {
