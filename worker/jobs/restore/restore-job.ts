@@ -13,18 +13,17 @@ import { openRestore, restoreGone, type OpenRestore } from './open-restore.js';
 import { currentTarget, prepareTarget } from './target.js';
 
 /**
- * Restores the state of a backup (or paths of it) in groups of archives; those of a group run in parallel on any worker. Between
- * groups the job gives its slot back; a restart goes on with the group the run has reached.
+ * Restores the state of a backup (or paths of it): its archives in parallel on any worker, while the job gives its slot back, then what comes when all files
+ * are there. A restart orders again what the run has not reached.
  */
 export async function restoreJob(context: WorkerContext, run: JobRun): Promise<RestoreResult> {
   const data = parseJob(restoreJobSchema, run.job.data, run.job.id);
-  let state = await currentRun(context, data, run);
+  const state = await currentRun(context, data, run);
   const restore = await openRestore(context, data, state.work ?? '', run.signal);
-  const groups = Math.max(0, ...restore.plan.parts.map(({ group }) => group + 1));
-  while (state.step < groups) {
-    if (state.step === 0) await begin(context, data, restore);
-    await addGroup(context, restore, run, state.step);
-    state = (await context.runs.update(data.restoreId, { step: state.step + 1 })) ?? state;
+  if (state.step === 0 && restore.plan.parts.length > 0) {
+    await begin(context, data, restore);
+    await addArchives(context, restore, run);
+    await context.runs.update(data.restoreId, { step: 1 });
     await run.job.changePriority({ priority: priorityOf('restore', 'seal') });
     if (await run.job.moveToWaitingChildren(run.token)) throw new WaitingChildrenError();
   }
@@ -74,14 +73,13 @@ async function currentRun(context: WorkerContext, data: RestoreJob, run: JobRun)
   return created;
 }
 
-async function addGroup(context: WorkerContext, { request, plan }: OpenRestore, run: JobRun, group: number): Promise<void> {
+async function addArchives(context: WorkerContext, { request, plan }: OpenRestore, run: JobRun): Promise<void> {
   const parent = { id: String(run.job.id), queue: context.queues.backup.qualifiedName };
   const { restoreId, basepathId } = request;
-  const jobs = plan.parts.flatMap((each, part) => {
-    if (each.group !== group) return [];
+  const jobs = plan.parts.map((_, part) => {
     const child: RestoreArchiveJob = { v: JOB_VERSION, restoreId, basepathId, part };
     const opts = { jobId: `restore-archive.${restoreId}.${part}`, priority: priorityOf('restore', 'shard'), parent, failParentOnFailure: true };
-    return [{ name: 'restore-archive', data: child, opts }];
+    return { name: 'restore-archive', data: child, opts };
   });
   await context.queues.backup.addBulk(jobs);
 }

@@ -19,8 +19,6 @@ const partSchema = z.strictObject({
   /** Complete records files in the work directory: what is taken from it, all and only the directories; null: everything. */
   records: z.string().nullable(),
   directories: z.string().nullable(),
-  /** Parts of one group may be extracted at the same time, groups only one after the other. */
-  group: count,
 });
 
 /** `restore-plan.json` of a restore's work directory. */
@@ -67,9 +65,8 @@ function isOfOneState({ archives }: Manifest): boolean {
 /** All of a full: no lists. */
 function planWhole(manifest: Manifest): RestorePlan {
   const wanted = manifest.archives.filter((archive) => archive.kind === 'data');
-  const orders = [...new Set(wanted.map((archive) => archive.restoreOrder))].sort((a, b) => a - b);
-  const parts = wanted.map(({ key, restoreOrder }) => ({ backupId: manifest.backupId, archive: key, records: null, directories: null, group: orders.indexOf(restoreOrder) }));
-  return { v: 1, parts: parts.sort((a, b) => a.group - b.group), inexact: false, records: manifest.counts.records };
+  const parts = wanted.map(({ key }) => ({ backupId: manifest.backupId, archive: key, records: null, directories: null }));
+  return { v: 1, parts, inexact: false, records: manifest.counts.records };
 }
 
 /**
@@ -137,7 +134,7 @@ async function endPart({ backupId, archive, all, directories }: OpenPart): Promi
   const anyDirectory = directories.lines > 0;
   await all.end();
   await directories.end();
-  return { backupId, archive, records: basename(all.file), directories: anyDirectory ? basename(directories.file) : null, group: 0 };
+  return { backupId, archive, records: basename(all.file), directories: anyDirectory ? basename(directories.file) : null };
 }
 
 function isRoot(record: StateRecord): boolean {

@@ -5,13 +5,13 @@ import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
 import { toPathJson } from '../../../shared/paths/path-json.js';
 import { JOB_VERSION } from '../../../shared/queues/job-data.js';
 import { BoundedSample } from '../../../shared/verify/sample.js';
-import { directoryPasses } from '../restore/directory-passes.js';
 import { extractPart } from '../restore/extract-part.js';
 import { makeDirectories } from '../restore/make-directories.js';
 import { archiveOf } from '../restore/open-archive.js';
 import { manifestOf, type OpenRestore } from '../restore/open-restore.js';
 import { attributeProblems } from '../restore/problems.js';
 import { removeUnwanted } from '../restore/remove-unwanted.js';
+import { setDirectories } from '../restore/set-directories.js';
 import { restorePlan } from '../restore/restore-plan.js';
 import { verifyRestored } from '../restore/verify-restored.js';
 import { compareWithSource } from './compare-with-source.js';
@@ -80,7 +80,7 @@ async function openDrill({ context, chain, layers, job, signal }: Verification, 
 
 async function extractAll({ context, reading, job, findings, isTape, signal }: Verification, restore: OpenRestore, target: string): Promise<void> {
   const { plan } = restore;
-  for (const part of [...plan.parts].sort((a, b) => a.group - b.group)) {
+  for (const part of plan.parts) {
     signal.throwIfAborted();
     const archive = archiveOf(manifestOf(restore, part.backupId), part.archive);
     const done = await noting(findings, archive.name, () => extractPart({ context: reading, restore, part, to: target, pass: 'default-acls-excluded', only: part.records, signal }));
@@ -90,7 +90,7 @@ async function extractAll({ context, reading, job, findings, isTape, signal }: V
   }
   if (findings.problemCount > 0) return;
   if (plan.inexact) await removeUnwanted(context, restore, target, signal);
-  for (const part of directoryPasses(restore)) await extractPart({ context: reading, restore, part, to: target, pass: 'directories', only: part.directories, signal });
+  findings.addAll(await setDirectories(reading, restore, target, signal));
 }
 
 function noRoom(bytes: number, limit: number, backupId: string): BwError {
