@@ -39,5 +39,7 @@ export const FAILURES_KEY = `${PREFIX}:failures`;
 export const FULL_DAYS_KEY = `${PREFIX}:full-days`;
 /** Hash `KIND TOPDIR` -> when this kind of event last came (ms since the epoch), so that a restart catches up. */
 export const EVENTS_KEY = `${PREFIX}:events`;
+/** Hash lane -> turn of its next new backup (fair-share.ts). */
+export const FAIR_KEY = `${PREFIX}:fair`;
 /** Hash host -> heartbeat (JSON). */
 export const HOSTS_KEY = `${PREFIX}:hosts`;
