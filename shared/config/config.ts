@@ -15,7 +15,7 @@ export interface Config {
   readonly dar: DarConfig;
   readonly shards: ShardLimits;
   /** incrementalSlots: 0 to 1, the share of slots that fulls never take. */
-  readonly worker: { readonly slots: number; readonly incrementalSlots: number; readonly transferSlots: number };
+  readonly worker: { readonly slots: number; readonly incrementalSlots: number; readonly transferSlots: number; readonly stopGraceMs: number };
   readonly limits: LimitsConfig;
   readonly index: IndexConfig;
   readonly restore: { readonly allowedTargets: readonly string[] };

@@ -112,6 +112,7 @@ export const hostSections = {
     slots: { doc: 'Shards (dar processes) this host works on at a time.', format: 'count', default: 2, min: 1, max: 256 },
     incrementalSlots: { doc: 'Share of the slots (rounded down) that fulls never take: they are for incrementals and differentials.', format: 'share', default: '25%' },
     transferSlots: { doc: 'Transfers this host runs at a time.', format: 'count', default: 2, min: 1, max: 256 },
+    stopGrace: { doc: 'How long a shard that is asked to stop may take to close, test and keep what it saved; then that is lost, and it is killed.', format: 'duration', default: '20m' },
   },
   http: {
     bind: { doc: 'Address the status, metrics and board servers listen on.', format: 'address', default: '127.0.0.1' },

@@ -33,7 +33,7 @@ export function toConfig({ host, site, topdirs, lts }: Settings, { redisUrl, sta
     staging: { dir: present(site.staging.dir), budgetBytes: stagingBudgetBytes },
     state: site.state,
     redis: { url: redisUrl },
-    worker: site.worker,
+    worker: toWorker(site.worker),
     http: site.http satisfies HttpConfig,
     logging: site.logging,
     policyHash: policyHash(policy),
@@ -62,6 +62,10 @@ function toDar({ sliceSize, compression, catalogueCompression, encryption, exclu
 
 function toShards({ maxFiles, maxSize }: TopdirSettings['shards']): ShardLimits {
   return { maxFiles, maxBytes: maxSize };
+}
+
+function toWorker({ stopGrace, ...same }: SiteSettings['worker']): Config['worker'] {
+  return { ...same, stopGraceMs: stopGrace };
 }
 
 function toSchedule(schedule: TopdirSettings['schedule']): ScheduleConfig {

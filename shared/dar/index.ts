@@ -10,4 +10,5 @@ export { extract, type ExtractOutcome, type ExtractPass, type ExtractSpec } from
 export { listCatalogue } from './list-catalogue.js';
 export type { DarProgress } from './progress.js';
 export { hashFile, sliceFile, sliceNumbers } from './slice-files.js';
+export { testSlicesFrom } from './test-slices.js';
 export { watchSlices, type CompleteSlice, type WatchSlicesOptions } from './watch-slices.js';
