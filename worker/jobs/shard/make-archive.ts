@@ -8,6 +8,7 @@ import {
   type DarCreate,
 } from '../../../shared/dar/index.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
+import type { Brake } from '../../supervise/brake.js';
 import type { SliceSender } from './slice-sender.js';
 
 export interface ArchiveSpec {
@@ -31,7 +32,9 @@ export interface ArchiveRun {
   /** Aborted: dar is killed, nothing of the archive counts. */
   readonly signal: AbortSignal;
   /** Aborted: dar closes the archive, and what it holds then counts once it was tested. */
-  readonly stop?: AbortSignal;
+  readonly stop: AbortSignal;
+  /** Stops dar while it is held. */
+  readonly brake: Brake;
   readonly onStart: (create: DarCreate) => void;
 }
 
@@ -57,8 +60,9 @@ export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<R
   const catalogueBase = onFly ? isolatedBase(spec.base) : null;
   run.signal.throwIfAborted();
   const create = await startCreate({ ...spec, catalogueBase });
+  const release = run.brake.attach(create);
   run.onStart(create);
-  const stopListening = listen(create, run);
+  const stopListening = listen(create, run, release);
   try {
     const { slices, unsent } = await collectSlices(spec, create, run, onFly);
     const outcome = await create.done;
@@ -72,19 +76,24 @@ export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<R
     throw thrown;
   } finally {
     stopListening();
+    release();
   }
 }
 
-function listen(create: DarCreate, { signal, stop }: ArchiveRun): () => void {
+/** `release` takes the brake off: one that is asked to end goes on until it has. */
+function listen(create: DarCreate, { signal, stop }: ArchiveRun, release: () => void): () => void {
   const kill = (): void => { create.kill(); };
-  const close = (): void => { create.terminate(); };
+  const close = (): void => {
+    release();
+    create.terminate();
+  };
   signal.addEventListener('abort', kill);
-  stop?.addEventListener('abort', close);
-  if (stop?.aborted === true) close();
+  stop.addEventListener('abort', close);
+  if (stop.aborted) close();
   if (signal.aborted) kill();
   return () => {
     signal.removeEventListener('abort', kill);
-    stop?.removeEventListener('abort', close);
+    stop.removeEventListener('abort', close);
   };
 }
 
@@ -100,7 +109,7 @@ async function collectSlices(spec: ArchiveSpec, create: DarCreate, { sender, sto
   const watch = watchSlices({ dir: dirname(spec.base), baseName: basename(spec.base), finished: create.done });
   for await (const complete of watch) {
     slices.push(...complete);
-    if (early && stop?.aborted !== true) await sender.send(complete);
+    if (early && !stop.aborted) await sender.send(complete);
     else unsent.push(...complete);
   }
   return { slices, unsent };

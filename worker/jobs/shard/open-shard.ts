@@ -10,9 +10,11 @@ import type { Run } from '../../../shared/runs/run-store.js';
 import { newStart, shardName } from '../../../shared/runs/start-name.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
+import { Brake } from '../../supervise/brake.js';
 import { readPlan, type PlanFile, type PlannedShard } from '../backup/plan-file.js';
 import { backupJobOf } from './backup-job-of.js';
 import { loadParts, type KeptParts } from './kept-parts.js';
+import type { ArchiveRun } from './make-archive.js';
 import { sendJobId, SliceSender } from './slice-sender.js';
 
 /** Everything one start of a shard works with. */
@@ -33,6 +35,8 @@ export interface ShardFrame {
   /** `s0001-t2-abcdef`. */
   readonly start: string;
   readonly sender: SliceSender;
+  /** Of all dars of this start. */
+  readonly brake: Brake;
   /** Aborted when nothing of this start counts any more: its backup ended, another start took over, or it must end at once. */
   readonly over: AbortController;
   /** Aborted when it is asked to stop: what it has saved by then is kept for the next start. `run.signal` is that of `over`. */
@@ -61,7 +65,7 @@ export async function openShard(context: WorkerContext, run: JobRun): Promise<Sh
   const root = readRoot(topdir, fromPathJson(job.path));
   const over = new AbortController();
   const signal = AbortSignal.any([run.hurry, over.signal]);
-  return { context, run: { ...run, signal }, data, state, plan, shard, topdir, root, workDir, stagingDir, start, sender, over, stop: run.signal, kept };
+  return { context, run: { ...run, signal }, data, state, plan, shard, topdir, root, workDir, stagingDir, start, sender, brake: new Brake(), over, stop: run.signal, kept };
 }
 
 /** Throws RUN_ENDED when this start does not count any more. */
@@ -105,6 +109,11 @@ export function stopped(frame: ShardFrame): BwError {
 /** dar's base name of an archive of this start: says what it is also out of its directory. */
 export function archiveName(frame: ShardFrame, segment: string): string {
   return `${frame.data.basepathId}.${frame.data.backupId}.${frame.start}.${segment}`;
+}
+
+/** How a dar of this start runs. */
+export function archiveRunOf({ sender, run, stop, brake }: ShardFrame, onStart: ArchiveRun['onStart'] = () => undefined): ArchiveRun {
+  return { sender, signal: run.signal, stop, brake, onStart };
 }
 
 export function inStaging(frame: ShardFrame, name: string): string {

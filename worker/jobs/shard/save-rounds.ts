@@ -9,7 +9,7 @@ import { showPath } from '../../../shared/paths/byte-path.js';
 import type { MadeArchive } from '../../../shared/runs/shard-result.js';
 import { describeArchive, EntryCounter, keepCatalogue } from './describe-archive.js';
 import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
-import { archiveName, inStaging, stopped, type ShardFrame } from './open-shard.js';
+import { archiveName, archiveRunOf, inStaging, stopped, type ShardFrame } from './open-shard.js';
 import { reportWhile } from './report-progress.js';
 
 export interface SavedShard {
@@ -150,12 +150,7 @@ async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<R
         logFile: inStaging(frame, `${segment}.log`),
         secretsDir: frame.stagingDir,
       },
-      {
-        sender: frame.sender,
-        signal: frame.run.signal,
-        stop: frame.stop,
-        onStart: (create) => { stopReporting = reportWhile(frame, create); },
-      },
+      archiveRunOf(frame, (create) => { stopReporting = reportWhile(frame, create); }),
     );
   } finally {
     stopReporting();

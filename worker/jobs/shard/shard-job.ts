@@ -12,7 +12,7 @@ import { copyMetadata } from './copy-metadata.js';
 import { mergePart } from './merge-part.js';
 import { makeMetadataArchive, METADATA_KEY } from './metadata-archive.js';
 import { keepPart } from './keep-part.js';
-import { abandonEarlierStarts, abandonStart, archiveName, openShard, stopped, type ShardFrame } from './open-shard.js';
+import { abandonEarlierStarts, abandonStart, archiveName, archiveRunOf, openShard, stopped, type ShardFrame } from './open-shard.js';
 import { reportPart } from './report-progress.js';
 import { saveRemovals } from './save-removals.js';
 import { saveInRounds, type SavedShard, type SuspendedRounds } from './save-rounds.js';
@@ -143,7 +143,7 @@ class ExtrasWork {
 
   constructor(frame: ShardFrame, save: (frame: ShardFrame) => Promise<Extras>) {
     const { sender, run } = frame;
-    const own: ShardFrame = { ...frame, sender: sender.fork(), run: { ...run, signal: AbortSignal.any([run.signal, this.#drop.signal]) } };
+    const own: ShardFrame = { ...frame, stop: new AbortController().signal, sender: sender.fork(), run: { ...run, signal: AbortSignal.any([run.signal, this.#drop.signal]) } };
     this.done = save(own).then((extras) => {
       sender.adopt(own.sender);
       return (this.#made = extras);
@@ -160,10 +160,10 @@ class ExtrasWork {
 }
 
 async function saveMetadata(frame: ShardFrame): Promise<{ archive: MadeArchive; complete: boolean }> {
-  const { root, topdir, stagingDir, sender, run } = frame;
+  const { root, topdir, stagingDir } = frame;
   const name = archiveName(frame, 'm');
   const spec = { root, dir: stagingDir, name, dar: topdir.dar };
-  const { raw, complete } = await makeMetadataArchive(spec, { sender, signal: run.signal, onStart: () => undefined });
+  const { raw, complete } = await makeMetadataArchive(spec, archiveRunOf(frame));
   const archive = describeArchive(frame, raw, { key: METADATA_KEY, kind: 'metadata', entries: 1, directoriesWithEa: 0, withEa: null, catalogue: null });
   return { archive, complete };
 }
