@@ -11,4 +11,5 @@ export { listCatalogue } from './list-catalogue.js';
 export type { DarProgress } from './progress.js';
 export type { SliceSource } from './slice-hook.js';
 export { hashFile, sliceFile, sliceNumbers } from './slice-files.js';
+export { testSlicesFrom } from './test-slices.js';
 export { watchSlices, type CompleteSlice, type WatchSlicesOptions } from './watch-slices.js';
