@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { isolateCatalogue, listCatalogue } from '../../../shared/dar/index.js';
+import { isolateCatalogue, listCatalogue, type CatalogueEntry, type DarCreate } from '../../../shared/dar/index.js';
 import { writeDarList } from '../../../shared/index/dar-list.js';
 import { LineWriter } from '../../../shared/index/line-file.js';
 import { messageLookup } from '../../../shared/index/dar-messages.js';
@@ -8,6 +8,7 @@ import { showPath } from '../../../shared/paths/byte-path.js';
 import type { MadeArchive } from '../../../shared/runs/shard-result.js';
 import { describeArchive, EntryCounter, keepCatalogue } from './describe-archive.js';
 import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
+import { isSmall, makeSmall } from './make-small.js';
 import { archiveName, inStaging, type ShardFrame } from './open-shard.js';
 import { reportWhile } from './report-progress.js';
 
@@ -68,15 +69,15 @@ interface RoundSaved {
 }
 
 async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, segment: number, left: Left): Promise<RoundSaved> {
-  const raw = await runDar(frame, segment, left);
+  const { raw, entries: listed } = await runDar(frame, segment, left);
   const counter = new EntryCounter();
   const { dar } = frame.topdir;
   const options = { secretsDir: frame.stagingDir, signal: frame.run.signal };
   const key = `${frame.shard.number}.${segment}`;
-  const isolating = raw.catalogueBase === null ? isolateCatalogue(raw.base, isolatedBase(raw.base), dar, options) : Promise.resolve();
+  const isolating = listed === null && raw.catalogueBase === null ? isolateCatalogue(raw.base, isolatedBase(raw.base), dar, options) : Promise.resolve();
   const proving = reconciler.addArchive({
     archiveKey: key,
-    entries: counter.watch(listCatalogue(raw.catalogueBase ?? raw.base, dar, options)),
+    entries: counter.watch(listed === null ? listCatalogue(raw.catalogueBase ?? raw.base, dar, options) : [[...listed]]),
     messageFor: messageLookup(raw.outcome.errorLines, frame.root),
   });
   await Promise.allSettled([isolating, proving]); // neither writes on when the other has failed
@@ -93,28 +94,21 @@ async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, segment:
   return { archive: describeArchive(frame, raw, what), result, messages };
 }
 
-async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<RawArchive> {
+/** Of a small archive all entries are known with it. Only the first round knows how many bytes it is about. */
+async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<{ raw: RawArchive; entries: readonly CatalogueEntry[] | null }> {
+  const { root, topdir, stagingDir, sender, run } = frame;
   const listFile = inStaging(frame, `${segment}.list`);
   const { includePaths } = await writeDarList({ recordsFile: left.recordsFile, listFile });
+  const archive = { base: inStaging(frame, archiveName(frame, String(segment))), root, listFile, dar: topdir.dar, logFile: inStaging(frame, `${segment}.log`) };
+  if (segment === 1 && isSmall(left, { ...archive, includePaths })) {
+    const raw = await makeSmall({ ...archive, isolate: true, signal: run.signal });
+    return { raw, entries: raw.entries };
+  }
   let stopReporting = (): void => undefined;
+  const onStart = (create: DarCreate): void => { stopReporting = reportWhile(frame, create); };
   try {
-    return await makeArchive(
-      {
-        base: inStaging(frame, archiveName(frame, String(segment))),
-        root: frame.root,
-        listFile,
-        includePaths,
-        bytes: left.bytes,
-        dar: frame.topdir.dar,
-        logFile: inStaging(frame, `${segment}.log`),
-        secretsDir: frame.stagingDir,
-      },
-      {
-        sender: frame.sender,
-        signal: frame.run.signal,
-        onStart: (create) => { stopReporting = reportWhile(frame, create); },
-      },
-    );
+    const spec = { ...archive, includePaths, bytes: left.bytes, secretsDir: stagingDir };
+    return { raw: await makeArchive(spec, { sender, signal: run.signal, onStart }), entries: null };
   } finally {
     stopReporting();
   }
