@@ -8,6 +8,7 @@ import {
   type DarCreate,
 } from '../../../shared/dar/index.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
+import type { Brake } from '../../supervise/brake.js';
 import type { SliceSender } from './slice-sender.js';
 
 export interface ArchiveSpec {
@@ -29,6 +30,8 @@ export interface ArchiveSpec {
 export interface ArchiveRun {
   readonly sender: SliceSender;
   readonly signal: AbortSignal;
+  /** Stops dar while it is held. */
+  readonly brake: Brake;
   readonly onStart: (create: DarCreate) => void;
 }
 
@@ -51,6 +54,7 @@ export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<R
   const onFly = spec.bytes >= BigInt(spec.dar.sliceBytes);
   const catalogueBase = onFly ? isolatedBase(spec.base) : null;
   const create = await startCreate({ ...spec, catalogueBase });
+  const release = run.brake.attach(create);
   run.onStart(create);
   const stop = (): void => {
     create.terminate();
@@ -68,6 +72,7 @@ export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<R
     throw thrown;
   } finally {
     run.signal.removeEventListener('abort', stop);
+    release();
   }
 }
 

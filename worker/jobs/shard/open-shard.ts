@@ -10,8 +10,10 @@ import type { Run } from '../../../shared/runs/run-store.js';
 import { newStart, shardName } from '../../../shared/runs/start-name.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
+import { Brake } from '../../supervise/brake.js';
 import { readPlan, type PlanFile, type PlannedShard } from '../backup/plan-file.js';
 import { backupJobOf } from './backup-job-of.js';
+import type { ArchiveRun } from './make-archive.js';
 import { sendJobId, SliceSender } from './slice-sender.js';
 
 /** Everything one start of a shard works with. */
@@ -32,6 +34,8 @@ export interface ShardFrame {
   /** `s0001-t2-abcdef`. */
   readonly start: string;
   readonly sender: SliceSender;
+  /** Of all dars of this start. */
+  readonly brake: Brake;
   /** Aborted when this start does not count any more: its backup ended, or another start took over. */
   readonly over: AbortController;
 }
@@ -55,7 +59,7 @@ export async function openShard(context: WorkerContext, run: JobRun): Promise<Sh
   const root = readRoot(topdir, fromPathJson(job.path));
   const over = new AbortController();
   const signal = AbortSignal.any([run.signal, over.signal]);
-  return { context, run: { ...run, signal }, data, state, plan, shard, topdir, root, workDir, stagingDir, start, sender, over };
+  return { context, run: { ...run, signal }, data, state, plan, shard, topdir, root, workDir, stagingDir, start, sender, brake: new Brake(), over };
 }
 
 /** Throws RUN_ENDED when this start does not count any more. */
@@ -89,6 +93,11 @@ function ended(data: ShardJob, why: string): BwError {
 /** dar's base name of an archive of this start: says what it is also out of its directory. */
 export function archiveName(frame: ShardFrame, segment: string): string {
   return `${frame.data.basepathId}.${frame.data.backupId}.${frame.start}.${segment}`;
+}
+
+/** How a dar of this start runs. */
+export function archiveRunOf({ sender, run, brake }: ShardFrame, onStart: ArchiveRun['onStart'] = () => undefined): ArchiveRun {
+  return { sender, signal: run.signal, brake, onStart };
 }
 
 export function inStaging(frame: ShardFrame, name: string): string {

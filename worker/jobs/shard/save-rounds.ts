@@ -9,7 +9,7 @@ import type { MadeArchive } from '../../../shared/runs/shard-result.js';
 import { describeArchive, EntryCounter, keepCatalogue } from './describe-archive.js';
 import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
 import { isSmall, makeSmall } from './make-small.js';
-import { archiveName, inStaging, type ShardFrame } from './open-shard.js';
+import { archiveName, archiveRunOf, inStaging, type ShardFrame } from './open-shard.js';
 import { reportWhile } from './report-progress.js';
 
 export interface SavedShard {
@@ -96,7 +96,7 @@ async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, segment:
 
 /** Of a small archive all entries are known with it. Only the first round knows how many bytes it is about. */
 async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<{ raw: RawArchive; entries: readonly CatalogueEntry[] | null }> {
-  const { root, topdir, stagingDir, sender, run } = frame;
+  const { root, topdir, stagingDir, run } = frame;
   const listFile = inStaging(frame, `${segment}.list`);
   const { includePaths } = await writeDarList({ recordsFile: left.recordsFile, listFile });
   const archive = { base: inStaging(frame, archiveName(frame, String(segment))), root, listFile, dar: topdir.dar, logFile: inStaging(frame, `${segment}.log`) };
@@ -108,7 +108,7 @@ async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<{
   const onStart = (create: DarCreate): void => { stopReporting = reportWhile(frame, create); };
   try {
     const spec = { ...archive, includePaths, bytes: left.bytes, secretsDir: stagingDir };
-    return { raw: await makeArchive(spec, { sender, signal: run.signal, onStart }), entries: null };
+    return { raw: await makeArchive(spec, archiveRunOf(frame, onStart)), entries: null };
   } finally {
     stopReporting();
   }

@@ -11,7 +11,7 @@ import { describeArchive } from './describe-archive.js';
 import { copyMetadata } from './copy-metadata.js';
 import { mergePart } from './merge-part.js';
 import { makeMetadataArchive, METADATA_KEY } from './metadata-archive.js';
-import { abandonEarlierStarts, abandonStart, archiveName, openShard, type ShardFrame } from './open-shard.js';
+import { abandonEarlierStarts, abandonStart, archiveName, archiveRunOf, openShard, type ShardFrame } from './open-shard.js';
 import { reportPart } from './report-progress.js';
 import { saveRemovals } from './save-removals.js';
 import { saveInRounds, type SavedShard } from './save-rounds.js';
@@ -84,10 +84,10 @@ async function saveExtras(frame: ShardFrame): Promise<Extras> {
 }
 
 async function saveMetadata(frame: ShardFrame): Promise<{ archive: MadeArchive; complete: boolean }> {
-  const { root, topdir, stagingDir, sender, run } = frame;
+  const { root, topdir, stagingDir } = frame;
   const name = archiveName(frame, 'm');
   const spec = { root, dir: stagingDir, name, dar: topdir.dar };
-  const { raw, complete } = await makeMetadataArchive(spec, { sender, signal: run.signal, onStart: () => undefined });
+  const { raw, complete } = await makeMetadataArchive(spec, archiveRunOf(frame));
   const archive = describeArchive(frame, raw, { key: METADATA_KEY, kind: 'metadata', entries: 1, directoriesWithEa: 0, withEa: null, catalogue: null });
   return { archive, complete };
 }
