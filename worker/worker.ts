@@ -7,6 +7,7 @@ import type { WorkerContext } from './context.js';
 import { processorsOf, type JobTable } from './jobs/job-table.js';
 import { ownSlot, ownSlots, type OwnSlot } from './own-slot.js';
 import { Failures, runOf } from './processor/failures.js';
+import { noting } from './processor/note-error.js';
 import { runJob, type StopReason } from './processor/run-job.js';
 
 export interface RunningWorker {
@@ -110,7 +111,7 @@ function processor(context: WorkerContext, table: JobTable, queue: string): Proc
     try {
       const result = await runJob({ job, token: token ?? '', signal: aborted, logger }, async (run) => {
         await noteHost(context, job);
-        return work(run);
+        return noting(context, run, () => work(run));
       });
       finished('completed');
       return result;
