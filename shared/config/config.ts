@@ -15,7 +15,9 @@ export interface Config {
   readonly dar: DarConfig;
   readonly shards: ShardLimits;
   /** incrementalSlots: 0 to 1, the share of slots that fulls never take. */
-  readonly worker: { readonly slots: number; readonly incrementalSlots: number; readonly transferSlots: number };
+  readonly worker: { readonly slots: number; readonly incrementalSlots: number; readonly transferSlots: number; readonly memoryBudget: number };
+  /** Bytes of memory one dar may take on whatever host it runs: the least of all hosts of the site. */
+  readonly shardMemoryBytes: number;
   readonly limits: LimitsConfig;
   readonly index: IndexConfig;
   readonly restore: { readonly allowedTargets: readonly string[] };
@@ -45,6 +47,7 @@ export interface TopdirConfig {
   readonly hooks: { readonly before: readonly string[] | null; readonly after: readonly string[] | null };
   /** Settings that differ for this topdir, already merged over the site's. */
   readonly dar: DarConfig;
+  readonly scan: ScanConfig;
   readonly shards: ShardLimits;
   readonly limits: LimitsConfig;
   readonly index: IndexConfig;
@@ -131,6 +134,11 @@ export interface DarConfig {
   readonly storeOnly: readonly string[];
   /** How often a file that changed while read is tried again. */
   readonly retryOnChange: number;
+}
+
+export interface ScanConfig {
+  /** Most finds at a time on a source's filesystem, of one host. */
+  readonly concurrency: number;
 }
 
 export interface IndexConfig {
