@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { FindSlots } from '../../../shared/index/find-slots.js';
 import { scan, type ParallelScan, type Scan } from '../../../shared/index/scan.js';
 import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
+import { needsRoot } from '../../helpers/needs.js';
 import { workspace } from '../../helpers/workspace.js';
 import { collect } from '../../unit/shared/index/make-record.js';
 import { bindMount, mountTmpfs } from '../bad-input/mounts.js';
@@ -84,8 +85,8 @@ it('goes where no path leads any more', async () => {
   expect((await expectSame(root)).paths).toBe(41);
 });
 
-it('does not cross mounts, and tells a loop of them', async ({ skip }) => {
-  if (process.getuid?.() !== 0) skip('needs root');
+it('does not cross mounts, and tells a loop of them', async (context) => {
+  needsRoot(context);
   const root = join(await workspace(), 'tree');
   mkdirSync(join(root, 'a/b/c'), { recursive: true });
   mkdirSync(join(root, 'z'));
@@ -98,8 +99,8 @@ it('does not cross mounts, and tells a loop of them', async ({ skip }) => {
   expect(found.paths).toBe(6);
 });
 
-it('flags what could not be listed and names it, as one find does', async ({ skip }) => {
-  if (process.getuid?.() !== 0) skip('needs root');
+it('flags what could not be listed and names it, as one find does', async (context) => {
+  needsRoot(context);
   const root = join(await workspace(), 'tree');
   for (const name of ['open/below', 'secret/below', 'names-only/below', 'se\ncret']) mkdirSync(join(root, name), { recursive: true });
   chmodSync(join(root, 'secret'), 0o700);
