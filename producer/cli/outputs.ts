@@ -85,6 +85,8 @@ export const runRowSchema = z.strictObject({
   phase: z.string(),
   startedAt: instant,
   records: count,
+  /** Of a backup that is being planned. */
+  entriesFound: count,
   entriesDone: count,
   sourceBytes: bigCount,
   archiveBytes: count,

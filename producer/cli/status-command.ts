@@ -148,7 +148,7 @@ function printLive({ config }: Site, { running, queues }: Output): void {
     return;
   }
   for (const run of running) {
-    const done = `${formatCount(run.entriesDone)} of ${plural(run.records, 'entry', 'entries')}`;
+    const done = run.phase === 'planning' ? `${plural(run.entriesFound, 'entry', 'entries')} found` : `${formatCount(run.entriesDone)} of ${plural(run.records, 'entry', 'entries')}`;
     const since = formatDuration(Math.max(0, Date.now() - Date.parse(run.startedAt)));
     print(`${run.kind} ${run.id} of ${run.basepathId}: ${run.phase} for ${since}, ${done}, ${formatBytes(run.sentBytes)} in long-term storage`);
   }

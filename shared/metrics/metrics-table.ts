@@ -29,6 +29,7 @@ export const METRICS = {
   bw_jobs: { type: 'gauge', unit: 'jobs', labels: ['queue', 'state', 'level'], help: 'Jobs by queue, BullMQ state and level (level is empty where only the total is known)' },
   bw_job_duration_seconds: { type: 'histogram', unit: 'seconds', labels: ['queue', 'name', 'outcome'], help: 'Wall time of one execution of a job', buckets: JOB_SECONDS },
 
+  bw_scanned_entries_total: { type: 'counter', unit: 'entries', labels: [], help: 'Entries that scans of basepaths found' },
   bw_archive_bytes_total: { type: 'counter', unit: 'bytes', labels: ['level'], help: 'Bytes of the archives dar finished' },
   bw_archive_files_total: { type: 'counter', unit: 'files', labels: ['level'], help: 'Entries in the archives dar finished' },
   bw_archive_duration_seconds: { type: 'histogram', unit: 'seconds', labels: ['level'], help: 'Wall time of dar per finished archive', buckets: LONG_SECONDS },

@@ -13,6 +13,7 @@ const OUTCOMES: readonly Manifest['outcome'][] = ['clean', 'with-exceptions'];
 /** What the product tells its metrics, in its own words. Milliseconds and bytes in, seconds and bytes out. Nothing here throws for finite, non-negative numbers. */
 export class Recorders {
   constructor(private readonly to: Instruments) {
+    to.add('bw_scanned_entries_total', {}, 0);
     // Known series begin at 0, else the first event after a start is invisible to increase().
     for (const level of LEVELS) {
       for (const outcome of OUTCOMES) to.add('bw_backups_sealed_total', { level, outcome }, 0);
@@ -27,6 +28,11 @@ export class Recorders {
   jobFinished(job: { readonly queue: string; readonly name: string; readonly outcome: JobOutcome; readonly wallMs: number }): void {
     const { queue, name, outcome } = job;
     this.to.observe('bw_job_duration_seconds', { queue, name, outcome }, job.wallMs / 1000);
+  }
+
+  /** A scan found so many entries more. */
+  scanned(entries: number): void {
+    this.to.add('bw_scanned_entries_total', {}, entries);
   }
 
   /** An archive is complete and kept. The dar process is reported by darExited. */
