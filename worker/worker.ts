@@ -41,11 +41,13 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const parts = (): WorkerParts => ({ context, table, failures, timing, connection: connect() });
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
   const slots = Array.from({ length: own }, () => startOwnSlot(parts()));
+  const stops = [context.limits.start(), context.gate.start()];
   return {
     settled: () => failures.settled(),
     close: async () => {
       for (const slot of slots) slot.stop();
       await closeAll([...workers, ...slots], failures);
+      for (const stop of stops) stop();
     },
     isRunning: () => workers.every(({ worker: each }) => each.isRunning()),
   };
@@ -101,6 +103,7 @@ function processor(context: WorkerContext, table: JobTable, queue: string): Proc
   return async (job, token, signal) => {
     const work = table[job.name];
     if (work === undefined) throw new Error(`no such job: ${job.name}`);
+    const leave = await context.gate.enter(job, token);
     const logger = context.logger.child({ queue, jobId: job.id, jobName: job.name, ...idsOf(job) });
     const startedAt = performance.now();
     const finished = (outcome: 'completed' | 'retried' | 'stopped'): void => {
@@ -117,6 +120,8 @@ function processor(context: WorkerContext, table: JobTable, queue: string): Proc
     } catch (thrown) {
       finished(aborted.aborted ? 'stopped' : 'retried');
       throw thrown;
+    } finally {
+      await leave();
     }
   };
 }
