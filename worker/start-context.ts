@@ -8,7 +8,7 @@ import { assertDarSupports, hideGnupgFromDar, probeDar } from '../shared/dar/ind
 import { BwError } from '../shared/errors/bw-error.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
 import type { Metrics } from '../shared/metrics/index.js';
-import { continueStrays, useLauncher } from '../shared/process/index.js';
+import { continueStrays, setNiceness, useLauncher } from '../shared/process/index.js';
 import { Places } from '../shared/limits/places.js';
 import { QueueSet } from '../shared/queues/queue-set.js';
 import { checkRedis } from '../shared/redis/check-server.js';
@@ -68,6 +68,7 @@ async function startLimits(parts: Omit<GateParts, 'limits' | 'places'>): Promise
   const gate = new Gate({ ...parts, limits, places: new Places(queues.redis, () => parts.now().getTime()) });
   const apply = (): void => {
     setBandwidth(null, limits.get('bandwidth'));
+    setNiceness({ nice: limits.get('nice'), ioClass: limits.get('ioClass') });
     for (const { name } of config.lts) setBandwidth(name, limits.get('bandwidth', { lts: name }));
   };
   limits.onChange(apply);

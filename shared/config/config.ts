@@ -137,8 +137,10 @@ export interface DarConfig {
 /** incrementalSlots: 0 to 1, the share of slots that fulls never take. */
 export interface WorkerConfig {
   readonly slots: number;
+  /** 0 to 1, the share of slots that fulls never take. */
   readonly incrementalSlots: number;
   readonly transferSlots: number;
+  readonly stopGraceMs: number;
   /** To all LTS together, and as many back; null = unlimited. */
   readonly bandwidthBytesPerSecond: number | null;
   readonly nice: number | null;

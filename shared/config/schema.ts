@@ -123,6 +123,7 @@ export const hostSections = {
     bandwidth: { doc: 'Most bytes per second from this host to all long-term storage together, and as many back; none = unlimited.', format: 'rate', default: null, nullable: true },
     nice: { doc: 'Nice value of dar and find where they read what is backed up; none = as the worker.', format: 'count', default: null, nullable: true, min: 0, max: 19 },
     ioClass: { doc: 'Their I/O class (ionice), where the system has it: idle, or best-effort:0 (first) to best-effort:7; none = as the worker.', format: 'ioClass', default: null, nullable: true },
+    stopGrace: { doc: 'How long a shard that is asked to stop may take to close, test and keep what it saved; then that is lost, and it is killed.', format: 'duration', default: '20m' },
   },
   http: {
     bind: { doc: 'Address the status, metrics and board servers listen on.', format: 'address', default: '127.0.0.1' },

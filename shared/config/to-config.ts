@@ -55,8 +55,8 @@ function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, shards
   };
 }
 
-function toWorker({ bandwidth, ...same }: SiteSettings['worker']): WorkerConfig {
-  return { ...same, bandwidthBytesPerSecond: bandwidth };
+function toWorker({ bandwidth, stopGrace, ...same }: SiteSettings['worker']): WorkerConfig {
+  return { ...same, bandwidthBytesPerSecond: bandwidth, stopGraceMs: stopGrace };
 }
 
 function toDar({ sliceSize, compression, catalogueCompression, encryption, excludeXattrs, storeOnly, retryOnChange }: TopdirSettings['dar']): DarConfig {
