@@ -46,11 +46,13 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const parts = (): WorkerParts => ({ context, table, failures, running, timing, connection: connect() });
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
   const slots = Array.from({ length: own }, () => startOwnSlot(parts()));
+  const stops = [context.limits.start(), context.gate.start()];
   return {
     settled: () => failures.settled(),
     close: async () => {
       for (const slot of slots) slot.stop();
       await closeAll([...workers, ...slots], failures, running);
+      for (const stop of stops) stop();
     },
     hurry: () => { running.hurryAll('shutdown'); },
     isRunning: () => workers.every(({ worker: each }) => each.isRunning()),
@@ -107,6 +109,7 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
   return async (job, token) => {
     const work = table[job.name];
     if (work === undefined) throw new Error(`no such job: ${job.name}`);
+    const leave = await context.gate.enter(job, token);
     const logger = context.logger.child({ queue, jobId: job.id, jobName: job.name, ...idsOf(job) });
     const startedAt = performance.now();
     const finished = (outcome: 'completed' | 'retried' | 'stopped'): void => {
@@ -125,6 +128,7 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
       throw thrown;
     } finally {
       ends();
+      await leave();
     }
   };
 }

@@ -141,7 +141,9 @@ export function summary(rows: readonly Pick<Row, 'state' | 'pastDueMs'>[]): stri
   return `${plural(rows.length, 'basepath')}: ${told.join(', ')}`;
 }
 
-function printLive({ config }: Site, { running, queues }: Output): void {
+const PARKED = { window: 'fulls wait for windows.fulls to open', concurrency: 'as many as `concurrency` lets read it do' } as const;
+
+function printLive({ config }: Site, { running, queues, parked }: Output): void {
   if (running === null) {
     const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
     print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);
@@ -154,6 +156,7 @@ function printLive({ config }: Site, { running, queues }: Output): void {
   }
   const waiting = queueLine(queues ?? {});
   if (waiting !== null) print(waiting);
+  for (const { topdir, reason, jobs } of parked ?? []) print(`${plural(jobs, 'job')} of ${topdir} may not start now: ${PARKED[reason]} (bw-bkup limits)`);
 }
 
 /** What is not ended in the queues, or null when nothing is. */
