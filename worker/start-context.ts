@@ -16,6 +16,7 @@ import { ItemStore } from '../shared/runs/item-store.js';
 import { RunStore } from '../shared/runs/run-store.js';
 import { createBackend } from '../shared/transfer/create-backend.js';
 import type { WorkerContext } from './context.js';
+import { StagingAccount } from './staging/account.js';
 import { Staging } from './staging/staging.js';
 
 /**
@@ -47,7 +48,7 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
     catalog,
     journal: await openJournal(catalog.journalDir, writerName(config.host, process.pid)),
     backends,
-    staging: new Staging(config.staging.dir, config.host),
+    staging: new Staging(config.staging.dir, config.host, new StagingAccount({ ...config.staging, host: config.host, logger })),
     dar,
     now: () => new Date(),
   };

@@ -4,6 +4,7 @@ import { toBwError } from '../shared/errors/bw-error.js';
 import { cleanupQueue, QUEUES, transferQueue } from '../shared/queues/names.js';
 import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
 import type { WorkerContext } from './context.js';
+import { releaseSmall } from './jobs/cleanup/release-small.js';
 import { processorsOf, type JobTable } from './jobs/job-table.js';
 import { ownSlot, ownSlots, type OwnSlot } from './own-slot.js';
 import { Failures, runOf } from './processor/failures.js';
@@ -40,11 +41,13 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const failures = new Failures(context);
   const parts = (): WorkerParts => ({ context, table, failures, timing, connection: connect() });
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
+  const stopReleasing = context.staging.account.onPressure(() => releaseSmall(context));
   const slots = Array.from({ length: own }, () => startOwnSlot(parts()));
   return {
     settled: () => failures.settled(),
     close: async () => {
       for (const slot of slots) slot.stop();
+      stopReleasing();
       await closeAll([...workers, ...slots], failures);
     },
     isRunning: () => workers.every(({ worker: each }) => each.isRunning()),

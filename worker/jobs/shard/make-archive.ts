@@ -8,7 +8,10 @@ import {
   type DarCreate,
 } from '../../../shared/dar/index.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
-import type { Brake } from '../../supervise/brake.js';
+import { toBwError } from '../../../shared/errors/bw-error.js';
+import type { StagingAccount } from '../../staging/account.js';
+import type { WriterSpec } from '../../staging/writer-entry.js';
+import { Brake } from '../../supervise/brake.js';
 import type { SliceSender } from './slice-sender.js';
 
 export interface ArchiveSpec {
@@ -20,8 +23,9 @@ export interface ArchiveSpec {
   readonly mergeFrom?: string;
   readonly prunePaths?: readonly BytePath[];
   readonly includePaths: readonly BytePath[];
-  /** Of contents, from the plan: whether it may be more than a slice. */
+  /** Of contents, and how many paths, from the plan: whether it may be more than a slice. */
   readonly bytes: bigint;
+  readonly entries: number;
   readonly dar: DarConfig;
   readonly logFile: string;
   readonly secretsDir: string;
@@ -32,6 +36,11 @@ export interface ArchiveRun {
   readonly signal: AbortSignal;
   /** Stops dar while it is held. */
   readonly brake: Brake;
+  readonly account: StagingAccount;
+  /** Of its backup, lower first. */
+  readonly priority: number;
+  /** There was no room in staging for it for longer than staging.maxPause. */
+  readonly onPausedTooLong: () => void;
   readonly onStart: (create: DarCreate) => void;
 }
 
@@ -45,16 +54,39 @@ export interface RawArchive {
   readonly unsent: readonly CompleteSlice[];
 }
 
+/** What dar writes for an entry beside its content: 3,000 files of 2 bytes with names of 30 make 673 kB (2.7.8, catalogue not compressed), 224 each. */
+const ENTRY_BYTES = 300;
+/** List and isolated catalogue, which lie beside the slices: paths of 100 bytes, and 91 bytes an entry were measured. */
+const ENTRY_BYTES_BESIDE = 200;
+/** Headers of dar, and what it says. */
+const ARCHIVE_BYTES = 16_384;
+
 /**
- * Runs one dar and brings its slices away while it still writes. An archive of one slice keeps it until its catalogue was read and isolated
+ * Runs one dar as there is room in staging, and brings its slices away while it still writes. An archive of one slice keeps it until its catalogue was read and isolated
  * (`dar -C`: 7 ms for a few files, 0.8 s for 200,000). A bigger one isolates on the fly (-@), which costs 0.1-1 s of start-up and compresses
  * with bzip2 -9, 1.8 s for 200,000 files, but needs none of its slices again.
  */
 export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<RawArchive> {
-  const onFly = spec.bytes >= BigInt(spec.dar.sliceBytes);
+  const brake = new Brake();
+  const release = run.brake.attach({ pause: () => { brake.hold('start'); }, resume: () => { brake.release('start'); } });
+  let leave = (): void => undefined;
+  try {
+    leave = await run.account.begin(writerOf(spec, run, brake));
+    return await runDar(spec, run, brake);
+  } catch (thrown) {
+    if (toBwError(thrown).code === 'STAGING_FULL') run.account.noteFull();
+    throw thrown;
+  } finally {
+    leave();
+    release();
+  }
+}
+
+async function runDar(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): Promise<RawArchive> {
+  const onFly = isLarge(spec);
   const catalogueBase = onFly ? isolatedBase(spec.base) : null;
   const create = await startCreate({ ...spec, catalogueBase });
-  const release = run.brake.attach(create);
+  const detach = brake.attach(create);
   run.onStart(create);
   const stop = (): void => {
     create.terminate();
@@ -62,7 +94,7 @@ export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<R
   run.signal.addEventListener('abort', stop, { once: true });
   if (run.signal.aborted) stop();
   try {
-    const slices = await collectSlices(spec, create, onFly ? run.sender : null);
+    const slices = await collectSlices(spec, create, run, onFly);
     const outcome = await create.done;
     run.signal.throwIfAborted();
     return { base: spec.base, catalogueBase, outcome, slices, unsent: onFly ? [] : slices };
@@ -72,8 +104,32 @@ export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<R
     throw thrown;
   } finally {
     run.signal.removeEventListener('abort', stop);
-    release();
+    detach();
   }
+}
+
+function writerOf(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): WriterSpec {
+  return {
+    dir: dirname(spec.base),
+    baseName: basename(spec.base),
+    priority: run.priority,
+    sliceBytes: spec.dar.sliceBytes,
+    expectedBytes: isLarge(spec) ? Infinity : expectedBytes(spec),
+    besideBytes: spec.entries * ENTRY_BYTES_BESIDE,
+    brake,
+    signal: run.signal,
+    onPausedTooLong: run.onPausedTooLong,
+  };
+}
+
+/** Compression only makes it less. */
+function expectedBytes({ bytes, entries }: ArchiveSpec): number {
+  return Number(bytes) + entries * ENTRY_BYTES + ARCHIVE_BYTES;
+}
+
+/** More than a slice, probably: then its slices leave while it is written. */
+function isLarge(spec: ArchiveSpec): boolean {
+  return expectedBytes(spec) >= spec.dar.sliceBytes;
 }
 
 /** Base of the isolated catalogue of an archive. */
@@ -81,12 +137,12 @@ export function isolatedBase(base: string): string {
   return `${base}.cat`;
 }
 
-async function collectSlices(spec: ArchiveSpec, create: DarCreate, sender: SliceSender | null): Promise<CompleteSlice[]> {
+async function collectSlices(spec: ArchiveSpec, create: DarCreate, { sender, account }: ArchiveRun, sends: boolean): Promise<CompleteSlice[]> {
   const all: CompleteSlice[] = [];
-  const watch = watchSlices({ dir: dirname(spec.base), baseName: basename(spec.base), finished: create.done });
+  const watch = watchSlices({ dir: dirname(spec.base), baseName: basename(spec.base), finished: create.done, intervalMs: () => account.lookMs });
   for await (const slices of watch) {
     all.push(...slices);
-    await sender?.send(slices);
+    if (sends) await sender.send(slices);
   }
   return all;
 }

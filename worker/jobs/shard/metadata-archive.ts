@@ -46,6 +46,7 @@ export async function makeMetadataArchive(spec: MetadataSpec, run: ArchiveRun): 
       listFile,
       includePaths: [],
       bytes: 0n,
+      entries: 1,
       dar: spec.dar,
       logFile: join(spec.dir, 'skeleton.log'),
       secretsDir: spec.dir,

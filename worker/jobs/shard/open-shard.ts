@@ -7,6 +7,7 @@ import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { parseJob, shardJobSchema, type ShardJob } from '../../../shared/queues/job-data.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { Run } from '../../../shared/runs/run-store.js';
+import { priorityOf } from '../../../shared/queues/priorities.js';
 import { newStart, shardName } from '../../../shared/runs/start-name.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
@@ -96,8 +97,19 @@ export function archiveName(frame: ShardFrame, segment: string): string {
 }
 
 /** How a dar of this start runs. */
-export function archiveRunOf({ sender, run, brake }: ShardFrame, onStart: ArchiveRun['onStart'] = () => undefined): ArchiveRun {
-  return { sender, signal: run.signal, brake, onStart };
+export function archiveRunOf(frame: ShardFrame, onStart: ArchiveRun['onStart'] = () => undefined): ArchiveRun {
+  const { context, data, sender, run, brake } = frame;
+  const onPausedTooLong = (): void => { frame.over.abort(pausedTooLong(frame)); };
+  return { sender, signal: run.signal, brake, account: context.staging.account, priority: priorityOf(data.priorityClass, 'shard'), onPausedTooLong, onStart };
+}
+
+function pausedTooLong({ data }: ShardFrame): BwError {
+  return new BwError('STAGING_NO_ROOM', {
+    message: 'there was no room in staging for longer than staging.maxPause',
+    subject: `backup ${data.backupId} shard ${data.shard}`,
+    retry: 'retry',
+    hint: 'See why slices do not leave: bw-bkup status, and the transfer jobs of this host. Raise staging.budget if they just are slow.',
+  });
 }
 
 export function inStaging(frame: ShardFrame, name: string): string {

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import { isolateCatalogue, listCatalogue } from '../../../shared/dar/index.js';
 import { writeDarList } from '../../../shared/index/dar-list.js';
-import { LineWriter } from '../../../shared/index/line-file.js';
+import { LineWriter, readRecordFile } from '../../../shared/index/line-file.js';
 import { messageLookup } from '../../../shared/index/dar-messages.js';
 import { ShardReconciler, type RoundResult, type ShardOutcome } from '../../../shared/index/reconcile.js';
 import { showPath } from '../../../shared/paths/byte-path.js';
@@ -44,13 +44,20 @@ export async function saveInRounds(frame: ShardFrame): Promise<SavedShard> {
       const round = await saveOnce(frame, reconciler, segment, left);
       if (round.archive !== null) archives.push(round.archive);
       messages.push(...round.messages);
-      left = round.result.retry === null ? null : { ...round.result.retry, bytes: 0n };
+      left = round.result.retry === null ? null : { ...round.result.retry, bytes: await bytesIn(round.result.retry.recordsFile) };
     }
     const { settledFile, exceptionsFile, counts } = await reconciler.finish();
     return { archives, settled: basename(settledFile), exceptions: exceptionsFile === null ? null : basename(exceptionsFile), counts, messages };
   } finally {
     await reconciler.close();
   }
+}
+
+/** What is tried again may be one file of many slices. */
+async function bytesIn(recordsFile: string): Promise<bigint> {
+  let bytes = 0n;
+  for await (const records of readRecordFile(recordsFile)) for (const { type, size } of records) if (type === 'f') bytes += BigInt(size);
+  return bytes;
 }
 
 async function savedNothing(frame: ShardFrame): Promise<SavedShard> {
@@ -105,6 +112,7 @@ async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<R
         listFile,
         includePaths,
         bytes: left.bytes,
+        entries: left.records,
         dar: frame.topdir.dar,
         logFile: inStaging(frame, `${segment}.log`),
         secretsDir: frame.stagingDir,

@@ -27,6 +27,7 @@ export interface ShardJobResult {
  */
 export async function shardJob(context: WorkerContext, run: JobRun): Promise<ShardJobResult> {
   const frame = await openShard(context, run);
+  const stopFlushing = context.staging.account.onPressure(() => frame.sender.flush());
   try {
     return await saveShard(frame);
   } catch (thrown) {
@@ -34,6 +35,8 @@ export async function shardJob(context: WorkerContext, run: JobRun): Promise<Sha
       run.logger.warn({ err: toBwError(error) }, 'staging of a failed start is left to the sweep');
     });
     throw thrown;
+  } finally {
+    stopFlushing();
   }
 }
 
