@@ -4,6 +4,7 @@ import { toBwError } from '../shared/errors/bw-error.js';
 import { cleanupQueue, QUEUES, transferQueue } from '../shared/queues/names.js';
 import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
 import type { WorkerContext } from './context.js';
+import { releaseSmall } from './jobs/cleanup/release-small.js';
 import { processorsOf, type JobTable } from './jobs/job-table.js';
 import { ownSlot, ownSlots, type OwnSlot } from './own-slot.js';
 import { Failures, runOf } from './processor/failures.js';
@@ -45,12 +46,14 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const running = new RunningJobs();
   const parts = (): WorkerParts => ({ context, table, failures, running, timing, connection: connect() });
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
+  const stopReleasing = context.staging.account.onPressure(() => releaseSmall(context));
   const slots = Array.from({ length: own }, () => startOwnSlot(parts()));
   const stops = [context.limits.start(), context.gate.start()];
   return {
     settled: () => failures.settled(),
     close: async () => {
       for (const slot of slots) slot.stop();
+      stopReleasing();
       await closeAll([...workers, ...slots], failures, running);
       for (const stop of stops) stop();
     },
