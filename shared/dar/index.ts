@@ -8,7 +8,7 @@ export { startCreate, type CreateOutcome, type CreateSpec, type DarCreate } from
 export type { CreateMeaning } from './exit-codes.js';
 export { extract, type ExtractOutcome, type ExtractPass, type ExtractSpec } from './extract.js';
 export { listCatalogue } from './list-catalogue.js';
-export type { DarProgress } from './progress.js';
+export { readProgress, type DarProgress } from './progress.js';
 export type { SliceSource } from './slice-hook.js';
 export { hashFile, sliceFile, sliceNumbers } from './slice-files.js';
 export { watchSlices, type CompleteSlice, type WatchSlicesOptions } from './watch-slices.js';
