@@ -57,12 +57,12 @@ export async function saveInRounds(frame: ShardFrame): Promise<SavedShard | Susp
     let left: Left | null = first;
     for (let tries = 1 + topdir.dar.retryOnChange; left !== null && tries > 0; tries--) {
       if (frame.stop.aborted) return await suspend(frame, reconciler, made);
-      const round = await saveOnce(frame, reconciler, made, left).catch((thrown: unknown) => {
+      const round: RoundEnd | null = await saveOnce(frame, reconciler, made, left).catch((thrown: unknown) => {
         if (thrown !== frame.stop.reason || !frame.stop.aborted) throw thrown;
         return null; // it waited for room in staging when it was asked to stop
       });
       if (round === null) return await suspend(frame, reconciler, made);
-      const { retry, interrupted } = round;
+      const { retry, interrupted }: RoundEnd = round;
       left = retry === null ? null : { bytes: await bytesIn(retry.recordsFile), ...retry };
       if (left !== null && interrupted) return await suspend(frame, reconciler, made);
     }
@@ -79,6 +79,9 @@ interface Made {
   /** Number of the last archive; they go on where earlier starts ended. */
   segment: number;
 }
+
+/** `retry`: what is still to be saved. */
+type RoundEnd = Pick<RoundResult, 'retry'> & { readonly interrupted: boolean };
 
 async function suspend(frame: ShardFrame, reconciler: ShardReconciler, made: Made): Promise<SuspendedRounds> {
   if (made.archives.length === 0) throw stopped(frame);
@@ -105,7 +108,7 @@ async function savedNothing(frame: ShardFrame): Promise<SavedShard> {
 }
 
 /** Adds an archive to `made`, unless it holds something that would spoil a restore, or nothing at all: then it is thrown away. */
-async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, made: Made, left: Left): Promise<Pick<RoundResult, 'retry'> & { interrupted: boolean }> {
+async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, made: Made, left: Left): Promise<RoundEnd> {
   const { raw, entries: listed } = await runDar(frame, ++made.segment, left);
   const { interrupted } = raw;
   const key = `${frame.shard.number}.${made.segment}`;
