@@ -47,9 +47,9 @@ export function isolationFailed(base: string, how: string, detail: string): BwEr
   });
 }
 
-/** `dar -t`: reads the whole archive and checks it. Rejects DAR_ARCHIVE_DAMAGED. */
-export async function testArchive(base: string, dar: DarConfig, options: ArchiveOptions): Promise<void> {
-  const args = ['-t', base, ...BASE_ARGS];
+/** `dar -t`: reads the archive, or of it only what `listFile` names, and checks it. Rejects DAR_ARCHIVE_DAMAGED. */
+export async function testArchive(base: string, dar: DarConfig, options: ArchiveOptions & { readonly listFile?: string }): Promise<void> {
+  const args = ['-t', base, ...BASE_ARGS, ...(options.listFile === undefined ? [] : ['-[', options.listFile])];
   return withHiddenArgs(options.secretsDir, await keyArgs(dar.encryption, ['-K']), async (hidden) => {
     const { signal } = options;
     const pipeline = startPipeline([darCommand([...args, ...hidden])], signal === undefined ? {} : { signal });

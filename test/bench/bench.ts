@@ -9,6 +9,7 @@ import { history } from './cases/history.js';
 import { incremental } from './cases/incremental.js';
 import { memory } from './cases/memory.js';
 import { noChange } from './cases/no-change.js';
+import { restoreAll, restoreOne } from './cases/restore.js';
 import { smallBasepaths } from './cases/small-basepaths.js';
 import { smallFiles } from './cases/small-files.js';
 import { keepProfilesIn } from './cpu-profile.js';
@@ -24,6 +25,8 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   incremental,
   'no-change': noChange,
   memory,
+  restore: restoreAll,
+  'restore-one': restoreOne,
   history,
   due,
 };

@@ -25,5 +25,5 @@ export async function makeSmall({ isolate, ...spec }: SmallArchiveSpec): Promise
   const { outcome, entries, beforeCode } = await createSmall({ ...spec, catalogueBase: isolate ? isolatedBase(base) : null });
   const slices: CompleteSlice[] = [];
   for await (const batch of watchSlices({ dir: dirname(base), baseName: basename(base), finished: Promise.resolve(outcome) })) slices.push(...batch);
-  return { base, catalogueBase: null, outcome, slices, unsent: slices, entries, beforeCode };
+  return { base, catalogueBase: null, interrupted: false, outcome, slices, unsent: slices, entries, beforeCode };
 }
