@@ -26,7 +26,7 @@ export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpS
   const { config, logger, metrics, catalog, queues, redis } = parts;
   if (config.http.producerPort === null) return null;
   const shown = [queues.backup, queues.transfer(config.host), queues.cleanup, queues.cleanupOf(config.host)];
-  metrics.collectQueues(shown);
+  metrics.collectQueues(shown, queues.redis);
   metrics.collectAges(() => ages(parts));
   const token = await loadOrCreateToken({ tokenFile: config.http.tokenFile, stateDir: config.state.dir });
   return startHttpServer({

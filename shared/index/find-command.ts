@@ -11,7 +11,7 @@ const PRINT = ['-type', 'd', '-printf', DIRECTORY_FORMAT, '-o', '-printf', FILE_
  * A path of more components cannot be opened by any program (PATH_MAX is 4096, a component takes two bytes
  * at least). What lies deeper is named by its ancestor at this level, and the longest line is bounded.
  */
-const MAX_DEPTH = 2048;
+export const MAX_DEPTH = 2048;
 
 /**
  * Enters the tree in the child, never in this process: a chdir into a hung mount would block the start of
@@ -26,9 +26,23 @@ const IN_TREE_LOGGED = 'cd -- "$1" || exit 126; exec 2>"$2"; shift 2; exec "$@"'
  * mounted there is not entered. `messages`: absolute path of the file for its messages. `exclude`: glob patterns, without `/` against any name, with `/` against the path.
  */
 export function findTree(root: BytePath, messages: string, exclude: readonly string[]): Command {
-  const options = ['-maxdepth', String(MAX_DEPTH), '-xdev', '-noleaf'];
-  const find = ['find', '.', ...options, ...prune(exclude), ...PRINT];
+  return { program: 'sh', args: ['-c', IN_TREE_LOGGED, 'sh', bytePath.toBuffer(root), messages, 'find', '.', ...expression(exclude, MAX_DEPTH)] };
+}
+
+/** find wants its directories first, xargs gives them last. What is not 0 or 1 is a failure, which ends xargs with 124. */
+const FIND_THESE = 'while [ "$1" != // ]; do set -- "$@" "$1"; shift; done; shift; find "$@"; code=$?; [ "$code" -le 1 ] || exit 255; exit "$code"';
+
+/**
+ * Lists directories of a tree as `findTree` does it all, so many levels down. `starts`: absolute path of a file of their names (`./a/b`), NUL-terminated:
+ * as arguments of ours, names that are not UTF-8 would cost a program each. Ends with 123 where a find ended with 1.
+ */
+export function findBelow(root: BytePath, messages: string, exclude: readonly string[], starts: string, levels: number): Command {
+  const find = ['xargs', '-r0', '-a', starts, 'sh', '-c', FIND_THESE, 'sh', ...expression(exclude, levels), '//'];
   return { program: 'sh', args: ['-c', IN_TREE_LOGGED, 'sh', bytePath.toBuffer(root), messages, ...find] };
+}
+
+function expression(exclude: readonly string[], maxDepth: number): string[] {
+  return ['-maxdepth', String(maxDepth), '-xdev', '-noleaf', ...prune(exclude), ...PRINT];
 }
 
 /** The root itself is never excluded: `.*` would match its name `.` and with it everything. */

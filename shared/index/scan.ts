@@ -1,18 +1,15 @@
-import { createReadStream } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeFile } from '../files/remove-file.js';
-import { BwError } from '../errors/bw-error.js';
-import { bytePath, showPath, type BytePath } from '../paths/byte-path.js';
-import { describeStatus, startPipeline, tailFile, tailText, type StageResult } from '../process/index.js';
+import { bytePath, type BytePath } from '../paths/byte-path.js';
 import { examinePaths } from './examine-paths.js';
 import type { IndexException } from './exceptions.js';
 import { findTree } from './find-command.js';
-import { parseFindMessage, type FindMessage } from './find-messages.js';
+import { FindListing, indexVoid, type Heard } from './find-listing.js';
+import type { FindSlots } from './find-slots.js';
 import { keyLength, keyOfPath, parseRecords, withFlag } from './format.js';
-import { empty, unreadable } from './inspect-root.js';
+import { empty } from './inspect-root.js';
 import { LineSorter } from './line-sorter.js';
 import type { IndexRecord } from './record.js';
+import { walkTree } from './walk-tree.js';
 
 export interface ScanOptions {
   /** Absolute. */
@@ -26,6 +23,18 @@ export interface ScanOptions {
   readonly signal?: AbortSignal;
   /** Called with the number of paths seen so far, for every piece find prints. */
   readonly onProgress?: (paths: number) => void;
+  /** Several finds at a time, as many as the source's filesystem may have; without it one find lists all. */
+  readonly parallel?: ParallelScan;
+}
+
+export interface ParallelScan {
+  readonly slots: FindSlots;
+  /** What tells the source's filesystem from others. */
+  readonly filesystem: string;
+  /** Finds at a time on it, of all scans together. */
+  readonly concurrency: number;
+  /** How long one find may take for all before several begin anew, ms; default 100. */
+  readonly splitAfterMs?: number;
 }
 
 export interface Scan {
@@ -43,103 +52,69 @@ export interface Scan {
   readonly exceptions: readonly IndexException[];
 }
 
-/** Above this the listing is not worth a backup, and what is remembered of it stays bounded. */
-const MAX_EXCEPTIONS = 100_000;
+/** Most trees are listed in this time by one find (25,000 entries of a local disk): several, level by level, would take 5 ms a level. */
+const SPLIT_AFTER_MS = 100;
 
 /**
- * Lists everything below `root` with find. It resolves when find has ended and every message of it is
- * accounted for, so that nothing is planned on a listing that is void.
+ * Lists everything below `root` with find, one or several at a time: the result is the same. It resolves when all have ended and every message of
+ * theirs is accounted for, so that nothing is planned on a listing that is void.
  * Throws INDEX_VOID (retryable), SOURCE_EMPTY, SOURCE_UNREADABLE, SORT_FAILED.
  */
 export async function scan(options: ScanOptions): Promise<Scan> {
-  const messages = join(options.tempDir, 'find.messages');
   const sorter = new LineSorter(options);
+  const heard: Heard = { exceptions: [], vanished: 0 };
   try {
-    await writeFile(messages, '', { mode: 0o600 });
-    const find = await list(options, messages, sorter);
-    const found = await account(messages, options.root);
-    judge(find, found, options.root);
-    if (sorter.lines <= 1 && found.exceptions.length === 0 && options.allowEmpty !== true) throw empty(options.root);
-    const { exceptions, unlisted } = await tellApart(options, found.exceptions);
+    await list(options, sorter, heard);
+    if (sorter.lines <= 1 && heard.exceptions.length === 0 && options.allowEmpty !== true) throw empty(options.root);
+    heard.exceptions.sort((a, b) => (a.path < b.path ? -1 : 1));
+    const { exceptions, unlisted } = await tellApart(options, heard.exceptions);
     const lines = flagged(sorter, new Set([...unlisted].map((path) => keyOfPath(path, 'd'))));
-    return { lines, records: parseRecords(lines), unlisted, paths: sorter.lines, vanished: found.vanished, exceptions };
+    return { lines, records: parseRecords(lines), unlisted, paths: sorter.lines, vanished: heard.vanished, exceptions };
   } catch (error) {
     sorter.abandon();
-    throw error;
-  } finally {
-    await removeFile(messages);
+    throw options.signal?.aborted === true ? indexVoid(options.root, 'it was stopped', '') : error;
   }
 }
 
-/** How often to look for more of the listing, ms; its end is noticed at once. */
-const POLL_MS = 50;
-
-/** By way of a file (130 bytes a path, in tempDir, where sorting puts as much again): then this process need not fork for it. */
-async function list(options: ScanOptions, messages: string, sorter: LineSorter): Promise<StageResult> {
-  const command = findTree(options.root, messages, options.exclude);
-  const listing = join(options.tempDir, 'find.listing');
-  await removeFile(listing); // of a start that was cut off
-  const pipeline = startPipeline([command], { stdoutFile: listing, ...(options.signal === undefined ? {} : { signal: options.signal }) });
-  let open = false; // whether the last piece ended within a line
-  for await (const piece of tailFile(listing, pipeline.done, POLL_MS)) {
-    const chunk = Buffer.from(piece); // the tail's buffer is used again, the sorter keeps what it is given
-    sorter.addBytes(chunk, countLines(chunk));
-    open = chunk[chunk.length - 1] !== 0;
+async function list(options: ScanOptions, sorter: LineSorter, heard: Heard): Promise<void> {
+  const use = async (lines: Buffer): Promise<void> => {
+    sorter.addBytes(lines, countLines(lines));
     await sorter.drain();
     options.onProgress?.(sorter.lines);
+  };
+  const { parallel } = options;
+  if (parallel === undefined) await listAtOnce(options, use, heard, Infinity);
+  else if (!(await tryAtOnce(options, parallel, use, heard))) await walkTree({ ...options, ...parallel, use, heard });
+}
+
+async function tryAtOnce(options: ScanOptions, { slots, filesystem, concurrency, splitAfterMs }: ParallelScan, use: Use, heard: Heard): Promise<boolean> {
+  const release = await slots.take(filesystem, concurrency, options.signal);
+  try {
+    return await listAtOnce(options, use, heard, splitAfterMs ?? SPLIT_AFTER_MS);
+  } finally {
+    release();
   }
-  const [stage] = await pipeline.done;
-  await removeFile(listing);
-  if (stage === undefined || open) throw indexVoid(options.root, 'what find printed is cut off', '');
-  return stage;
+}
+
+type Use = (lines: Buffer) => Promise<void>;
+
+/** One find for all. False when it had not ended in time: then nothing of it is used. */
+async function listAtOnce({ root, exclude, tempDir, signal }: ScanOptions, use: Use, heard: Heard, withinMs: number): Promise<boolean> {
+  const find = new FindListing(root, join(tempDir, 'find'));
+  try {
+    await find.start(findTree(root, find.messages, exclude), signal);
+    if (withinMs !== Infinity && !(await find.endsWithin(withinMs))) return false;
+    await find.read(use, heard);
+    return true;
+  } finally {
+    await find.close();
+  }
 }
 
 function countLines(chunk: Buffer): number {
   let lines = 0;
   for (let at = chunk.indexOf(0); at !== -1; at = chunk.indexOf(0, at + 1)) lines += 1;
   return lines;
-}
-
-interface Accounted {
-  readonly exceptions: IndexException[];
-  readonly vanished: number;
-  /** The first few that nobody has explained. */
-  readonly unknown: string[];
-}
-
-async function account(messages: string, root: BytePath): Promise<Accounted> {
-  const exceptions: IndexException[] = [];
-  const unknown: string[] = [];
-  let vanished = 0;
-  for await (const message of readMessages(messages)) {
-    if (message.kind === 'gone') vanished += 1;
-    else if (message.kind === 'unknown') unknown.push(...(unknown.length < 10 ? [message.text] : []));
-    else exceptions.push({ path: message.path, reason: 'could not be examined', detail: message.reason });
-    if (exceptions.length > MAX_EXCEPTIONS) throw indexVoid(root, `more than ${MAX_EXCEPTIONS} paths could not be examined`, '');
-  }
-  return { exceptions, vanished, unknown };
-}
-
-/** The messages in the file find wrote to. */
-async function* readMessages(file: string): AsyncGenerator<FindMessage, void> {
-  let rest = '';
-  for await (const chunk of createReadStream(file, 'latin1') as AsyncIterable<string>) {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) yield parseFindMessage(line);
-  }
-  if (rest !== '') yield { kind: 'unknown', text: rest };
-}
-
-/** Exit code 1 is what find ends with after any message; it is fine when all of them are understood. */
-function judge(find: StageResult, found: Accounted, root: BytePath): void {
-  const { code } = find.status;
-  const own = found.exceptions.find((exception) => exception.path === '.');
-  if (own !== undefined) throw unreadable(root, own.detail);
-  if (found.unknown.length > 0) throw indexVoid(root, 'find said something that is not understood', found.unknown.join('\n'));
-  const explained = found.vanished + found.exceptions.length > 0;
-  if (code === 0 || (code === 1 && explained)) return;
-  throw indexVoid(root, `find ended with ${describeStatus(find.status)}`, tailText(find.stderr));
 }
 
 /**
@@ -170,14 +145,4 @@ async function* flagged(sorter: LineSorter, unlisted: ReadonlySet<string>): Asyn
 function parentOf(path: BytePath): BytePath {
   const cut = path.lastIndexOf('/');
   return bytePath.of(cut === -1 ? '.' : path.slice(0, cut));
-}
-
-function indexVoid(root: BytePath, why: string, detail: string): BwError {
-  return new BwError('INDEX_VOID', {
-    message: `the listing of the source is void: ${why}`,
-    subject: showPath(root),
-    retry: 'retry',
-    hint: 'Nothing was planned on it. If it happens again, run find on the source by hand and look at the host (dmesg, mounts, memory).',
-    ...(detail === '' ? {} : { detail }),
-  });
 }

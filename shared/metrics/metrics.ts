@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Redis } from 'ioredis';
 import type { BwError } from '../errors/bw-error.js';
 import { publishAges, summarizeAges, type BasepathAges } from './ages.js';
 import { Collector } from './collector.js';
@@ -75,10 +76,10 @@ export class Metrics extends Recorders {
    * Counts jobs at every scrape. Pass a function where queues are opened later. One process per site does
    * this (the producer), else the same jobs are counted twice.
    */
-  collectQueues(queues: readonly CountedQueue[] | (() => readonly CountedQueue[])): void {
+  collectQueues(queues: readonly CountedQueue[] | (() => readonly CountedQueue[]), redis: Pick<Redis, 'zcount'>): void {
     const list = typeof queues === 'function' ? queues : () => queues;
     this.#collect('queues', 0, ['bw_jobs'], async () => {
-      const samples = await Promise.all(list().map(countJobs));
+      const samples = await Promise.all(list().map((queue) => countJobs(queue, redis)));
       this.#instruments.replace('bw_jobs', samples.flat());
     });
   }

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { StagingAccount } from './account.js';
+import type { Reservation } from './restores.js';
 
 /**
  * This host's part of the staging directory: `<dir>/<host>/<backupId>/<start>/`. Nothing in it has lasting
@@ -29,15 +30,20 @@ export class Staging {
     return dir;
   }
 
-  /** Removes what other starts of the same shard (`s0001-...`) left here. */
-  async removeOtherStarts(backupId: string, shardPrefix: string, keep: string): Promise<void> {
+  /** Removes what starts of the same shard (`s0001-...`) other than these left here. */
+  async removeOtherStarts(backupId: string, shardPrefix: string, keep: ReadonlySet<string>): Promise<void> {
     for (const name of await list(this.backupDir(backupId))) {
-      if (name.startsWith(`${shardPrefix}-`) && name !== keep) await this.remove(join(backupId, name));
+      if (name.startsWith(`${shardPrefix}-`) && !keep.has(name)) await this.remove(join(backupId, name));
     }
   }
 
   async removeStart(backupId: string, start: string): Promise<void> {
     await this.remove(join(backupId, start));
+  }
+
+  /** Room for a restore or verification, see StagingAccount.reserve. */
+  reserve(bytes: number, reservation: Reservation): Promise<() => void> {
+    return this.account.reserve(bytes, reservation);
   }
 
   async removeBackup(backupId: string): Promise<void> {

@@ -8,10 +8,9 @@ import {
   type DarCreate,
 } from '../../../shared/dar/index.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
-import { toBwError } from '../../../shared/errors/bw-error.js';
 import type { StagingAccount } from '../../staging/account.js';
-import type { WriterSpec } from '../../staging/writer-entry.js';
-import { Brake } from '../../supervise/brake.js';
+import type { Brake } from '../../supervise/brake.js';
+import { inRoom, isLarge } from './in-room.js';
 import type { SliceSender } from './slice-sender.js';
 
 export interface ArchiveSpec {
@@ -33,7 +32,10 @@ export interface ArchiveSpec {
 
 export interface ArchiveRun {
   readonly sender: SliceSender;
+  /** Aborted: dar is killed, nothing of the archive counts. */
   readonly signal: AbortSignal;
+  /** Aborted: dar closes the archive, and what it holds then counts once it was tested. */
+  readonly stop: AbortSignal;
   /** Stops dar while it is held. */
   readonly brake: Brake;
   readonly account: StagingAccount;
@@ -46,90 +48,65 @@ export interface ArchiveRun {
 
 export interface RawArchive {
   readonly base: string;
-  /** Of the catalogue that was isolated while dar wrote; null when the archive itself is still there to be read. */
+  /** Of the catalogue that was isolated while dar wrote; null when there is none, and the last slice is still there to be read. */
   readonly catalogueBase: string | null;
+  /** Closed early: not all of the list is in it, and it is to be tested. */
+  readonly interrupted: boolean;
   readonly outcome: CreateOutcome;
   readonly slices: readonly CompleteSlice[];
   /** Not sent yet: their archive was small, and is sent when its catalogue was read. */
   readonly unsent: readonly CompleteSlice[];
 }
 
-/** What dar writes for an entry beside its content: 3,000 files of 2 bytes with names of 30 make 673 kB (2.7.8, catalogue not compressed), 224 each. */
-const ENTRY_BYTES = 300;
-/** List and isolated catalogue, which lie beside the slices: paths of 100 bytes, and 91 bytes an entry were measured. */
-const ENTRY_BYTES_BESIDE = 200;
-/** Headers of dar, and what it says. */
-const ARCHIVE_BYTES = 16_384;
-
 /**
- * Runs one dar as there is room in staging, and brings its slices away while it still writes. An archive of one slice keeps it until its catalogue was read and isolated
+ * Runs one dar while there is room in staging, and brings its slices away while it still writes. An archive of one slice keeps it until its catalogue was read and isolated
  * (`dar -C`: 7 ms for a few files, 0.8 s for 200,000). A bigger one isolates on the fly (-@), which costs 0.1-1 s of start-up and compresses
- * with bzip2 -9, 1.8 s for 200,000 files, but needs none of its slices again.
+ * with bzip2 -9, 1.8 s for 200,000 files, but needs none of its slices again. Throws NotBegun.
  */
-export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<RawArchive> {
-  const brake = new Brake();
-  const release = run.brake.attach({ pause: () => { brake.hold('start'); }, resume: () => { brake.release('start'); } });
-  let leave = (): void => undefined;
-  try {
-    leave = await run.account.begin(writerOf(spec, run, brake));
-    return await runDar(spec, run, brake);
-  } catch (thrown) {
-    if (toBwError(thrown).code === 'STAGING_FULL') run.account.noteFull();
-    throw thrown;
-  } finally {
-    leave();
-    release();
-  }
+export function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<RawArchive> {
+  return inRoom(spec, run, (brake) => runDar(spec, run, brake));
 }
 
 async function runDar(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): Promise<RawArchive> {
   const onFly = isLarge(spec);
   const catalogueBase = onFly ? isolatedBase(spec.base) : null;
+  run.signal.throwIfAborted();
   const create = await startCreate({ ...spec, catalogueBase });
   const detach = brake.attach(create);
   run.onStart(create);
-  const stop = (): void => {
-    create.terminate();
-  };
-  run.signal.addEventListener('abort', stop, { once: true });
-  if (run.signal.aborted) stop();
+  const stopListening = listen(create, run, detach);
   try {
-    const slices = await collectSlices(spec, create, run, onFly);
+    const { slices, unsent } = await collectSlices(spec, create, run, onFly);
     const outcome = await create.done;
     run.signal.throwIfAborted();
-    return { base: spec.base, catalogueBase, outcome, slices, unsent: onFly ? [] : slices };
+    const interrupted = outcome.meaning === 'interrupted';
+    return { base: spec.base, catalogueBase: interrupted ? null : catalogueBase, interrupted, outcome, slices, unsent };
   } catch (thrown) {
-    stop();
+    create.kill();
     await create.done.catch(() => undefined); // what ended it is known already; nothing of ours writes on after the job
+    run.signal.throwIfAborted(); // then that is why
     throw thrown;
   } finally {
-    run.signal.removeEventListener('abort', stop);
+    stopListening();
     detach();
   }
 }
 
-function writerOf(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): WriterSpec {
-  return {
-    dir: dirname(spec.base),
-    baseName: basename(spec.base),
-    priority: run.priority,
-    sliceBytes: spec.dar.sliceBytes,
-    expectedBytes: isLarge(spec) ? Infinity : expectedBytes(spec),
-    besideBytes: spec.entries * ENTRY_BYTES_BESIDE,
-    brake,
-    signal: run.signal,
-    onPausedTooLong: run.onPausedTooLong,
+/** `release` takes the brake off: one that is asked to end goes on until it has. */
+function listen(create: DarCreate, { signal, stop }: ArchiveRun, release: () => void): () => void {
+  const kill = (): void => { create.kill(); };
+  const close = (): void => {
+    release();
+    create.terminate();
   };
-}
-
-/** Compression only makes it less. */
-function expectedBytes({ bytes, entries }: ArchiveSpec): number {
-  return Number(bytes) + entries * ENTRY_BYTES + ARCHIVE_BYTES;
-}
-
-/** More than a slice, probably: then its slices leave while it is written. */
-function isLarge(spec: ArchiveSpec): boolean {
-  return expectedBytes(spec) >= spec.dar.sliceBytes;
+  signal.addEventListener('abort', kill);
+  stop.addEventListener('abort', close);
+  if (stop.aborted) close();
+  if (signal.aborted) kill();
+  return () => {
+    signal.removeEventListener('abort', kill);
+    stop.removeEventListener('abort', close);
+  };
 }
 
 /** Base of the isolated catalogue of an archive. */
@@ -137,12 +114,15 @@ export function isolatedBase(base: string): string {
   return `${base}.cat`;
 }
 
-async function collectSlices(spec: ArchiveSpec, create: DarCreate, { sender, account }: ArchiveRun, sends: boolean): Promise<CompleteSlice[]> {
-  const all: CompleteSlice[] = [];
+/** Slices that become complete after the stop are kept back: only what is still here can be tested. */
+async function collectSlices(spec: ArchiveSpec, create: DarCreate, { sender, stop, account }: ArchiveRun, early: boolean): Promise<Pick<RawArchive, 'slices' | 'unsent'>> {
+  const slices: CompleteSlice[] = [];
+  const unsent: CompleteSlice[] = [];
   const watch = watchSlices({ dir: dirname(spec.base), baseName: basename(spec.base), finished: create.done, intervalMs: () => account.lookMs });
-  for await (const slices of watch) {
-    all.push(...slices);
-    if (sends) await sender.send(slices);
+  for await (const complete of watch) {
+    slices.push(...complete);
+    if (early && !stop.aborted) await sender.send(complete);
+    else unsent.push(...complete);
   }
-  return all;
+  return { slices, unsent };
 }

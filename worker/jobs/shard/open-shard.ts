@@ -14,6 +14,7 @@ import type { JobRun } from '../../processor/run-job.js';
 import { Brake } from '../../supervise/brake.js';
 import { readPlan, type PlanFile, type PlannedShard } from '../backup/plan-file.js';
 import { backupJobOf } from './backup-job-of.js';
+import { loadParts, type KeptParts } from './kept-parts.js';
 import type { ArchiveRun } from './make-archive.js';
 import { sendJobId, SliceSender } from './slice-sender.js';
 
@@ -37,8 +38,12 @@ export interface ShardFrame {
   readonly sender: SliceSender;
   /** Of all dars of this start. */
   readonly brake: Brake;
-  /** Aborted when this start does not count any more: its backup ended, or another start took over. */
+  /** Aborted when nothing of this start counts any more: its backup ended, another start took over, or it must end at once. */
   readonly over: AbortController;
+  /** Aborted when it is asked to stop: what it has saved by then is kept for the next start. `run.signal` is that of `over`. */
+  readonly stop: AbortSignal;
+  /** What earlier starts saved; null when this one begins at the beginning. */
+  readonly kept: KeptParts | null;
 }
 
 /** Finds run, plan and shard of a job and makes a staging directory for this start. Throws RUN_GONE, RUN_ENDED. */
@@ -53,14 +58,15 @@ export async function openShard(context: WorkerContext, run: JobRun): Promise<Sh
   const topdir = configuredTopdir(context.config, job.topdir);
   const start = `${shardName(data.shard)}-${newStart(run.job.attemptsStarted)}`;
   await context.runs.claimShard(data.backupId, data.shard, start);
+  const kept = await loadParts({ context, data, workDir, logger: run.logger });
   const stagingDir = await context.staging.createStart(data.backupId, start);
   const parent = { id: state.jobId, queue: context.queues.backup.qualifiedName };
   const { backupId, basepathId, priorityClass } = data;
   const sender = new SliceSender(context, { backupId, basepathId, priorityClass, start, parent, check: () => checkCounts(context, data, start) });
   const root = readRoot(topdir, fromPathJson(job.path));
   const over = new AbortController();
-  const signal = AbortSignal.any([run.signal, over.signal]);
-  return { context, run: { ...run, signal }, data, state, plan, shard, topdir, root, workDir, stagingDir, start, sender, brake: new Brake(), over };
+  const signal = AbortSignal.any([run.hurry, over.signal]);
+  return { context, run: { ...run, signal }, data, state, plan, shard, topdir, root, workDir, stagingDir, start, sender, brake: new Brake(), over, stop: run.signal, kept };
 }
 
 /** Throws RUN_ENDED when this start does not count any more. */
@@ -91,6 +97,16 @@ function ended(data: ShardJob, why: string): BwError {
   });
 }
 
+/** Ends a start that was asked to stop. The queue does not see it: the job goes back to its class. */
+export function stopped(frame: ShardFrame): BwError {
+  return new BwError('STOPPED', {
+    message: `the shard was stopped before all of it was saved: ${String(frame.stop.reason)}`,
+    subject: `backup ${frame.data.backupId} shard ${frame.data.shard}`,
+    retry: 'retry',
+    hint: 'Nothing to do: it goes on later, on any worker, with what is left.',
+  });
+}
+
 /** dar's base name of an archive of this start: says what it is also out of its directory. */
 export function archiveName(frame: ShardFrame, segment: string): string {
   return `${frame.data.basepathId}.${frame.data.backupId}.${frame.start}.${segment}`;
@@ -98,18 +114,9 @@ export function archiveName(frame: ShardFrame, segment: string): string {
 
 /** How a dar of this start runs. */
 export function archiveRunOf(frame: ShardFrame, onStart: ArchiveRun['onStart'] = () => undefined): ArchiveRun {
-  const { context, data, sender, run, brake } = frame;
-  const onPausedTooLong = (): void => { frame.over.abort(pausedTooLong(frame)); };
-  return { sender, signal: run.signal, brake, account: context.staging.account, priority: priorityOf(data.priorityClass, 'shard'), onPausedTooLong, onStart };
-}
-
-function pausedTooLong({ data }: ShardFrame): BwError {
-  return new BwError('STAGING_NO_ROOM', {
-    message: 'there was no room in staging for longer than staging.maxPause',
-    subject: `backup ${data.backupId} shard ${data.shard}`,
-    retry: 'retry',
-    hint: 'See why slices do not leave: bw-bkup status, and the transfer jobs of this host. Raise staging.budget if they just are slow.',
-  });
+  const { context, data, sender, run, stop, brake } = frame;
+  const priority = priorityOf(data.priorityClass, 'shard');
+  return { sender, signal: run.signal, stop, brake, account: context.staging.account, priority, onPausedTooLong: () => { run.stop('paused-too-long'); }, onStart };
 }
 
 export function inStaging(frame: ShardFrame, name: string): string {
@@ -117,15 +124,15 @@ export function inStaging(frame: ShardFrame, name: string): string {
 }
 
 /**
- * Drops what earlier starts of this shard sent or still hold: only this start's slices will be named by a manifest. Their transfer
+ * Drops what earlier starts of this shard sent or still hold and did not keep: no manifest will name it. Their transfer
  * jobs find nothing to do; what reached LTS is swept when the backup has ended.
  */
 export async function abandonEarlierStarts(frame: ShardFrame): Promise<void> {
-  const { context, data, run, start } = frame;
+  const { context, data, run, start, kept } = frame;
   if (run.job.attemptsStarted <= 1) return;
   const prefix = `${shardName(data.shard)}-`;
-  await dropItems(frame, (item) => item.start.startsWith(prefix) && item.start !== start);
-  await context.staging.removeOtherStarts(data.backupId, shardName(data.shard), start);
+  await dropItems(frame, (item, object) => item.start.startsWith(prefix) && item.start !== start && kept?.objects.has(object) !== true);
+  await context.staging.removeOtherStarts(data.backupId, shardName(data.shard), new Set([start, ...(kept?.starts ?? [])]));
 }
 
 /** Takes back what a start that failed has made, so that its staging is free before the next one begins. */
@@ -139,9 +146,9 @@ export async function abandonStart(frame: ShardFrame): Promise<void> {
  * Takes transfer items off the record, and their jobs off what the backup waits for: the host they wait for may be dead. Whoever
  * still does such a job finds nothing to do.
  */
-async function dropItems(frame: ShardFrame, isOld: (item: StoredItem) => boolean): Promise<void> {
+async function dropItems(frame: ShardFrame, isOld: (item: StoredItem, object: string) => boolean): Promise<void> {
   const { context, data } = frame;
-  const old = [...(await context.items.all(data.backupId))].filter(([, item]) => isOld(item));
+  const old = [...(await context.items.all(data.backupId))].filter(([object, item]) => isOld(item, object));
   await context.items.remove(data.backupId, old.map(([object]) => object));
   for (const [object, { host }] of old) {
     const job = await context.queues.transfer(host).getJob(sendJobId(object));
