@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { StagingAccount } from './account.js';
+import type { Reservation } from './restores.js';
 
 /**
  * This host's part of the staging directory: `<dir>/<host>/<backupId>/<start>/`. Nothing in it has lasting
@@ -38,6 +39,11 @@ export class Staging {
 
   async removeStart(backupId: string, start: string): Promise<void> {
     await this.remove(join(backupId, start));
+  }
+
+  /** Room for a restore or verification, see StagingAccount.reserve. */
+  reserve(bytes: number, reservation: Reservation): Promise<() => void> {
+    return this.account.reserve(bytes, reservation);
   }
 
   async removeBackup(backupId: string): Promise<void> {

@@ -115,8 +115,8 @@ export function archiveName(frame: ShardFrame, segment: string): string {
 /** How a dar of this start runs. */
 export function archiveRunOf(frame: ShardFrame, onStart: ArchiveRun['onStart'] = () => undefined): ArchiveRun {
   const { context, data, sender, run, stop, brake } = frame;
-  const onPausedTooLong = (): void => { run.stop('paused-too-long'); };
-  return { sender, signal: run.signal, stop, brake, account: context.staging.account, priority: priorityOf(data.priorityClass, 'shard'), onPausedTooLong, onStart };
+  const priority = priorityOf(data.priorityClass, 'shard');
+  return { sender, signal: run.signal, stop, brake, account: context.staging.account, priority, onPausedTooLong: () => { run.stop('paused-too-long'); }, onStart };
 }
 
 export function inStaging(frame: ShardFrame, name: string): string {

@@ -28,16 +28,16 @@ export interface ShardJobResult {
  */
 export async function shardJob(context: WorkerContext, run: JobRun): Promise<ShardJobResult> {
   const frame = await openShard(context, run);
-  const release = limitStopping(frame);
   const stopFlushing = context.staging.account.onPressure(() => frame.sender.flush());
+  const release = limitStopping(frame);
   try {
     return await saveShard(frame);
   } catch (thrown) {
     if (!(thrown instanceof PartKept)) await abandon(frame, thrown);
     throw thrown;
   } finally {
-    release();
     stopFlushing();
+    release();
   }
 }
 
