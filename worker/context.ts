@@ -10,6 +10,8 @@ import type { QueueSet } from '../shared/queues/queue-set.js';
 import type { ItemStore } from '../shared/runs/item-store.js';
 import type { RunStore } from '../shared/runs/run-store.js';
 import type { TransferBackend } from '../shared/transfer/backend.js';
+import type { Gate } from './politeness/gate.js';
+import type { LiveLimits } from './politeness/live-limits.js';
 import type { Staging } from './staging/staging.js';
 
 /** What every job of a worker works with; made once at start. */
@@ -27,6 +29,9 @@ export interface WorkerContext {
   readonly staging: Staging;
   /** Scans of this host share them. */
   readonly finds: FindSlots;
+  /** As they are in force now. */
+  readonly limits: LiveLimits;
+  readonly gate: Gate;
   readonly dar: DarCapabilities;
   readonly now: () => Date;
 }

@@ -1,7 +1,7 @@
 import { WaitingError, Worker, type Job, type Processor, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { PREFIX, QUEUES } from '../shared/queues/names.js';
-import { OTHERS_PRIORITIES } from '../shared/queues/priorities.js';
+import { OTHERS_PRIORITIES, SCORE_OF_PRIORITY } from '../shared/queues/priorities.js';
 import type { Config } from '../shared/config/config.js';
 
 /** A slot that only incrementals and differentials have. */
@@ -18,9 +18,6 @@ export function ownSlots({ slots, incrementalSlots }: Pick<Config['worker'], 'sl
 
 /** An idle slot looks this often whether something waits for it, ms. */
 const LOOK_EVERY_MS = 500;
-
-/** BullMQ's score of a waiting job: priority, then the order of coming. */
-const SCORE_OF_PRIORITY = 2 ** 32;
 
 /** Puts the first that waits of the incrementals and differentials before everything else, for the one fetch that follows. Its own priority stays in the job. */
 const BRING_FORWARD = `

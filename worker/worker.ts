@@ -7,13 +7,17 @@ import type { WorkerContext } from './context.js';
 import { processorsOf, type JobTable } from './jobs/job-table.js';
 import { ownSlot, ownSlots, type OwnSlot } from './own-slot.js';
 import { Failures, runOf } from './processor/failures.js';
-import { runJob, type StopReason } from './processor/run-job.js';
+import { noting } from './processor/note-error.js';
+import { runJob } from './processor/run-job.js';
+import { RunningJobs } from './processor/running-jobs.js';
 
 export interface RunningWorker {
   /** Resolves when what follows from failed jobs so far (journal, sweeps) is on record. */
   settled(): Promise<void>;
   /** Lets running jobs hand themselves back, then ends. */
   close(): Promise<void>;
+  /** Running jobs end at once, whatever they have not finished is lost. */
+  hurry(): void;
   /** For readiness: all queue workers run. */
   isRunning(): boolean;
 }
@@ -38,15 +42,19 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   ];
   const table = processorsOf(context);
   const failures = new Failures(context);
-  const parts = (): WorkerParts => ({ context, table, failures, timing, connection: connect() });
+  const running = new RunningJobs();
+  const parts = (): WorkerParts => ({ context, table, failures, running, timing, connection: connect() });
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
   const slots = Array.from({ length: own }, () => startOwnSlot(parts()));
+  const stops = [context.limits.start(), context.gate.start()];
   return {
     settled: () => failures.settled(),
     close: async () => {
       for (const slot of slots) slot.stop();
-      await closeAll([...workers, ...slots], failures);
+      await closeAll([...workers, ...slots], failures, running);
+      for (const stop of stops) stop();
     },
+    hurry: () => { running.hurryAll('shutdown'); },
     isRunning: () => workers.every(({ worker: each }) => each.isRunning()),
   };
 }
@@ -60,14 +68,15 @@ interface WorkerParts {
   readonly context: WorkerContext;
   readonly table: JobTable;
   readonly failures: Failures;
+  readonly running: RunningJobs;
   readonly timing: QueueTiming;
   readonly connection: Redis;
 }
 
 function startQueueWorker(parts: WorkerParts, queue: string, concurrency: number): QueueWorker {
-  const { context, table, timing, connection } = parts;
+  const { context, timing, connection } = parts;
   const options = { ...workerOptions(`${context.config.host}/${queue}`, concurrency, timing), connection };
-  const worker = new Worker(queue, processor(context, table, queue), options);
+  const worker = new Worker(queue, processor(parts, queue), options);
   listen(parts, worker, queue);
   void worker.run().catch((thrown: unknown) => {
     context.logger.error({ err: toBwError(thrown), queue }, 'queue worker ended');
@@ -76,47 +85,50 @@ function startQueueWorker(parts: WorkerParts, queue: string, concurrency: number
 }
 
 function startOwnSlot(parts: WorkerParts): QueueWorker & OwnSlot {
-  const { context, table, timing, connection } = parts;
+  const { context, timing, connection } = parts;
   const options = { ...workerOptions(`${context.config.host}/${QUEUES.backup}`, 1, timing), connection };
-  const slot = ownSlot(context.queues.redis, processor(context, table, QUEUES.backup), options);
+  const slot = ownSlot(context.queues.redis, processor(parts, QUEUES.backup), options);
   listen(parts, slot.worker, QUEUES.backup);
   return { ...slot, connection };
 }
 
-function listen({ context, failures }: WorkerParts, worker: Worker, queue: string): void {
+function listen({ context, failures, running }: WorkerParts, worker: Worker, queue: string): void {
   const logger = context.logger.child({ queue });
   worker.on('error', (error) => {
     logger.warn({ err: error }, 'queue connection trouble');
   });
   worker.on('lockRenewalFailed', (ids) => {
-    for (const id of ids) worker.cancelJob(id, 'lost-lock' satisfies StopReason);
+    for (const id of ids) running.stop(queue, id, 'lost-lock');
   });
   worker.on('failed', (job, error) => {
     if (job?.finishedOn !== undefined) failures.add(job, error);
   });
 }
 
-/** BullMQ passes the abort signal only to processors that declare three plain parameters. */
-function processor(context: WorkerContext, table: JobTable, queue: string): Processor {
-  return async (job, token, signal) => {
+function processor({ context, table, running }: WorkerParts, queue: string): Processor {
+  return async (job, token) => {
     const work = table[job.name];
     if (work === undefined) throw new Error(`no such job: ${job.name}`);
+    const leave = await context.gate.enter(job, token);
     const logger = context.logger.child({ queue, jobId: job.id, jobName: job.name, ...idsOf(job) });
     const startedAt = performance.now();
     const finished = (outcome: 'completed' | 'retried' | 'stopped'): void => {
       context.metrics.jobFinished({ queue: metricQueue(queue), name: job.name, outcome, wallMs: performance.now() - startedAt });
     };
-    const aborted = signal ?? new AbortController().signal;
+    const { signal, hurry, stop, ends } = running.begin(queue, job);
     try {
-      const result = await runJob({ job, token: token ?? '', signal: aborted, logger }, async (run) => {
+      const result = await runJob({ job, token: token ?? '', signal, hurry, stop, logger }, async (run) => {
         await noteHost(context, job);
-        return work(run);
+        return noting(context, run, () => work(run));
       });
       finished('completed');
       return result;
     } catch (thrown) {
-      finished(aborted.aborted ? 'stopped' : 'retried');
+      finished(signal.aborted ? 'stopped' : 'retried');
       throw thrown;
+    } finally {
+      ends();
+      await leave();
     }
   };
 }
@@ -141,9 +153,10 @@ function metricQueue(queue: string): string {
   return queue.replace(/^(transfer|cleanup)-.*$/, '$1');
 }
 
-async function closeAll(workers: readonly QueueWorker[], failures: Failures): Promise<void> {
-  for (const { worker } of workers) worker.cancelAllJobs('shutdown' satisfies StopReason);
-  await Promise.all(workers.map(({ worker }) => worker.close()));
+async function closeAll(workers: readonly QueueWorker[], failures: Failures, running: RunningJobs): Promise<void> {
+  const closing = Promise.all(workers.map(({ worker }) => worker.close()));
+  running.close('shutdown');
+  await closing;
   await failures.settled();
   for (const { connection } of workers) connection.disconnect();
 }

@@ -4,7 +4,7 @@ import type { EventKind } from '../../shared/config/config.js';
 import { showPath } from '../../shared/paths/byte-path.js';
 import { fromPathJson, toPathJson } from '../../shared/paths/path-json.js';
 import { redisLocation } from '../../shared/redis/location.js';
-import { waitingPriority } from '../../shared/queues/priorities.js';
+import { waitingLane } from '../../shared/queues/priorities.js';
 import { formatBytes, formatCount, table } from '../../shared/terminal/index.js';
 import { EXIT } from '../../shared/errors/exit-codes.js';
 import { decideTopdir } from '../policy/decide.js';
@@ -63,7 +63,7 @@ async function rowsOf(site: Site, registry: BasepathRegistry, facts: PlanFacts):
 function row({ basepathId, path, topdir }: BasepathRecord, kind: Row['kind'], verdict: Verdict): Row {
   const { act, level, reason } = verdict;
   const queued = act === 'enqueue' || act === 'in-flight' ? verdict : null;
-  const priority = queued === null ? null : waitingPriority(queued.priorityClass, queued.missed);
+  const priority = queued === null ? null : waitingLane(queued.priorityClass, queued.missed);
   return { basepathId, path: toPathJson(path), topdir, kind, act, level, priorityClass: queued?.priorityClass ?? null, priority, reason };
 }
 

@@ -1,5 +1,6 @@
 import { backupJobSchema, parseJob } from '../../shared/queues/job-data.js';
-import { waitingPriority } from '../../shared/queues/priorities.js';
+import { takePlanTurn } from '../../shared/queues/fair-share.js';
+import { laneAt, waitingLane } from '../../shared/queues/priorities.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
 import type { BasepathNow } from '../policy/basepath-now.js';
 import type { BasepathDecision } from '../policy/decide.js';
@@ -18,13 +19,13 @@ export async function ageWaiting(queues: QueueSet, basepaths: readonly BasepathN
   return moved;
 }
 
-/** Every move goes to the end of the new priority's line, so none is made without need. */
+/** Every move goes behind what waits in the new lane, so none is made without need. */
 async function moveUp(queues: QueueSet, jobId: string, missed: number): Promise<boolean> {
   const job = await queues.backup.getJob(jobId);
-  const priority = waitingPriority('overdue-incremental', missed);
-  if (job === undefined || job.priority <= priority || (await job.getState()) !== 'prioritized') return false;
+  const lane = waitingLane('overdue-incremental', missed);
+  if (job === undefined || (laneAt(job.priority)?.number ?? 0) <= lane || (await job.getState()) !== 'prioritized') return false;
   const data = parseJob(backupJobSchema, job.data, job.id);
   await job.updateData({ ...data, priorityClass: 'overdue-incremental' });
-  await job.changePriority({ priority });
+  await job.changePriority({ priority: await takePlanTurn(queues.redis, 'overdue-incremental', missed) });
   return true;
 }

@@ -1,7 +1,8 @@
 import { ulid } from 'ulid';
 import { toPathJson } from '../../shared/paths/path-json.js';
 import type { BytePath } from '../../shared/paths/byte-path.js';
-import { waitingPriority, type PriorityClass } from '../../shared/queues/priorities.js';
+import { takePlanTurn } from '../../shared/queues/fair-share.js';
+import type { PriorityClass } from '../../shared/queues/priorities.js';
 import { JOB_VERSION, type BackupJob } from '../../shared/queues/job-data.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
 
@@ -49,7 +50,7 @@ export async function enqueueBackup(queues: QueueSet, request: BackupRequest, no
   };
   const job = await queues.backup.add('backup', data, {
     jobId: backupJobId(backupId),
-    priority: waitingPriority(request.priorityClass, request.missed ?? 0),
+    priority: await takePlanTurn(queues.redis, request.priorityClass, request.missed),
     deduplication: { id: inFlightId(request.level, request.basepathId) },
   });
   const jobId = String(job.id);

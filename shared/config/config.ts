@@ -1,3 +1,4 @@
+import type { Window } from '../limits/windows.js';
 import type { Moment } from './formats.js';
 
 /** The typed, validated configuration. Sizes in bytes, times in milliseconds, paths absolute. */
@@ -14,8 +15,7 @@ export interface Config {
   readonly redis: { readonly url: string | null };
   readonly dar: DarConfig;
   readonly shards: ShardLimits;
-  /** incrementalSlots: 0 to 1, the share of slots that fulls never take. */
-  readonly worker: { readonly slots: number; readonly incrementalSlots: number; readonly transferSlots: number; readonly memoryBudget: number };
+  readonly worker: WorkerConfig;
   /** Bytes of memory one dar may take on whatever host it runs: the least of all hosts of the site. */
   readonly shardMemoryBytes: number;
   readonly limits: LimitsConfig;
@@ -53,6 +53,7 @@ export interface TopdirConfig {
   readonly index: IndexConfig;
   readonly schedule: ScheduleConfig;
   readonly retention: RetentionConfig;
+  readonly politeness: PolitenessConfig;
   /** Those of single basepaths. */
   readonly basepaths: readonly BasepathOverride[];
 }
@@ -134,6 +135,28 @@ export interface DarConfig {
   readonly storeOnly: readonly string[];
   /** How often a file that changed while read is tried again. */
   readonly retryOnChange: number;
+}
+
+export interface WorkerConfig {
+  readonly slots: number;
+  /** 0 to 1, the share of slots that fulls never take. */
+  readonly incrementalSlots: number;
+  readonly transferSlots: number;
+  readonly memoryBudget: number;
+  readonly stopGraceMs: number;
+  /** To all LTS together, and as many back; null = unlimited. */
+  readonly bandwidthBytesPerSecond: number | null;
+  readonly nice: number | null;
+  /** `idle`, or `best-effort:0` to 7. */
+  readonly ioClass: string | null;
+}
+
+/** Defaults of what `bw-bkup limits` changes while everything runs; null = no limit. */
+export interface PolitenessConfig {
+  readonly concurrency: number | null;
+  readonly windows: { readonly fulls: readonly Window[] | null };
+  readonly statLatencyMs: number | null;
+  readonly statFactor: number | null;
 }
 
 export interface ScanConfig {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { normalize } from 'node:path';
+import { parseWindow, type Window } from '../limits/windows.js';
 import { checkCron } from './cron.js';
 import { DURATION_ACCEPTS, FormatError, parseDuration, parseRate, parseSize, RATE_ACCEPTS, SIZE_ACCEPTS } from './units.js';
 
@@ -258,6 +259,18 @@ const timezone: Format<string> = {
   },
 };
 
+const WINDOWS_ACCEPTS = 'a list of times of day such as 18:00-08:00 (to 24:00), in quotes';
+
+const windows: Format<readonly Window[]> = {
+  accepts: WINDOWS_ACCEPTS,
+  parse: (raw) =>
+    listItems(raw, WINDOWS_ACCEPTS).map((entry) => {
+      const window = parseWindow(text(entry, WINDOWS_ACCEPTS));
+      if (window === null) throw new FormatError('is not a time of day from one clock time to another', WINDOWS_ACCEPTS);
+      return window;
+    }),
+};
+
 const line: Format<string> = { accepts: 'one line of text', parse: (raw) => text(raw, 'one line of text') };
 
 /** Every format a schema leaf can have. */
@@ -274,6 +287,7 @@ export const formats = {
   compression,
   count: { accepts: 'a whole number', parse: (raw, bounds) => integer(raw, bounds, 'a whole number') } as Format<number>,
   duration: { accepts: DURATION_ACCEPTS, parse: (raw) => parseDuration(raw) } as Format<number>,
+  ioClass: matching(/^(idle|best-effort:[0-7])$/, 'is not an I/O class', 'idle, or best-effort:0 (first) to best-effort:7'),
   gate: oneOf(['none', 'fulls-started', 'fulls-done']),
   level: oneOf(['incremental', 'differential']),
   logFormat: oneOf(['auto', 'json', 'pretty']),
@@ -291,6 +305,7 @@ export const formats = {
   size: { accepts: SIZE_ACCEPTS, parse: (raw, bounds) => sizeWithin(raw, bounds) } as Format<number>,
   textList: list(line),
   timezone,
+  windows,
 } as const;
 
 function sizeWithin(raw: unknown, { min = 0 }: Bounds): number {

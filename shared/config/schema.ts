@@ -83,6 +83,14 @@ export const overridableSections = {
       size: { doc: 'No more first fulls are enqueued on a day when those of it have reached this many bytes; none = no limit.', format: 'size', default: null, nullable: true, min: 1 },
     },
   },
+  politeness: {
+    concurrency: { doc: 'Most dars that read this topdir at a time, over all hosts; none = as many as there are slots.', format: 'count', default: null, nullable: true, min: 1 },
+    windows: {
+      fulls: { doc: 'Times of day, by schedule.timezone, when fulls and their shards may begin; running ones end. Fulls an operator asked for always may. none = always.', format: 'windows', default: null, nullable: true },
+    },
+    statLatency: { doc: 'When a stat of the source takes longer than this, dars and scans that read it from this host are stopped, and let go on a tenth of the time, until it is better; none = never.', format: 'duration', default: null, nullable: true },
+    statFactor: { doc: 'The same when it takes so many times what it usually does; none = never.', format: 'count', default: null, nullable: true, min: 2 },
+  },
   retention: {
     keepLast: { doc: 'The newest so many backups of a basepath are kept. Without any keep rule nothing is ever removed.', format: 'count', default: null, nullable: true, min: 1 },
     keepWithin: { doc: 'Backups captured within this time are kept.', format: 'duration', default: null, nullable: true },
@@ -116,6 +124,10 @@ export const hostSections = {
     incrementalSlots: { doc: 'Share of the slots (rounded down) that fulls never take: they are for incrementals and differentials.', format: 'share', default: '25%' },
     memoryBudget: { doc: 'Memory all dar processes of this host may take together; with slots it bounds the files of a shard (0.85 kB each). Shards run anywhere, so that the least of all hosts counts.', format: 'size', default: '4GiB', min: 64 * 1024 ** 2 },
     transferSlots: { doc: 'Transfers this host runs at a time.', format: 'count', default: 2, min: 1, max: 256 },
+    bandwidth: { doc: 'Most bytes per second from this host to all long-term storage together, and as many back; none = unlimited.', format: 'rate', default: null, nullable: true },
+    nice: { doc: 'Nice value of dar and find where they read what is backed up; none = as the worker.', format: 'count', default: null, nullable: true, min: 0, max: 19 },
+    ioClass: { doc: 'Their I/O class (ionice), where the system has it: idle, or best-effort:0 (first) to best-effort:7; none = as the worker.', format: 'ioClass', default: null, nullable: true },
+    stopGrace: { doc: 'How long a shard that is asked to stop may take to close, test and keep what it saved; then that is lost, and it is killed.', format: 'duration', default: '20m' },
   },
   http: {
     bind: { doc: 'Address the status, metrics and board servers listen on.', format: 'address', default: '127.0.0.1' },

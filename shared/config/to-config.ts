@@ -1,5 +1,5 @@
 import type {
-  BasepathOverride, BasepathSchedule, Config, DarConfig, HttpConfig, LtsConfig, RetentionConfig, ScheduleConfig, ShardLimits, TopdirConfig, VerifyConfig,
+  BasepathOverride, BasepathSchedule, Config, DarConfig, HttpConfig, LtsConfig, RetentionConfig, ScheduleConfig, ShardLimits, TopdirConfig, VerifyConfig, WorkerConfig,
 } from './config.js';
 import { policyHash } from './policy-hash.js';
 import type { BasepathSettings, LtsSettings, Settings, SiteSettings, TopdirSettings } from './parse-settings.js';
@@ -33,7 +33,7 @@ export function toConfig({ host, site, topdirs, lts, shardMemory }: Settings, { 
     staging: { dir: present(site.staging.dir), budgetBytes: stagingBudgetBytes },
     state: site.state,
     redis: { url: redisUrl },
-    worker: site.worker,
+    worker: toWorker(site.worker),
     shardMemoryBytes: shardMemory,
     http: site.http satisfies HttpConfig,
     logging: site.logging,
@@ -41,7 +41,7 @@ export function toConfig({ host, site, topdirs, lts, shardMemory }: Settings, { 
   };
 }
 
-function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, scan, shards, limits, index, schedule, retention, basepaths }: TopdirSettings): TopdirConfig {
+function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, scan, shards, limits, index, schedule, retention, politeness, basepaths }: TopdirSettings): TopdirConfig {
   const own = { path: present(path), readFrom, depth, exclude, sentinel, hooks };
   return {
     ...own,
@@ -52,8 +52,13 @@ function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, scan, 
     index: { racyWindowMs: index.racyWindow },
     schedule: toSchedule(schedule),
     retention: toRetention(retention),
+    politeness: { concurrency: politeness.concurrency, windows: politeness.windows, statLatencyMs: politeness.statLatency, statFactor: politeness.statFactor },
     basepaths: basepaths.map((own) => toBasepath(own, retention.maxRemoveShare)),
   };
+}
+
+function toWorker({ bandwidth, stopGrace, ...same }: SiteSettings['worker']): WorkerConfig {
+  return { ...same, bandwidthBytesPerSecond: bandwidth, stopGraceMs: stopGrace };
 }
 
 function toDar({ sliceSize, compression, catalogueCompression, encryption, excludeXattrs, storeOnly, retryOnChange }: TopdirSettings['dar']): DarConfig {

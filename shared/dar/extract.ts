@@ -1,14 +1,15 @@
-import { stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { DarConfig } from '../config/config.js';
 import { BwError } from '../errors/bw-error.js';
 import { bytePath, showPath, type BytePath } from '../paths/byte-path.js';
-import { describeStatus, startGuarded, type Arg, type GuardedExit } from '../process/index.js';
+import { describeStatus, startGuarded, type Arg, type Command, type GuardedChild, type GuardedExit } from '../process/index.js';
 import { abortedDar } from './archive-commands.js';
 import { BASE_ARGS, includeArgs } from './arguments.js';
 import { darCommand } from './command.js';
 import { keyArgs, withHiddenArgs } from './config-file.js';
 import { logPosition, messageText, readMessages, type DarMessages } from './messages.js';
+import { HOOK, HOOK_ENV, SliceHook, type SliceSource } from './slice-hook.js';
 
 /**
  * default-acls-excluded: everything but default ACLs, which would grant rights to the files restored below them ·
@@ -26,14 +27,16 @@ export interface ExtractSpec {
   readonly includePaths?: readonly BytePath[];
   /** Only the paths of this file, one per line; a directory means only itself. */
   readonly listFile?: string;
-  /** Base of the isolated catalogue to read instead of the archive's own: few files of many come 2.3 times faster. */
-  readonly rescueCatalogue?: string;
+  /** Where slices come from when dar asks for them; without it all are there. */
+  readonly slices?: SliceSource;
   readonly pass: ExtractPass;
   /** dar's messages are appended here. */
   readonly logFile: string;
   /** Private directory for the short-lived file that hides the passphrase. */
   readonly secretsDir: string;
   readonly signal?: AbortSignal;
+  /** Called with the running dar, to watch or brake it; what it returns is called when dar has ended. */
+  readonly onStart?: (child: GuardedChild) => () => void;
 }
 
 export interface ExtractOutcome {
@@ -53,11 +56,12 @@ const PASS_ARGS: Readonly<Record<ExtractPass, readonly string[]>> = {
 
 /**
  * `dar -x` over what may be there already. Attributes that cannot be restored are only told in messages, with exit
- * code 0. Rejects DAR_TARGET_MISSING, DAR_EXTRACT_FAILED, PROGRAM_ABORTED, DAR_KEY_UNUSABLE and what startGuarded rejects.
+ * code 0. Rejects DAR_TARGET_MISSING, DAR_EXTRACT_FAILED, PROGRAM_ABORTED, DAR_KEY_UNUSABLE, and what
+ * startGuarded and SliceSource.provide reject.
  */
 export async function extract(spec: ExtractSpec): Promise<ExtractOutcome> {
   await assertTarget(spec.root);
-  const keys = await keyArgs(spec.dar.encryption, spec.rescueCatalogue === undefined ? ['-K'] : ['-K', '-J']);
+  const keys = await keyArgs(spec.dar.encryption, ['-K']);
   const hidden = [...keys, ...includeArgs(spec.includePaths ?? [])];
   const position = await logPosition(spec.logFile);
   const exit = await withHiddenArgs(spec.secretsDir, hidden, (more) => runExtract(spec, [...extractArgs(spec), ...more]));
@@ -86,22 +90,49 @@ function extractArgs(spec: ExtractSpec): Arg[] {
     '-wa',
     '--dirty-behavior', 'no-warn',
     ...PASS_ARGS[spec.pass],
-    ...(spec.rescueCatalogue === undefined ? [] : ['-A', spec.rescueCatalogue]),
     ...(spec.listFile === undefined ? [] : ['-[', spec.listFile]),
   ];
 }
 
+/** An archive of one slice needs no hook, which is a shell per slice. */
 async function runExtract(spec: ExtractSpec, args: readonly Arg[]): Promise<GuardedExit> {
-  if (spec.signal?.aborted === true) throw abortedDar();
-  const child = await startGuarded(darCommand(args), { logFile: spec.logFile, stagingDir: dirname(spec.logFile) });
-  const { signal } = spec;
-  signal?.addEventListener('abort', child.terminate, { once: true });
-  if (signal?.aborted) child.terminate();
+  const { slices } = spec;
+  await slices?.provide(slices.count); // dar begins with the last one, and needs its number
+  if (slices === undefined || slices.count === 1) return runDar(spec, darCommand(args));
+  const dir = await mkdtemp(join(spec.secretsDir, 'slices-'));
+  const hook = await SliceHook.open(dir, slices);
+  try {
+    const { env, ...command } = darCommand([...args, '-E', HOOK]);
+    const exit = await runDar(spec, { ...command, env: { ...env, [HOOK_ENV]: dir } }, () => void hook.close());
+    if (hook.failure !== null && spec.signal?.aborted !== true) throw hook.failure;
+    return exit;
+  } finally {
+    await hook.close();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function runDar({ signal, logFile, onStart }: ExtractSpec, command: Command, onAbort?: () => void): Promise<GuardedExit> {
+  if (signal?.aborted === true) throw abortedDar();
+  const child = await startGuarded(command, { logFile, stagingDir: dirname(logFile) });
+  const stop = (): void => {
+    onAbort?.();
+    child.terminate();
+  };
+  signal?.addEventListener('abort', stop, { once: true });
+  if (isAborted(signal)) stop();
+  const ended = onStart?.(child);
   try {
     return await child.exited;
   } finally {
-    signal?.removeEventListener('abort', child.terminate);
+    signal?.removeEventListener('abort', stop);
+    ended?.();
   }
+}
+
+/** A function, because the compiler takes what it was before an await for what it is. */
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
 }
 
 function targetMissing(root: BytePath, cause?: unknown): BwError {

@@ -10,30 +10,32 @@ export interface SettledFile {
   readonly records: number;
   /** Of them, those whose state an archive holds (without flag x). */
   readonly saved: number;
+  /** Somebody else's too: it stays where it is. */
+  readonly shared?: boolean;
 }
 
 /**
  * Merges files into `target`, complete and sorted; of several lines of one path that of the latest file is taken. One file that
- * alone holds anything is only renamed. `tombstones`: whether the target may hold any. Returns the number of records whose state an archive holds.
+ * alone holds anything is only renamed. `tombstones`: whether the target may hold any. Returns what the target holds.
  */
-export async function mergeNewest(files: readonly SettledFile[], target: string, { tombstones }: { readonly tombstones: boolean }): Promise<number> {
+export async function mergeNewest(files: readonly SettledFile[], target: string, { tombstones }: { readonly tombstones: boolean }): Promise<Pick<SettledFile, 'records' | 'saved'>> {
   const filled = files.filter((file) => file.records > 0);
   const only = filled.length === 1 ? filled[0] : undefined;
-  if (only !== undefined) {
+  if (only !== undefined && only.shared !== true) {
     await rename(only.file, target);
-    return only.saved;
+    return only;
   }
   const out = await LineWriter.create(target);
   try {
     const saved = await mergeLatest(filled.map(({ file }) => file), out, tombstones);
     await out.end();
-    return saved;
+    return { records: out.lines, saved };
   } finally {
     await out.close();
   }
 }
 
-/** Writes the lines of complete, sorted files to `out` in order; of several with one key that of the latest file. Returns as mergeNewest. */
+/** Writes the lines of complete, sorted files to `out` in order; of several with one key that of the latest file. Returns the number of records whose state an archive holds. */
 export async function mergeLatest(files: readonly string[], out: LineWriter, tombstones = true): Promise<number> {
   const sources = await Promise.all(files.map((file) => Cursor.open(readCompleteLines(file))));
   let saved = 0;

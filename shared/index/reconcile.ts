@@ -1,3 +1,4 @@
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeFile } from '../files/remove-file.js';
 import type { BytePath } from '../paths/byte-path.js';
@@ -9,6 +10,7 @@ import { mergeNewest, type SettledFile } from './merge-newest.js';
 import { recordPath, type IndexRecord } from './record.js';
 import { Round, roundFiles } from './round.js';
 import type { SavedEntry } from './saved-entry.js';
+import { isHardLinked, Tally } from './tally.js';
 
 export interface ReconcilerOptions {
   /** Absolute path that dar read. */
@@ -22,6 +24,8 @@ export interface ReconcilerOptions {
   readonly workDir: string;
   /** What their names begin with, such as `shard-0001.t2-x7kq`: two starts of a shard must differ. */
   readonly name: string;
+  /** What earlier starts of the shard have settled: counts where the archives of this one say nothing. */
+  readonly earlier?: SettledFile;
   readonly signal?: AbortSignal;
   readonly examineTimeoutMs?: number;
 }
@@ -56,7 +60,16 @@ export interface ShardOutcome {
   readonly settledFile: string;
   /** NDJSON; null when there are none. */
   readonly exceptionsFile: string | null;
+  /** saved: with what earlier starts have settled; the others without. */
   readonly counts: { readonly saved: number; readonly vanished: number; readonly changedThenSaved: number; readonly exceptions: number };
+}
+
+/** What another start goes on with. */
+export interface SuspendedShard extends ShardOutcome {
+  /** Lines of settledFile. */
+  readonly settledRecords: number;
+  /** What is still to be saved: sorted, with end record. `bytes`: of contents, approximately where names of an inode are among it. */
+  readonly left: { readonly recordsFile: string; readonly records: number; readonly bytes: bigint };
 }
 
 /**
@@ -77,6 +90,7 @@ export class ShardReconciler {
     this.#options = options;
     this.#exceptions = new ExceptionLog(this.#file('exceptions'));
     this.#left = options;
+    if (options.earlier !== undefined) this.#settled.push({ ...options.earlier, shared: true });
   }
 
   /** Throws INDEX_DAMAGED, SORT_FAILED, SOURCE_HUNG, EXAMINE_FAILED, and what `entries` throws. */
@@ -102,16 +116,34 @@ export class ShardReconciler {
   async finish(): Promise<ShardOutcome> {
     if (this.#rounds === 0) throw new RangeError('no archive was added');
     if (this.#left !== null) await this.#giveUp(this.#left.recordsFile);
-    const settledFile = this.#file('settled');
-    const saved = await mergeNewest(this.#settled, settledFile, { tombstones: this.#options.hasParent });
-    const exceptionsFile = await this.#exceptions.close();
-    return { settledFile, exceptionsFile, counts: { saved, ...this.#counts, exceptions: this.#exceptions.count } };
+    return this.#outcome(await this.#mergeSettled());
+  }
+
+  /** Instead of finish, when another start is to go on: nothing is given up. */
+  async suspend(): Promise<SuspendedShard> {
+    if (this.#rounds === 0 || this.#left === null) throw new RangeError('nothing was added, or nothing is left');
+    const recordsFile = this.#file('left');
+    await rename(this.#left.recordsFile, recordsFile);
+    const settled = await this.#mergeSettled();
+    const tally = new Tally();
+    for await (const records of readRecordFile(recordsFile)) for (const record of records) tally.add(record, isHardLinked(record) ? record.nlink : 1);
+    const left = { recordsFile, records: tally.records, bytes: tally.bytes.total };
+    return { ...(await this.#outcome(settled)), settledRecords: settled.records, left };
   }
 
   /** Removes work files; the outcome's files stay. */
   async close(): Promise<void> {
     await this.#exceptions.close();
     for (const file of this.#made) await removeFile(file);
+  }
+
+  #mergeSettled(): ReturnType<typeof mergeNewest> {
+    return mergeNewest(this.#settled, this.#file('settled'), { tombstones: this.#options.hasParent });
+  }
+
+  async #outcome({ saved }: { readonly saved: number }): Promise<ShardOutcome> {
+    const exceptionsFile = await this.#exceptions.close();
+    return { settledFile: this.#file('settled'), exceptionsFile, counts: { saved, ...this.#counts, exceptions: this.#exceptions.count } };
   }
 
   async #giveUp(recordsFile: string): Promise<void> {

@@ -1,5 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Redis } from 'ioredis';
 import type { BwError } from '../errors/bw-error.js';
+import type { ParkedCount } from '../limits/places.js';
 import { publishAges, summarizeAges, type BasepathAges } from './ages.js';
 import { Collector } from './collector.js';
 import { Instruments } from './instruments.js';
@@ -72,11 +74,19 @@ export class Metrics extends Recorders {
    * Counts jobs at every scrape. Pass a function where queues are opened later. One process per site does
    * this (the producer), else the same jobs are counted twice.
    */
-  collectQueues(queues: readonly CountedQueue[] | (() => readonly CountedQueue[])): void {
+  collectQueues(queues: readonly CountedQueue[] | (() => readonly CountedQueue[]), redis: Pick<Redis, 'zcount'>): void {
     const list = typeof queues === 'function' ? queues : () => queues;
     this.#collect('queues', 0, ['bw_jobs'], async () => {
-      const samples = await Promise.all(list().map(countJobs));
+      const samples = await Promise.all(list().map((queue) => countJobs(queue, redis)));
       this.#instruments.replace('bw_jobs', samples.flat());
+    });
+  }
+
+  /** Counts parked jobs at every scrape; one process per site. */
+  collectParked(count: () => Promise<readonly ParkedCount[]>): void {
+    this.#collect('parked', 0, ['bw_parked_jobs'], async () => {
+      const samples = (await count()).map(({ topdir, reason, jobs }) => ({ labels: { topdir, reason }, value: jobs }));
+      this.#instruments.replace('bw_parked_jobs', samples);
     });
   }
 

@@ -39,5 +39,20 @@ export const FAILURES_KEY = `${PREFIX}:failures`;
 export const FULL_DAYS_KEY = `${PREFIX}:full-days`;
 /** Hash `KIND TOPDIR` -> when this kind of event last came (ms since the epoch), so that a restart catches up. */
 export const EVENTS_KEY = `${PREFIX}:events`;
+/** Hash lane -> turn of its next new backup (fair-share.ts). */
+export const FAIR_KEY = `${PREFIX}:fair`;
+/** Hash of limits an operator set while everything runs (shared/limits). */
+export const LIMITS_KEY = `${PREFIX}:limits`;
+
+/** Sorted set of the jobs of a topdir that hold one of its places, by the end of their lease (ms since the epoch). */
+export function placesKey(topdir: string): string {
+  return `${PREFIX}:places:${topdir}`;
+}
+
+/** Sorted set of the jobs of a topdir that are parked for this reason, by priority. */
+export function parkedKey(reason: string, topdir: string): string {
+  return `${PREFIX}:parked:${reason}:${topdir}`;
+}
+
 /** Hash host -> heartbeat (JSON). */
 export const HOSTS_KEY = `${PREFIX}:hosts`;

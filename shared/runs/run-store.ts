@@ -46,6 +46,13 @@ export interface RunProgress {
   readonly sentBytes: number;
 }
 
+/** One step, so that no start comes between the look and the note. */
+const KEEP_PART = `
+local run = redis.call('HGET', KEYS[1], 'run')
+if not run or cjson.decode(run).phase ~= 'saving' or redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
+return 1`;
+
 /** State of running work, visible to every process; lost with Redis without loss of any sealed backup. */
 export class RunStore {
   constructor(readonly redis: Redis) {}
@@ -118,6 +125,16 @@ export class RunStore {
   async isCurrentStart(id: string, shard: number, start: string): Promise<boolean> {
     const [json = null, current] = await this.redis.hmget(runKey(id), 'run', `start:${shard}`);
     return json !== null && runSchema.parse(JSON.parse(json)).phase === 'saving' && current === start;
+  }
+
+  /** Puts on record what a start of a shard leaves to the next one; false, and nothing, when that start does not count any more. */
+  async keepPart(id: string, shard: number, start: string, file: string): Promise<boolean> {
+    return (await this.redis.eval(KEEP_PART, 1, runKey(id), `start:${shard}`, start, `part-kept:${shard}`, file)) === 1;
+  }
+
+  /** File in the work directory of the last kept part of a shard; to be asked after claimShard, when no other start can add one. */
+  async keptPart(id: string, shard: number): Promise<string | null> {
+    return this.redis.hget(runKey(id), `part-kept:${shard}`);
   }
 
   /** Notes that a host works for a run and may hold staging of it. Nothing is noted of a run that is not on record. */

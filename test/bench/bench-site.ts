@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { ulid } from 'ulid';
 import { z } from 'zod';
 import { drainCleanup } from '../../bin/drain-cleanup.js';
 import { startLocalWorker, type LocalWorker } from '../../bin/start-local.js';
@@ -14,9 +15,12 @@ import { loadConfig } from '../../shared/config/load-config.js';
 import { openJournal, writerName } from '../../shared/journal/index.js';
 import { run } from '../../shared/process/index.js';
 import { createLogger } from '../../shared/logging/index.js';
+import { JOB_VERSION, type RestoreJob } from '../../shared/queues/job-data.js';
+import { priorityOf } from '../../shared/queues/priorities.js';
 import { workerConnection } from '../../shared/redis/connect.js';
 import { startEmbeddedRedis } from '../../shared/redis/embedded.js';
 import { hurryKitRefresh } from '../../shared/runs/order-kit.js';
+import { restoreResultSchema } from '../../shared/runs/restore-result.js';
 import { profiled } from './cpu-profile.js';
 import { cpuSince, cpuTime, type CpuTime } from './cpu-time.js';
 import { meanProfile, profileOf, type LogLine, type Profile } from './profile.js';
@@ -36,6 +40,14 @@ export interface ProductRun {
   readonly cpu: CpuTime;
   readonly profile: Profile;
   readonly manifests: readonly Manifest[];
+}
+
+export interface RestoreRun extends Pick<ProductRun, 'wallMs' | 'cpu'> {
+  readonly archives: number;
+  /** Of each job that extracted an archive. */
+  readonly partMs: readonly number[];
+  /** Of the job that ends the restore: directories, verification, metadata. */
+  readonly endMs: number;
 }
 
 /** Writes the configuration of a site of its own. Returns the file. */
@@ -116,6 +128,27 @@ export class BenchSite {
     const lines = this.#log.map(readLine);
     await this.#tidy(keep ? [] : manifests);
     return { wallMs, cpu, manifests, profile: meanProfile(manifests.map((manifest) => profileOf(lines, manifest, startMs))) };
+  }
+
+  /** Restores paths of a backup (none: all of it) into `target`, which must be new and below an allowed one. */
+  async restore({ basepathId, backupId }: Manifest, target: string, paths: readonly string[] = []): Promise<RestoreRun> {
+    const job: RestoreJob = { v: JOB_VERSION, restoreId: ulid(), basepathId, backupId, target, paths: [...paths], conflict: 'refuse' };
+    const jobId = `restore.${job.restoreId}`;
+    globalThis.gc?.();
+    this.#log.length = 0;
+    const before = cpuTime();
+    const startedAt = performance.now();
+    const [ended] = await profiled(async () => {
+      await this.#running.context.queues.backup.add('restore', job, { jobId, priority: priorityOf('restore'), attempts: 1 });
+      return this.#wait([jobId]);
+    });
+    const wallMs = performance.now() - startedAt;
+    const cpu = cpuSince(before);
+    const result = restoreResultSchema.parse(ended?.returnValue);
+    if (result.outcome !== 'clean') throw new Error(`the restore is not clean: ${JSON.stringify(result.problems.slice(0, 5))}`);
+    const jobs = this.#log.map(readLine).filter(({ ms }) => ms !== null);
+    await this.#tidy([]);
+    return { wallMs, cpu, archives: result.archives, partMs: jobs.filter(({ jobName }) => jobName === 'restore-archive').map(({ ms }) => ms ?? 0), endMs: jobs.find(({ jobName }) => jobName === 'restore')?.ms ?? 0 };
   }
 
   /** Bytes of all backups, in the catalog and in long-term storage. */

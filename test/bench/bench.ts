@@ -8,6 +8,7 @@ import { due } from './cases/due.js';
 import { history } from './cases/history.js';
 import { incremental } from './cases/incremental.js';
 import { memory } from './cases/memory.js';
+import { restoreAll, restoreOne } from './cases/restore.js';
 import { smallBasepaths } from './cases/small-basepaths.js';
 import { smallFiles } from './cases/small-files.js';
 import { keepProfilesIn } from './cpu-profile.js';
@@ -21,6 +22,8 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   'small-basepaths': smallBasepaths,
   incremental,
   memory,
+  restore: restoreAll,
+  'restore-one': restoreOne,
   history,
   due,
 };

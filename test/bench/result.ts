@@ -72,7 +72,7 @@ export function compare({ what, target, productMs, baselineMs }: Comparison): Ro
 }
 
 /** Less disturbed by what else the machine does than wall time is. */
-export function cpuNote(product: readonly ProductRun[], baseline: readonly BaselineRun[]): string {
+export function cpuNote(product: readonly Pick<ProductRun, 'cpu'>[], baseline: readonly BaselineRun[]): string {
   const ours = median(product.map(({ cpu }) => cpu.nodeMs + cpu.childrenMs));
   const node = median(product.map(({ cpu }) => cpu.nodeMs));
   const theirs = median(baseline.map((run) => run.cpuMs));

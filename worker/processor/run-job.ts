@@ -1,14 +1,22 @@
 import { DelayedError, UnrecoverableError, WaitingChildrenError, type Job } from 'bullmq';
 import type { Logger } from 'pino';
-import { formatError, toBwError, type BwError } from '../../shared/errors/bw-error.js';
+import { BwError, formatError, toBwError } from '../../shared/errors/bw-error.js';
 
-/** Why a running job was asked to stop. */
-export type StopReason = 'shutdown' | 'lost-lock';
+/**
+ * Why a running job was asked to stop. shutdown, drained: its host stops working · preempted: somebody of a higher class needs the slot ·
+ * paused-too-long: it waited for room in staging · cancelled: nobody wants its result · lost-lock: it is somebody else's already.
+ */
+export type StopReason = 'shutdown' | 'drained' | 'preempted' | 'paused-too-long' | 'cancelled' | 'lost-lock';
 
 export interface JobRun {
   readonly job: Job;
   readonly token: string;
+  /** Aborted when the job is asked to stop; its reason is a StopReason. */
   readonly signal: AbortSignal;
+  /** Aborted when it must end at once, whatever is lost. */
+  readonly hurry: AbortSignal;
+  /** Asks this job to stop. */
+  readonly stop: (reason: StopReason) => void;
   readonly logger: Logger;
 }
 
@@ -34,11 +42,21 @@ export async function runJob<T>(run: JobRun, work: (run: JobRun) => Promise<T>):
 }
 
 async function handBack(run: JobRun): Promise<never> {
-  const reason = String(run.signal.reason);
+  const reason = (run.hurry.aborted ? run.hurry.reason : run.signal.reason) as StopReason;
+  if (reason === 'cancelled') throw failed(run, cancelled(run), 0);
   run.logger.info({ reason }, 'job stopped and handed back');
   // With a lost lock the job is somebody else's already: the move is refused, which is right.
   if (reason !== 'lost-lock') await run.job.moveToDelayed(Date.now() + HAND_BACK_MS, run.token);
   throw new DelayedError(`stopped: ${reason}`);
+}
+
+function cancelled(run: JobRun): BwError {
+  return new BwError('CANCELLED', {
+    message: 'an operator cancelled it',
+    subject: `job ${String(run.job.id)}`,
+    retry: 'permanent',
+    hint: 'Nothing to do: nothing of it is kept, and the next scheduled run makes a new one.',
+  });
 }
 
 function failed(run: JobRun, error: BwError, ms: number): Error {

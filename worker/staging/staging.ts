@@ -23,10 +23,10 @@ export class Staging {
     return dir;
   }
 
-  /** Removes what other starts of the same shard (`s0001-...`) left here. */
-  async removeOtherStarts(backupId: string, shardPrefix: string, keep: string): Promise<void> {
+  /** Removes what starts of the same shard (`s0001-...`) other than these left here. */
+  async removeOtherStarts(backupId: string, shardPrefix: string, keep: ReadonlySet<string>): Promise<void> {
     for (const name of await list(this.backupDir(backupId))) {
-      if (name.startsWith(`${shardPrefix}-`) && name !== keep) await this.remove(join(backupId, name));
+      if (name.startsWith(`${shardPrefix}-`) && !keep.has(name)) await this.remove(join(backupId, name));
     }
   }
 

@@ -40,7 +40,7 @@ export function randomChains(part: number, parts: number): void {
 }
 
 async function chainsOf(first: number, count: number): Promise<void> {
-  const site = await testSite({ settings: { index: { racyWindow: '1ms' }, shards: { maxFiles: 6 } } });
+  const site = await testSite({ settings: { index: { racyWindow: '1ms' }, shards: { maxFiles: 12 } } });
   const chains = Array.from({ length: count }, (_, i) => startChain(site, SEED * 100_000 + first + i));
   for (const chain of chains) chain.tree.make();
   let other = await site.addWorker('other');

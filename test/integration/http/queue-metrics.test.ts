@@ -18,12 +18,12 @@ async function metricsOfQueue() {
     { name: 'shard', data: {}, opts: { priority: priorityOf('full', 'shard') } },
     { name: 'incremental', data: {}, opts: { priority: priorityOf('incremental') } },
     { name: 'incremental', data: {}, opts: { priority: priorityOf('overdue-incremental') } },
-    { name: 'unranked', data: {}, opts: { priority: 77 } },
+    { name: 'unranked', data: {}, opts: { priority: 2_000_000 } },
     { name: 'later', data: {}, opts: { delay: 3_600_000 } },
   ]);
   const onCollectorError = (collector: string, { code }: { code: string }) => errors.push(`${collector} ${code}`);
   const metrics = createMetrics({ host: 'ie1', component: 'producer', collectTimeoutMs: COLLECT_TIMEOUT_MS, onCollectorError });
-  metrics.collectQueues([backup, server.queue('transfer-ie1')]);
+  metrics.collectQueues([backup, server.queue('transfer-ie1')], server.redis);
   const jobs = (text: string, state: string, level: string) => sampleOf(text, 'bw_jobs', { queue: 'backup', state, level });
   return { ...server, backup, metrics, errors, jobs };
 }

@@ -29,7 +29,8 @@ it('a sweep during which the catalog gets lost leaves what a sealed backup has i
     },
   });
   const job = { id: 'sweep', data: { v: JOB_VERSION, backupId, basepathId } } as unknown as Job;
-  const run = { job, token: '', signal: new AbortController().signal, logger: context.logger };
+  const { signal } = new AbortController();
+  const run = { job, token: '', signal, hurry: signal, stop: () => undefined, logger: context.logger };
   await expect(sweepBackupJob({ ...context, catalog: vanishing }, run)).rejects.toMatchObject({ code: 'SEAL_UNFINISHED' });
   expect(reads).toBe(2);
   expect(await objects()).toEqual(before);

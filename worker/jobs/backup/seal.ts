@@ -12,6 +12,7 @@ import { newStart } from '../../../shared/runs/start-name.js';
 import { BW_BKUP_VERSION } from '../../../shared/version.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
+import { readPart } from '../shard/kept-parts.js';
 import { buildManifest } from './build-manifest.js';
 import { concatenate } from './concatenate.js';
 import { readPlan, type PlanFile } from './plan-file.js';
@@ -28,7 +29,10 @@ interface SealWork {
   readonly job: BackupJob;
   readonly dir: string;
   readonly plan: PlanFile;
+  /** One per shard. */
   readonly results: readonly ShardResult[];
+  /** With the parts that earlier starts of a shard kept. */
+  readonly parts: readonly ShardResult[];
   readonly start: string;
 }
 
@@ -42,7 +46,7 @@ export async function sealBackup(context: WorkerContext, job: BackupJob, workNam
     job,
     dir,
     plan: await readPlan(dir),
-    results: await readResults(run, dir),
+    ...(await readResults(run, dir)),
     start: newStart(run.job.attemptsStarted),
   };
   const manifest = await composeManifest(context, work);
@@ -53,10 +57,12 @@ export async function sealBackup(context: WorkerContext, job: BackupJob, workNam
   return { manifest, byUs: outcome === 'sealed' };
 }
 
-async function readResults(run: JobRun, dir: string): Promise<ShardResult[]> {
+async function readResults(run: JobRun, dir: string): Promise<Pick<SealWork, 'results' | 'parts'>> {
   const values = Object.values(await run.job.getChildrenValues());
   const names = values.flatMap((value: unknown) => (hasResult(value) ? [value.result] : []));
-  return Promise.all(names.map(async (name) => shardResultSchema.parse(JSON.parse(await readFile(join(dir, name), 'utf8')))));
+  const results = await Promise.all(names.map(async (name) => shardResultSchema.parse(JSON.parse(await readFile(join(dir, name), 'utf8')))));
+  const earlier = await Promise.all(results.flatMap((result) => result.earlier.map((name) => readPart(dir, name))));
+  return { results, parts: [...results, ...earlier.map(({ part }) => part)] };
 }
 
 function hasResult(value: unknown): value is { result: string } {
@@ -66,11 +72,11 @@ function hasResult(value: unknown): value is { result: string } {
 async function composeManifest(context: WorkerContext, work: SealWork): Promise<Manifest> {
   checkComplete(work);
   const index = await makeIndex(work);
-  const exceptionFiles = [work.plan.exceptions, ...work.results.map((result) => result.exceptions)].filter((name) => name !== null);
+  const exceptionFiles = [work.plan.exceptions, ...work.parts.map((part) => part.exceptions)].filter((name) => name !== null);
   return buildManifest({
     job: work.job,
     plan: work.plan,
-    results: work.results,
+    results: work.parts,
     items: await context.items.all(work.job.backupId),
     ltsNames: context.backends.map((backend) => backend.name),
     topdir: configuredTopdir(context.config, work.job.topdir),

@@ -1,11 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { archiveKey, extract, type ExtractOutcome, type ExtractPass } from '../../../shared/dar/index.js';
+import type { ManifestArchive } from '../../../shared/catalog/manifest.js';
+import { archiveKey, extract, type ExtractOutcome, type ExtractPass, type ExtractSpec, type SliceSource } from '../../../shared/dar/index.js';
 import { writeDarList } from '../../../shared/index/dar-list.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
-import { archiveOf, openArchive } from './open-archive.js';
+import { archiveOf } from './open-archive.js';
 import { manifestOf, type OpenRestore } from './open-restore.js';
+import { reserveWindow } from './reserve-window.js';
 import type { RestorePart } from './restore-plan.js';
+import { SliceWindow } from './slice-window.js';
 
 export interface ExtractRequest {
   readonly context: WorkerContext;
@@ -17,26 +21,48 @@ export interface ExtractRequest {
   /** Complete records file in the work directory; null: everything. */
   readonly only: string | null;
   readonly signal: AbortSignal;
+  readonly onStart?: ExtractSpec['onStart'];
 }
 
-/** Fetches an archive and extracts what is wanted of it. Throws what openArchive and extract throw. */
-export async function extractPart(request: ExtractRequest): Promise<ExtractOutcome> {
-  const { context, restore, part, to, pass, only, signal } = request;
+/** An extraction, and how many slices it took. */
+export interface PartOutcome extends ExtractOutcome {
+  readonly slicesOpened: number;
+}
+
+/** Extracts what is wanted of an archive, whose slices are fetched as dar asks for them. Throws what openSlice and extract throw. */
+export async function extractPart(request: ExtractRequest): Promise<PartOutcome> {
+  const { context, restore, part, pass, signal } = request;
   const { restoreId } = restore.request;
-  const manifest = manifestOf(restore, part.backupId);
-  const archive = archiveOf(manifest, part.archive);
-  const base = await openArchive(context, archive, join(restoreId, `${pass}-${part.backupId}`), signal);
-  const secretsDir = await context.staging.createStart(restoreId, `${pass}-${part.backupId}-${part.archive}-work`);
-  const listFile = join(secretsDir, 'wanted.list');
+  const archive = archiveOf(manifestOf(restore, part.backupId), part.archive);
+  const name = `${pass}-${part.backupId}-${part.archive}`;
+  const start = `${name}-${randomBytes(4).toString('hex')}`;
+  const dir = await context.staging.createStart(restoreId, start);
+  await context.staging.removeOtherStarts(restoreId, name, new Set([start]));
+  const release = await reserveWindow(context, archive, { owner: `${restoreId}/${start}`, signal });
+  try {
+    const window = new SliceWindow({ context, archive, dir, ahead: part.records === null && request.only === null, signal });
+    const done = await extractFrom(window, archive, dir, request).finally(() => window.close());
+    return { ...done, slicesOpened: window.opened };
+  } finally {
+    await context.staging.removeStart(restoreId, start);
+    await release();
+  }
+}
+
+async function extractFrom(slices: SliceSource, archive: ManifestArchive, dir: string, request: ExtractRequest): Promise<ExtractOutcome> {
+  const { context, restore, part, to, pass, only, signal, onStart } = request;
+  const listFile = join(dir, 'wanted.list');
   const list = only === null ? null : await writeDarList({ recordsFile: join(restore.workDir, only), listFile });
   return extract({
-    base,
+    base: join(dir, archive.name),
     root: bytePath.fromText(to),
-    dar: archiveKey(configuredTopdir(context.config, manifest.source.topdir).dar, archive),
+    dar: archiveKey(configuredTopdir(context.config, manifestOf(restore, part.backupId).source.topdir).dar, archive),
     ...(list === null ? {} : { includePaths: list.includePaths, listFile }),
+    slices,
     pass,
-    logFile: join(secretsDir, 'extract.log'),
-    secretsDir,
+    logFile: join(dir, 'extract.log'),
+    secretsDir: dir,
     signal,
+    ...(onStart === undefined ? {} : { onStart }),
   });
 }

@@ -1,46 +1,52 @@
 import { join } from 'node:path';
-import type { Manifest, ManifestArchive } from '../../../shared/catalog/manifest.js';
+import type { Manifest, ManifestArchive, ManifestSlice } from '../../../shared/catalog/manifest.js';
 import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
-import { materialise, type MaterialiseItem } from '../../../shared/transfer/materialise.js';
+import { materialise } from '../../../shared/transfer/materialise.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import type { WorkerContext } from '../../context.js';
 
+type Reading = Pick<WorkerContext, 'backends' | 'logger' | 'staging'>;
+
 /**
- * Makes an archive readable below `dir`, every slice checked against its hash before use, from the first LTS that has it
- * intact. Returns dar's base path. Throws the error of the last LTS tried.
+ * Makes all slices of an archive readable below `dir`, each checked against its hash before use. Returns dar's base path. Throws what openSlice throws.
  */
-export async function openArchive(context: WorkerContext, archive: ManifestArchive, dir: string, signal: AbortSignal): Promise<string> {
+export async function openArchive(context: Reading, archive: ManifestArchive, dir: string, signal: AbortSignal): Promise<string> {
+  const start = await context.staging.createStart(dir, archive.key);
+  for (const slice of archive.slices) await openSlice(context, slice, start, signal);
+  return join(start, archive.name);
+}
+
+/**
+ * Makes a slice readable as `dir/NAME`, checked against its hash before use, from the first LTS that has it intact. Throws RESTORE_NO_COPY, or
+ * the error of the last LTS tried.
+ */
+export async function openSlice(context: Pick<Reading, 'backends' | 'logger'>, slice: ManifestSlice, dir: string, signal: AbortSignal): Promise<void> {
   let last: BwError | null = null;
   for (const backend of context.backends) {
-    const items = itemsIn(archive, backend);
-    if (items === null) continue;
+    const location = slice.locations[backend.name];
+    if (location === undefined) continue;
+    const item = { name: slice.name, object: location.object, bytes: slice.bytes, sha512: slice.sha512 };
     try {
-      const start = await context.staging.createStart(dir, `${archive.key}-${backend.name}`);
-      await materialise({ backend, items, dir: start, options: { signal } });
-      return join(start, archive.name);
+      await materialise({ backend, items: [item], dir, options: { signal } });
+      return;
     } catch (thrown) {
       signal.throwIfAborted();
       last = toBwError(thrown);
-      context.logger.warn({ err: last, lts: backend.name, archive: archive.name }, 'copy not usable, trying the next');
+      context.logger.warn({ err: last, lts: backend.name, slice: slice.name }, 'copy not usable, trying the next');
     }
   }
-  throw last ?? noCopy(archive);
+  throw last ?? noCopy(slice.name);
 }
 
-function itemsIn(archive: ManifestArchive, backend: TransferBackend): MaterialiseItem[] | null {
-  const items: MaterialiseItem[] = [];
-  for (const slice of archive.slices) {
-    const location = slice.locations[backend.name];
-    if (location === undefined) return null;
-    items.push({ name: slice.name, object: location.object, bytes: slice.bytes, sha512: slice.sha512 });
-  }
-  return items;
+/** Whether a slice is read where it lies, and takes no room in staging (pure). */
+export function isReadInPlace({ locations }: ManifestSlice, backends: readonly TransferBackend[]): boolean {
+  return backends.every((backend) => locations[backend.name] === undefined || backend.capabilities().directRead);
 }
 
-function noCopy(archive: ManifestArchive): BwError {
+function noCopy(name: string): BwError {
   return new BwError('RESTORE_NO_COPY', {
-    message: 'no configured LTS holds this archive',
-    subject: archive.name,
+    message: 'no configured LTS holds this slice',
+    subject: name,
     retry: 'operator',
     hint: 'Configure the LTS that the manifest names, or restore with the restore kit.',
   });

@@ -6,7 +6,7 @@ import { archiveOf, openArchive } from '../restore/open-archive.js';
 import { describeArchive } from './describe-archive.js';
 import { makeArchive } from './make-archive.js';
 import { checkHoldsMetadata, METADATA_KEY } from './metadata-archive.js';
-import { archiveName, inStaging, type ShardFrame } from './open-shard.js';
+import { archiveName, archiveRunOf, inStaging, type ShardFrame } from './open-shard.js';
 
 /** The metadata of the basepath directory for a consolidation: the newest archive of it in the chain, copied. */
 export async function copyMetadata(frame: ShardFrame, backupId: string): Promise<MadeArchive> {
@@ -21,7 +21,7 @@ export async function copyMetadata(frame: ShardFrame, backupId: string): Promise
   const dar = frame.topdir.dar;
   const raw = await makeArchive(
     { base: join(dir, archiveName(frame, 'm')), root: frame.root, mergeFrom, listFile: null, includePaths: [], bytes: 0n, dar, logFile: join(dir, 'merge.log'), secretsDir: dir },
-    { sender, signal: run.signal, onStart: () => undefined },
+    archiveRunOf(frame),
   );
   await checkHoldsMetadata(raw, dar, dir);
   sender.hold(raw.unsent);

@@ -8,6 +8,7 @@ import {
   type DarCreate,
 } from '../../../shared/dar/index.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
+import type { Brake } from '../../supervise/brake.js';
 import type { SliceSender } from './slice-sender.js';
 
 export interface ArchiveSpec {
@@ -28,14 +29,21 @@ export interface ArchiveSpec {
 
 export interface ArchiveRun {
   readonly sender: SliceSender;
+  /** Aborted: dar is killed, nothing of the archive counts. */
   readonly signal: AbortSignal;
+  /** Aborted: dar closes the archive, and what it holds then counts once it was tested. */
+  readonly stop: AbortSignal;
+  /** Stops dar while it is held. */
+  readonly brake: Brake;
   readonly onStart: (create: DarCreate) => void;
 }
 
 export interface RawArchive {
   readonly base: string;
-  /** Of the catalogue that was isolated while dar wrote; null when the archive itself is still there to be read. */
+  /** Of the catalogue that was isolated while dar wrote; null when there is none, and the last slice is still there to be read. */
   readonly catalogueBase: string | null;
+  /** Closed early: not all of the list is in it, and it is to be tested. */
+  readonly interrupted: boolean;
   readonly outcome: CreateOutcome;
   readonly slices: readonly CompleteSlice[];
   /** Not sent yet: their archive was small, and is sent when its catalogue was read. */
@@ -50,25 +58,43 @@ export interface RawArchive {
 export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<RawArchive> {
   const onFly = spec.bytes >= BigInt(spec.dar.sliceBytes);
   const catalogueBase = onFly ? isolatedBase(spec.base) : null;
+  run.signal.throwIfAborted();
   const create = await startCreate({ ...spec, catalogueBase });
+  const release = run.brake.attach(create);
   run.onStart(create);
-  const stop = (): void => {
-    create.terminate();
-  };
-  run.signal.addEventListener('abort', stop, { once: true });
-  if (run.signal.aborted) stop();
+  const stopListening = listen(create, run, release);
   try {
-    const slices = await collectSlices(spec, create, onFly ? run.sender : null);
+    const { slices, unsent } = await collectSlices(spec, create, run, onFly);
     const outcome = await create.done;
     run.signal.throwIfAborted();
-    return { base: spec.base, catalogueBase, outcome, slices, unsent: onFly ? [] : slices };
+    const interrupted = outcome.meaning === 'interrupted';
+    return { base: spec.base, catalogueBase: interrupted ? null : catalogueBase, interrupted, outcome, slices, unsent };
   } catch (thrown) {
-    stop();
+    create.kill();
     await create.done.catch(() => undefined); // what ended it is known already; nothing of ours writes on after the job
+    run.signal.throwIfAborted(); // then that is why
     throw thrown;
   } finally {
-    run.signal.removeEventListener('abort', stop);
+    stopListening();
+    release();
   }
+}
+
+/** `release` takes the brake off: one that is asked to end goes on until it has. */
+function listen(create: DarCreate, { signal, stop }: ArchiveRun, release: () => void): () => void {
+  const kill = (): void => { create.kill(); };
+  const close = (): void => {
+    release();
+    create.terminate();
+  };
+  signal.addEventListener('abort', kill);
+  stop.addEventListener('abort', close);
+  if (stop.aborted) close();
+  if (signal.aborted) kill();
+  return () => {
+    signal.removeEventListener('abort', kill);
+    stop.removeEventListener('abort', close);
+  };
 }
 
 /** Base of the isolated catalogue of an archive. */
@@ -76,12 +102,15 @@ export function isolatedBase(base: string): string {
   return `${base}.cat`;
 }
 
-async function collectSlices(spec: ArchiveSpec, create: DarCreate, sender: SliceSender | null): Promise<CompleteSlice[]> {
-  const all: CompleteSlice[] = [];
+/** Slices that become complete after the stop are kept back: only what is still here can be tested. */
+async function collectSlices(spec: ArchiveSpec, create: DarCreate, { sender, stop }: ArchiveRun, early: boolean): Promise<Pick<RawArchive, 'slices' | 'unsent'>> {
+  const slices: CompleteSlice[] = [];
+  const unsent: CompleteSlice[] = [];
   const watch = watchSlices({ dir: dirname(spec.base), baseName: basename(spec.base), finished: create.done });
-  for await (const slices of watch) {
-    all.push(...slices);
-    await sender?.send(slices);
+  for await (const complete of watch) {
+    slices.push(...complete);
+    if (early && !stop.aborted) await sender.send(complete);
+    else unsent.push(...complete);
   }
-  return all;
+  return { slices, unsent };
 }

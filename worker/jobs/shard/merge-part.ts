@@ -8,7 +8,7 @@ import type { PlannedShard } from '../backup/plan-file.js';
 import { archiveOf, openArchive } from '../restore/open-archive.js';
 import { describeArchive, EntryCounter, keepCatalogue } from './describe-archive.js';
 import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
-import { archiveName, inStaging, type ShardFrame } from './open-shard.js';
+import { archiveName, archiveRunOf, inStaging, type ShardFrame } from './open-shard.js';
 import { reportWhile } from './report-progress.js';
 import type { SavedShard } from './save-rounds.js';
 
@@ -87,7 +87,7 @@ async function runDar(frame: ShardFrame, { mergeFrom, segment, prunePaths, recor
         logFile: inStaging(frame, `${segment}.log`),
         secretsDir: frame.stagingDir,
       },
-      { sender: frame.sender, signal: frame.run.signal, onStart: (create) => { stopReporting = reportWhile(frame, create); } },
+      archiveRunOf(frame, (create) => { stopReporting = reportWhile(frame, create); }),
     );
   } finally {
     stopReporting();

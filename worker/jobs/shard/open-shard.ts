@@ -10,8 +10,11 @@ import type { Run } from '../../../shared/runs/run-store.js';
 import { newStart, shardName } from '../../../shared/runs/start-name.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
+import { Brake } from '../../supervise/brake.js';
 import { readPlan, type PlanFile, type PlannedShard } from '../backup/plan-file.js';
 import { backupJobOf } from './backup-job-of.js';
+import { loadParts, type KeptParts } from './kept-parts.js';
+import type { ArchiveRun } from './make-archive.js';
 import { sendJobId, SliceSender } from './slice-sender.js';
 
 /** Everything one start of a shard works with. */
@@ -32,8 +35,14 @@ export interface ShardFrame {
   /** `s0001-t2-abcdef`. */
   readonly start: string;
   readonly sender: SliceSender;
-  /** Aborted when this start does not count any more: its backup ended, or another start took over. */
+  /** Of all dars of this start. */
+  readonly brake: Brake;
+  /** Aborted when nothing of this start counts any more: its backup ended, another start took over, or it must end at once. */
   readonly over: AbortController;
+  /** Aborted when it is asked to stop: what it has saved by then is kept for the next start. `run.signal` is that of `over`. */
+  readonly stop: AbortSignal;
+  /** What earlier starts saved; null when this one begins at the beginning. */
+  readonly kept: KeptParts | null;
 }
 
 /** Finds run, plan and shard of a job and makes a staging directory for this start. Throws RUN_GONE, RUN_ENDED. */
@@ -48,14 +57,15 @@ export async function openShard(context: WorkerContext, run: JobRun): Promise<Sh
   const topdir = configuredTopdir(context.config, job.topdir);
   const start = `${shardName(data.shard)}-${newStart(run.job.attemptsStarted)}`;
   await context.runs.claimShard(data.backupId, data.shard, start);
+  const kept = await loadParts({ context, data, workDir, logger: run.logger });
   const stagingDir = await context.staging.createStart(data.backupId, start);
   const parent = { id: state.jobId, queue: context.queues.backup.qualifiedName };
   const { backupId, basepathId, priorityClass } = data;
   const sender = new SliceSender(context, { backupId, basepathId, priorityClass, start, parent, check: () => checkCounts(context, data, start) });
   const root = readRoot(topdir, fromPathJson(job.path));
   const over = new AbortController();
-  const signal = AbortSignal.any([run.signal, over.signal]);
-  return { context, run: { ...run, signal }, data, state, plan, shard, topdir, root, workDir, stagingDir, start, sender, over };
+  const signal = AbortSignal.any([run.hurry, over.signal]);
+  return { context, run: { ...run, signal }, data, state, plan, shard, topdir, root, workDir, stagingDir, start, sender, brake: new Brake(), over, stop: run.signal, kept };
 }
 
 /** Throws RUN_ENDED when this start does not count any more. */
@@ -86,9 +96,24 @@ function ended(data: ShardJob, why: string): BwError {
   });
 }
 
+/** Ends a start that was asked to stop. The queue does not see it: the job goes back to its class. */
+export function stopped(frame: ShardFrame): BwError {
+  return new BwError('STOPPED', {
+    message: `the shard was stopped before all of it was saved: ${String(frame.stop.reason)}`,
+    subject: `backup ${frame.data.backupId} shard ${frame.data.shard}`,
+    retry: 'retry',
+    hint: 'Nothing to do: it goes on later, on any worker, with what is left.',
+  });
+}
+
 /** dar's base name of an archive of this start: says what it is also out of its directory. */
 export function archiveName(frame: ShardFrame, segment: string): string {
   return `${frame.data.basepathId}.${frame.data.backupId}.${frame.start}.${segment}`;
+}
+
+/** How a dar of this start runs. */
+export function archiveRunOf({ sender, run, stop, brake }: ShardFrame, onStart: ArchiveRun['onStart'] = () => undefined): ArchiveRun {
+  return { sender, signal: run.signal, stop, brake, onStart };
 }
 
 export function inStaging(frame: ShardFrame, name: string): string {
@@ -96,15 +121,15 @@ export function inStaging(frame: ShardFrame, name: string): string {
 }
 
 /**
- * Drops what earlier starts of this shard sent or still hold: only this start's slices will be named by a manifest. Their transfer
+ * Drops what earlier starts of this shard sent or still hold and did not keep: no manifest will name it. Their transfer
  * jobs find nothing to do; what reached LTS is swept when the backup has ended.
  */
 export async function abandonEarlierStarts(frame: ShardFrame): Promise<void> {
-  const { context, data, run, start } = frame;
+  const { context, data, run, start, kept } = frame;
   if (run.job.attemptsStarted <= 1) return;
   const prefix = `${shardName(data.shard)}-`;
-  await dropItems(frame, (item) => item.start.startsWith(prefix) && item.start !== start);
-  await context.staging.removeOtherStarts(data.backupId, shardName(data.shard), start);
+  await dropItems(frame, (item, object) => item.start.startsWith(prefix) && item.start !== start && kept?.objects.has(object) !== true);
+  await context.staging.removeOtherStarts(data.backupId, shardName(data.shard), new Set([start, ...(kept?.starts ?? [])]));
 }
 
 /** Takes back what a start that failed has made, so that its staging is free before the next one begins. */
@@ -118,9 +143,9 @@ export async function abandonStart(frame: ShardFrame): Promise<void> {
  * Takes transfer items off the record, and their jobs off what the backup waits for: the host they wait for may be dead. Whoever
  * still does such a job finds nothing to do.
  */
-async function dropItems(frame: ShardFrame, isOld: (item: StoredItem) => boolean): Promise<void> {
+async function dropItems(frame: ShardFrame, isOld: (item: StoredItem, object: string) => boolean): Promise<void> {
   const { context, data } = frame;
-  const old = [...(await context.items.all(data.backupId))].filter(([, item]) => isOld(item));
+  const old = [...(await context.items.all(data.backupId))].filter(([object, item]) => isOld(item, object));
   await context.items.remove(data.backupId, old.map(([object]) => object));
   for (const [object, { host }] of old) {
     const job = await context.queues.transfer(host).getJob(sendJobId(object));

@@ -6,7 +6,7 @@ import { bytePath } from '../../../shared/paths/byte-path.js';
 import type { MadeArchive } from '../../../shared/runs/shard-result.js';
 import type { PlanFile } from '../backup/plan-file.js';
 import { describeArchive } from './describe-archive.js';
-import { archiveName, inStaging, type ShardFrame } from './open-shard.js';
+import { archiveName, archiveRunOf, inStaging, type ShardFrame } from './open-shard.js';
 import { attributeThatWorks, makeRemovalsArchive, type TakenAway } from './removals-archive.js';
 
 /** Paths per archive: dar needs 0.85 kB of memory for each, and so do we. */
@@ -23,7 +23,7 @@ export async function saveRemovals(frame: ShardFrame, parent: NonNullable<PlanFi
     const dir = inStaging(frame, `removals-${segment}`);
     await mkdir(dir, { mode: 0o700 });
     const spec = { attribute, takenAway: chunk, directories: directoriesOf(frame), dir, name: archiveName(frame, `r${segment}`), dar: frame.topdir.dar };
-    const raw = await makeRemovalsArchive(spec, { sender: frame.sender, signal: frame.run.signal, onStart: () => undefined });
+    const raw = await makeRemovalsArchive(spec, archiveRunOf(frame));
     frame.sender.hold(raw.unsent);
     archives.push(describeArchive(frame, raw, { key: `0.${segment}`, kind: 'removals', entries: chunk.length, directoriesWithEa: 0, withEa: 0, catalogue: null }));
   }

@@ -1,14 +1,16 @@
 import { basename, join } from 'node:path';
-import { isolateCatalogue, listCatalogue } from '../../../shared/dar/index.js';
+import { isolateCatalogue, listCatalogue, testSlicesFrom, type CatalogueEntry, type DarCreate } from '../../../shared/dar/index.js';
+import { removeFile } from '../../../shared/files/remove-file.js';
 import { writeDarList } from '../../../shared/index/dar-list.js';
 import { LineWriter } from '../../../shared/index/line-file.js';
 import { messageLookup } from '../../../shared/index/dar-messages.js';
-import { ShardReconciler, type RoundResult, type ShardOutcome } from '../../../shared/index/reconcile.js';
+import { ShardReconciler, type RoundResult, type ShardOutcome, type SuspendedShard } from '../../../shared/index/reconcile.js';
 import { showPath } from '../../../shared/paths/byte-path.js';
 import type { MadeArchive } from '../../../shared/runs/shard-result.js';
 import { describeArchive, EntryCounter, keepCatalogue } from './describe-archive.js';
 import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
-import { archiveName, inStaging, type ShardFrame } from './open-shard.js';
+import { isSmall, makeSmall } from './make-small.js';
+import { archiveName, archiveRunOf, inStaging, stopped, type ShardFrame } from './open-shard.js';
 import { reportWhile } from './report-progress.js';
 
 export interface SavedShard {
@@ -21,6 +23,11 @@ export interface SavedShard {
   readonly messages: readonly Buffer[];
 }
 
+/** Stopped before all was saved, with something saved. */
+export interface SuspendedRounds extends SavedShard {
+  readonly suspended: Pick<SuspendedShard, 'settledRecords' | 'left'> & { readonly segment: number };
+}
+
 interface Left {
   readonly recordsFile: string;
   readonly records: number;
@@ -28,29 +35,54 @@ interface Left {
 }
 
 /**
- * Archives the shard's list, proves by the catalogue what was saved, and archives what changed meanwhile again, a segment
- * per round, at most dar.retryOnChange times. What is left then is an exception.
+ * Archives the shard's list, or what earlier starts left of it, proves by the catalogue what was saved, and archives what changed meanwhile again, a segment
+ * per round, at most dar.retryOnChange times. What is left then is an exception. Asked to stop, it returns what was saved by then; throws STOPPED when that is nothing.
  */
-export async function saveInRounds(frame: ShardFrame): Promise<SavedShard> {
-  const { shard, root, workDir, start, run, topdir } = frame;
+export async function saveInRounds(frame: ShardFrame): Promise<SavedShard | SuspendedRounds> {
+  const { shard, root, workDir, start, run, topdir, kept } = frame;
   if (shard.records === 0) return savedNothing(frame);
-  const recordsFile = join(workDir, shard.file);
-  const reconciler = new ShardReconciler({ root, recordsFile, sorted: shard.sorted, hasParent: frame.plan.parent !== null, workDir, name: start, signal: run.signal });
-  const archives: MadeArchive[] = [];
-  const messages: Buffer[] = [];
+  const first: Left = kept?.left ?? { recordsFile: join(workDir, shard.file), records: shard.records, bytes: BigInt(shard.bytes) };
+  const reconciler = new ShardReconciler({
+    root,
+    recordsFile: first.recordsFile,
+    sorted: kept !== null || shard.sorted,
+    hasParent: frame.plan.parent !== null,
+    ...(kept === null ? {} : { earlier: kept.settled }),
+    workDir,
+    name: start,
+    signal: run.signal,
+  });
+  const made: Made = { archives: [], messages: [], segment: kept?.segment ?? 0 };
   try {
-    let left: Left | null = { recordsFile, records: shard.records, bytes: BigInt(shard.bytes) };
-    for (let segment = 1; left !== null && segment <= 1 + topdir.dar.retryOnChange; segment++) {
-      const round = await saveOnce(frame, reconciler, segment, left);
-      if (round.archive !== null) archives.push(round.archive);
-      messages.push(...round.messages);
-      left = round.result.retry === null ? null : { ...round.result.retry, bytes: 0n };
+    let left: Left | null = first;
+    for (let tries = 1 + topdir.dar.retryOnChange; left !== null && tries > 0; tries--) {
+      if (frame.stop.aborted) return await suspend(frame, reconciler, made);
+      const { retry, interrupted } = await saveOnce(frame, reconciler, made, left);
+      left = retry === null ? null : { bytes: 0n, ...retry };
+      if (left !== null && interrupted) return await suspend(frame, reconciler, made);
     }
-    const { settledFile, exceptionsFile, counts } = await reconciler.finish();
-    return { archives, settled: basename(settledFile), exceptions: exceptionsFile === null ? null : basename(exceptionsFile), counts, messages };
+    return outcomeOf(await reconciler.finish(), made);
   } finally {
     await reconciler.close();
   }
+}
+
+/** What the rounds of one start have made so far. */
+interface Made {
+  readonly archives: MadeArchive[];
+  readonly messages: Buffer[];
+  /** Number of the last archive; they go on where earlier starts ended. */
+  segment: number;
+}
+
+async function suspend(frame: ShardFrame, reconciler: ShardReconciler, made: Made): Promise<SuspendedRounds> {
+  if (made.archives.length === 0) throw stopped(frame);
+  const { settledRecords, left, ...outcome } = await reconciler.suspend();
+  return { ...outcomeOf(outcome, made), suspended: { settledRecords, left, segment: made.segment } };
+}
+
+function outcomeOf({ settledFile, exceptionsFile, counts }: ShardOutcome, { archives, messages }: Made): SavedShard {
+  return { archives, settled: basename(settledFile), exceptions: exceptionsFile === null ? null : basename(exceptionsFile), counts, messages };
 }
 
 async function savedNothing(frame: ShardFrame): Promise<SavedShard> {
@@ -60,61 +92,71 @@ async function savedNothing(frame: ShardFrame): Promise<SavedShard> {
   return { archives: [], settled: basename(settled.file), exceptions: null, counts, messages: [] };
 }
 
-interface RoundSaved {
-  /** Null when the archive holds something that would spoil a restore, and was thrown away. */
-  readonly archive: MadeArchive | null;
-  readonly result: RoundResult;
-  readonly messages: readonly Buffer[];
-}
-
-async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, segment: number, left: Left): Promise<RoundSaved> {
-  const raw = await runDar(frame, segment, left);
+/** Adds an archive to `made`, unless it holds something that would spoil a restore, or nothing at all: then it is thrown away. */
+async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, made: Made, left: Left): Promise<Pick<RoundResult, 'retry'> & { interrupted: boolean }> {
+  const { raw, entries: listed } = await runDar(frame, ++made.segment, left);
+  const { interrupted } = raw;
+  const key = `${frame.shard.number}.${made.segment}`;
   const counter = new EntryCounter();
-  const { dar } = frame.topdir;
-  const options = { secretsDir: frame.stagingDir, signal: frame.run.signal };
-  const key = `${frame.shard.number}.${segment}`;
-  const isolating = raw.catalogueBase === null ? isolateCatalogue(raw.base, isolatedBase(raw.base), dar, options) : Promise.resolve();
-  const proving = reconciler.addArchive({
-    archiveKey: key,
-    entries: counter.watch(listCatalogue(raw.catalogueBase ?? raw.base, dar, options)),
-    messageFor: messageLookup(raw.outcome.errorLines, frame.root),
-  });
-  await Promise.allSettled([isolating, proving]); // neither writes on when the other has failed
-  const [result] = await Promise.all([proving, isolating]);
-  const messages = raw.outcome.errorLines;
-  if (!result.accepted) {
-    frame.run.logger.warn({ archive: key, unlisted: result.unlisted.map(showPath) }, 'archive thrown away: it holds what nobody listed');
+  const result = await prove(frame, reconciler, raw, { key, counter, listed });
+  made.messages.push(...raw.outcome.errorLines);
+  if (!result.accepted || counter.entries === 0) {
+    if (!result.accepted) frame.run.logger.warn({ archive: key, unlisted: result.unlisted.map(showPath) }, 'archive thrown away: it holds what nobody listed');
     await discard(frame, raw);
-    return { archive: null, result, messages };
+    return { retry: result.retry, interrupted };
   }
   frame.sender.hold(raw.unsent);
   const catalogue = await keepCatalogue(frame, raw);
   const what = { key, kind: 'data' as const, entries: counter.entries, directoriesWithEa: counter.directoriesWithEa, withEa: counter.withEa, catalogue };
-  return { archive: describeArchive(frame, raw, what), result, messages };
+  made.archives.push(describeArchive(frame, raw, what));
+  return { retry: result.retry, interrupted };
 }
 
-async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<RawArchive> {
+interface Proof {
+  readonly key: string;
+  readonly counter: EntryCounter;
+  /** Where all entries were listed, and the catalogue isolated, when the archive was made; else null. */
+  readonly listed: readonly CatalogueEntry[] | null;
+}
+
+/** Compares the archive with its list, and isolates its catalogue where dar has not done it; one that was closed early is tested before. */
+async function prove(frame: ShardFrame, reconciler: ShardReconciler, raw: RawArchive, { key, counter, listed }: Proof): Promise<RoundResult> {
+  const { dar } = frame.topdir;
+  const options = { secretsDir: frame.stagingDir, signal: frame.run.signal };
+  if (raw.interrupted) await testInterrupted(frame, raw);
+  const isolating = listed === null && raw.catalogueBase === null ? isolateCatalogue(raw.base, isolatedBase(raw.base), dar, options) : Promise.resolve();
+  const proving = reconciler.addArchive({
+    archiveKey: key,
+    entries: counter.watch(listed === null ? listCatalogue(raw.catalogueBase ?? raw.base, dar, options) : [[...listed]]),
+    messageFor: messageLookup(raw.outcome.errorLines, frame.root),
+    interrupted: raw.interrupted,
+  });
+  await Promise.allSettled([isolating, proving]); // neither writes on when the other has failed
+  return (await Promise.all([proving, isolating]))[0];
+}
+
+/** What it began to isolate is void; slices before the stop are as good as those of any archive, the others are read. */
+async function testInterrupted(frame: ShardFrame, raw: RawArchive): Promise<void> {
+  for (const suffix of ['.1.dar', '.1.dar.sha512']) await removeFile(`${isolatedBase(raw.base)}${suffix}`);
+  const first = raw.unsent[0]?.number ?? 1;
+  await testSlicesFrom(raw.base, first, frame.topdir.dar, { secretsDir: frame.stagingDir, signal: frame.run.signal });
+}
+
+/** Of a small archive all entries are known with it. Only the first round knows how many bytes it is about. */
+async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<{ raw: RawArchive; entries: readonly CatalogueEntry[] | null }> {
+  const { root, topdir, stagingDir, run } = frame;
   const listFile = inStaging(frame, `${segment}.list`);
   const { includePaths } = await writeDarList({ recordsFile: left.recordsFile, listFile });
+  const archive = { base: inStaging(frame, archiveName(frame, String(segment))), root, listFile, dar: topdir.dar, logFile: inStaging(frame, `${segment}.log`) };
+  if (segment === 1 && isSmall(left, { ...archive, includePaths })) {
+    const raw = await makeSmall({ ...archive, isolate: true, signal: run.signal });
+    return { raw, entries: raw.entries };
+  }
   let stopReporting = (): void => undefined;
+  const onStart = (create: DarCreate): void => { stopReporting = reportWhile(frame, create); };
   try {
-    return await makeArchive(
-      {
-        base: inStaging(frame, archiveName(frame, String(segment))),
-        root: frame.root,
-        listFile,
-        includePaths,
-        bytes: left.bytes,
-        dar: frame.topdir.dar,
-        logFile: inStaging(frame, `${segment}.log`),
-        secretsDir: frame.stagingDir,
-      },
-      {
-        sender: frame.sender,
-        signal: frame.run.signal,
-        onStart: (create) => { stopReporting = reportWhile(frame, create); },
-      },
-    );
+    const spec = { ...archive, includePaths, bytes: left.bytes, secretsDir: stagingDir };
+    return { raw: await makeArchive(spec, archiveRunOf(frame, onStart)), entries: null };
   } finally {
     stopReporting();
   }

@@ -11,10 +11,11 @@ import { describeArchive } from './describe-archive.js';
 import { copyMetadata } from './copy-metadata.js';
 import { mergePart } from './merge-part.js';
 import { makeMetadataArchive, METADATA_KEY } from './metadata-archive.js';
-import { abandonEarlierStarts, abandonStart, archiveName, openShard, type ShardFrame } from './open-shard.js';
+import { keepPart } from './keep-part.js';
+import { abandonEarlierStarts, abandonStart, archiveName, archiveRunOf, openShard, stopped, type ShardFrame } from './open-shard.js';
 import { reportPart } from './report-progress.js';
 import { saveRemovals } from './save-removals.js';
-import { saveInRounds, type SavedShard } from './save-rounds.js';
+import { saveInRounds, type SavedShard, type SuspendedRounds } from './save-rounds.js';
 
 /** Names the file with all the rest: job results live in Redis and stay small. */
 export interface ShardJobResult {
@@ -23,24 +24,53 @@ export interface ShardJobResult {
 
 /**
  * Archives one shard: dar over its list, slices away while it writes, reconciliation both ways, what changed meanwhile
- * again. The first shard also carries the metadata of the basepath directory itself.
+ * again. The first shard also carries the metadata of the basepath directory itself. Asked to stop, it keeps what it has saved for the next start, within the grace period.
  */
 export async function shardJob(context: WorkerContext, run: JobRun): Promise<ShardJobResult> {
   const frame = await openShard(context, run);
+  const release = limitStopping(frame);
   try {
     return await saveShard(frame);
   } catch (thrown) {
-    await abandonStart(frame).catch((error: unknown) => {
-      run.logger.warn({ err: toBwError(error) }, 'staging of a failed start is left to the sweep');
-    });
+    if (!(thrown instanceof PartKept)) await abandon(frame, thrown);
     throw thrown;
+  } finally {
+    release();
   }
+}
+
+/** The shard goes on with another start, from what this one kept. */
+class PartKept extends Error {}
+
+async function abandon(frame: ShardFrame, thrown: unknown): Promise<void> {
+  const { logger } = frame.run;
+  if (frame.stop.aborted) logger.warn({ reason: frame.stop.reason as unknown, err: toBwError(thrown) }, 'nothing of this start is kept');
+  await abandonStart(frame).catch((error: unknown) => {
+    logger.warn({ err: toBwError(error) }, 'staging of a failed start is left to the sweep');
+  });
+}
+
+/** Once asked to stop, it has the grace period: then all ends at once. Returns how to listen no more. */
+function limitStopping(frame: ShardFrame): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const onStop = (): void => {
+    timer = setTimeout(() => { frame.over.abort(stopped(frame)); }, frame.context.config.worker.stopGraceMs);
+  };
+  if (frame.stop.aborted) onStop();
+  else frame.stop.addEventListener('abort', onStop);
+  return () => {
+    frame.stop.removeEventListener('abort', onStop);
+    clearTimeout(timer);
+  };
 }
 
 async function saveShard(frame: ShardFrame): Promise<ShardJobResult> {
   await abandonEarlierStarts(frame);
   const isFirst = frame.shard.number === frame.plan.shards[0]?.number;
-  const [saved, extra] = await bothOrNone(frame, saveRecords(frame), isFirst ? saveExtras(frame) : Promise.resolve(NO_EXTRAS));
+  const extras = new ExtrasWork(frame, isFirst && frame.kept?.extras !== true ? saveExtras : () => Promise.resolve(NO_EXTRAS));
+  const saved = await whileSaving(frame, extras.done, saveRecords(frame));
+  if ('suspended' in saved) return suspendShard(frame, saved, await extras.doneOrDropped());
+  const extra = await extras.done;
   await frame.sender.flush();
   const result = await recordResult(frame, saved, extra);
   await reportPart(frame, 1, sliceBytes(result.archives));
@@ -49,19 +79,41 @@ async function saveShard(frame: ShardFrame): Promise<ShardJobResult> {
   return { result: resultName(frame) };
 }
 
-function saveRecords(frame: ShardFrame): Promise<SavedShard> {
+/** Always throws: PartKept when the next start goes on from here. */
+async function suspendShard(frame: ShardFrame, saved: SuspendedRounds, extras: Extras | null): Promise<never> {
+  await frame.sender.flush();
+  const result = await composeResult(frame, saved, extras ?? NO_EXTRAS);
+  if (!(await keepPart(frame, result, saved, extras !== null))) throw stopped(frame);
+  recordMetrics(frame, result);
+  logSaved(frame, result);
+  const { records, bytes } = saved.suspended.left;
+  frame.run.logger.info({ reason: frame.stop.reason as unknown, left: records, leftBytes: bytes.toString() }, 'shard stopped: what it saved is kept');
+  throw new PartKept(stopped(frame).message);
+}
+
+function saveRecords(frame: ShardFrame): Promise<SavedShard | SuspendedRounds> {
   const { from } = frame.shard;
-  return from === undefined ? saveInRounds(frame) : mergePart(frame, from);
+  if (from === undefined) return saveInRounds(frame);
+  // A copy of an archive is short and cheap to begin again: nothing of it is kept.
+  const onStop = (): void => { frame.over.abort(stopped(frame)); };
+  frame.stop.addEventListener('abort', onStop);
+  if (frame.stop.aborted) onStop();
+  return mergePart(frame, from).finally(() => { frame.stop.removeEventListener('abort', onStop); });
 }
 
 /** When one fails the other is stopped, and only then the failure goes on: nothing of this start writes after it. */
-async function bothOrNone<A, B>(frame: ShardFrame, a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+async function whileSaving<T>(frame: ShardFrame, extras: Promise<unknown>, saving: Promise<T>): Promise<T> {
+  const fail = (thrown: unknown): void => { frame.over.abort(thrown); };
+  let isSaved = false;
+  extras.catch((thrown: unknown) => { if (!isSaved) fail(thrown); });
   try {
-    return await Promise.all([a, b]);
+    const saved = await saving;
+    isSaved = true;
+    return saved;
   } catch (thrown) {
-    frame.over.abort(thrown);
-    await Promise.allSettled([a, b]);
-    throw thrown;
+    fail(thrown);
+    await Promise.allSettled([extras]);
+    throw frame.over.signal.reason; // what failed first
   }
 }
 
@@ -83,18 +135,50 @@ async function saveExtras(frame: ShardFrame): Promise<Extras> {
   return { archives: [archive, ...removals], metadataComplete: complete };
 }
 
+/** What the first shard brings along, made beside its records: all of it counts or nothing. */
+class ExtrasWork {
+  readonly done: Promise<Extras>;
+  readonly #drop = new AbortController();
+  #made: Extras | null = null;
+
+  constructor(frame: ShardFrame, save: (frame: ShardFrame) => Promise<Extras>) {
+    const { sender, run } = frame;
+    const own: ShardFrame = { ...frame, stop: new AbortController().signal, sender: sender.fork(), run: { ...run, signal: AbortSignal.any([run.signal, this.#drop.signal]) } };
+    this.done = save(own).then((extras) => {
+      sender.adopt(own.sender);
+      return (this.#made = extras);
+    });
+    this.done.catch(() => undefined); // whoever awaits it gets the rejection
+  }
+
+  /** Null when they are not made by now: then they are not, and the next start makes them. */
+  async doneOrDropped(): Promise<Extras | null> {
+    this.#drop.abort();
+    await Promise.allSettled([this.done]);
+    return this.#made;
+  }
+}
+
 async function saveMetadata(frame: ShardFrame): Promise<{ archive: MadeArchive; complete: boolean }> {
-  const { root, topdir, stagingDir, sender, run } = frame;
+  const { root, topdir, stagingDir } = frame;
   const name = archiveName(frame, 'm');
   const spec = { root, dir: stagingDir, name, dar: topdir.dar };
-  const { raw, complete } = await makeMetadataArchive(spec, { sender, signal: run.signal, onStart: () => undefined });
+  const { raw, complete } = await makeMetadataArchive(spec, archiveRunOf(frame));
   const archive = describeArchive(frame, raw, { key: METADATA_KEY, kind: 'metadata', entries: 1, directoriesWithEa: 0, withEa: null, catalogue: null });
   return { archive, complete };
 }
 
 async function recordResult(frame: ShardFrame, saved: SavedShard, extras: Extras): Promise<ShardResult> {
+  const result = await composeResult(frame, saved, extras);
+  const temporary = join(frame.workDir, `${resultName(frame)}.tmp`);
+  await writeFile(temporary, JSON.stringify(shardResultSchema.parse(result)), { mode: 0o600 });
+  await rename(temporary, join(frame.workDir, resultName(frame)));
+  return result;
+}
+
+async function composeResult(frame: ShardFrame, saved: SavedShard, extras: Extras): Promise<ShardResult> {
   const incomplete = !extras.metadataComplete;
-  const result: ShardResult = {
+  return {
     v: 1,
     shard: frame.shard.number,
     start: frame.start,
@@ -104,11 +188,8 @@ async function recordResult(frame: ShardFrame, saved: SavedShard, extras: Extras
     exceptions: incomplete ? await withRootException(frame, saved.exceptions) : saved.exceptions,
     log: await keepLog(frame, saved.messages),
     counts: { ...saved.counts, exceptions: saved.counts.exceptions + (incomplete ? 1 : 0) },
+    earlier: [...(frame.kept?.files ?? [])],
   };
-  const temporary = join(frame.workDir, `${resultName(frame)}.tmp`);
-  await writeFile(temporary, JSON.stringify(shardResultSchema.parse(result)), { mode: 0o600 });
-  await rename(temporary, join(frame.workDir, resultName(frame)));
-  return result;
 }
 
 function resultName(frame: ShardFrame): string {

@@ -34,6 +34,17 @@ export class SliceSender {
     this.#held.push(...slices);
   }
 
+  /** Another one of the same start, which holds back what may yet be thrown away as a whole. */
+  fork(): SliceSender {
+    return new SliceSender(this.context, this.options);
+  }
+
+  /** Takes over what the other one holds back. */
+  adopt(other: SliceSender): void {
+    this.hold(other.#held);
+    other.#held = [];
+  }
+
   async flush(): Promise<void> {
     const held = this.#held;
     this.#held = [];

@@ -1,6 +1,7 @@
+import type { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { createMetrics, type BasepathAge, type CountedQueue } from '../../../../shared/metrics/index.js';
-import { priorityOf } from '../../../../shared/queues/priorities.js';
+import { priorityOf, SCORE_OF_PRIORITY } from '../../../../shared/queues/priorities.js';
 import { sampleOf } from './samples.js';
 
 const DAY_MS = 86_400_000;
@@ -16,13 +17,17 @@ function metricsAt(clock: { now: number }, errors: string[] = []) {
   });
 }
 
+const SCORES = [...Array<number>(3).fill(priorityOf('full')), priorityOf('full', 'shard') + 1000, ...Array<number>(4).fill(priorityOf('incremental'))].map((priority) => priority * SCORE_OF_PRIORITY);
+/** Redis as it counts those that wait. */
+const WAITING: Pick<Redis, 'zcount'> = {
+  zcount: (_key: unknown, from: unknown, to: unknown) => Promise.resolve(SCORES.filter((score) => score >= Number(from) && score < Number(String(to).slice(1))).length),
+};
+
 /** A queue as BullMQ answers, without Redis (the real one is in test/integration/http). */
 function queueOf(answers: Partial<CountedQueue>): CountedQueue {
   return {
     name: 'backup',
     getJobCounts: () => Promise.resolve({ prioritized: 10, active: 2, failed: 1 }),
-    getCountsPerPriority: () =>
-      Promise.resolve({ [priorityOf('full')]: 3, [priorityOf('full', 'shard')]: 1, [priorityOf('incremental')]: 4 }),
     getActive: () => Promise.resolve([{ priority: priorityOf('restore') }, undefined] as never),
     ...answers,
   };
@@ -30,7 +35,7 @@ function queueOf(answers: Partial<CountedQueue>): CountedQueue {
 
 test('jobs are counted by state and level, and the levels of a state add up to its count', async () => {
   const metrics = metricsAt({ now: NOW });
-  metrics.collectQueues([queueOf({})]);
+  metrics.collectQueues([queueOf({})], WAITING);
   const text = await metrics.render();
   const jobs = (state: string, level: string) => sampleOf(text, 'bw_jobs', { queue: 'backup', state, level });
   expect([jobs('prioritized', 'full'), jobs('prioritized', 'incremental'), jobs('prioritized', '')]).toEqual([4, 4, 2]);
@@ -54,7 +59,7 @@ test.each([
   const errors: string[] = [];
   const metrics = metricsAt({ now: NOW }, errors);
   let queues = [queueOf({ getJobCounts: () => Promise.resolve({ failed: 1 }) })];
-  metrics.collectQueues(() => queues);
+  metrics.collectQueues(() => queues, WAITING);
   expect(sampleOf(await metrics.render(), 'bw_jobs', { state: 'failed' })).toBe(1);
 
   queues = [queueOf({ getJobCounts: broken })];
@@ -78,9 +83,9 @@ test('staging is asked at every scrape', async () => {
 
 test('a source is registered once', () => {
   const metrics = metricsAt({ now: NOW });
-  metrics.collectQueues([]);
+  metrics.collectQueues([], WAITING);
   expect(() => {
-    metrics.collectQueues([]);
+    metrics.collectQueues([], WAITING);
   }).toThrow('collected already');
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BwError } from '../../../../shared/errors/bw-error.js';
 import { parseJob, shardJobSchema } from '../../../../shared/queues/job-data.js';
 import { backoffMs, LOCK } from '../../../../shared/queues/options.js';
-import { priorityOf, type PriorityClass } from '../../../../shared/queues/priorities.js';
+import { classPriorities, laneAt, laneOf, OTHERS_PRIORITIES, priorityOf, waitingLane, type PriorityClass } from '../../../../shared/queues/priorities.js';
 
 describe('priorities', () => {
   it('orders classes restore > manual full > full > overdue incremental > incremental, and never uses 0', () => {
@@ -17,6 +17,24 @@ describe('priorities', () => {
     expect(priorityOf('full', 'seal')).toBeLessThan(priorityOf('full', 'shard'));
     expect(priorityOf('full', 'shard')).toBeLessThan(priorityOf('full', 'plan'));
     expect(priorityOf('full', 'seal')).toBeGreaterThan(priorityOf('manual-full', 'plan'));
+  });
+});
+
+describe('lanes', () => {
+  it('do not overlap, and stay within what BullMQ takes', () => {
+    const lanes = [10, 20, 30, 40, 41, 42, 43, 44, 45, 46, 50].map(laneOf);
+    for (const [index, lane] of lanes.entries()) {
+      expect(lane.seal).toBeGreaterThan(lanes[index - 1]?.last ?? 0);
+      for (const priority of [lane.seal, lane.first, lane.last]) expect(laneAt(priority)).toEqual(lane);
+    }
+    expect(lanes.at(-1)?.last).toBeLessThan(2 ** 21);
+    expect([laneAt(0), laneAt(77), laneAt(2 ** 21 - 1)]).toEqual([null, null, null]);
+  });
+
+  it('an overdue incremental moves up with every interval, never above a full', () => {
+    expect([1, 2, 5, 6, 7, 100].map((missed) => waitingLane('overdue-incremental', missed))).toEqual([45, 44, 41, 40, 40, 40]);
+    expect(classPriorities('full').last).toBeLessThan(OTHERS_PRIORITIES.first);
+    expect(classPriorities('overdue-incremental').last).toBeLessThan(classPriorities('incremental').first);
   });
 });
 

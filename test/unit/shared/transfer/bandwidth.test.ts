@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLimiter, sharedBandwidth, type Clock } from '../../../../shared/transfer/bandwidth.js';
+import { createLimiter, setBandwidth, sharedBandwidth, type Clock } from '../../../../shared/transfer/bandwidth.js';
 
 /** Time passes only by sleeping. */
 function fakeClock(): Clock & { ms: number; slept: number[] } {
@@ -54,7 +54,44 @@ describe('bandwidth limit', () => {
     await expect(limiter.take(100, AbortSignal.abort())).rejects.toThrow('aborted');
   });
 
-  it('is one per storage and rate in this process', () => {
+  it.each([
+    ['raised', 10_000, 100],
+    ['lowered', 500, 2000],
+    ['taken away', null, 0],
+  ])('is %s for what waits already', async (_how, rate, expected) => {
+    const clock = fakeClock();
+    const sleeps: number[] = [];
+    let end = (): void => undefined;
+    const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
+      new Promise((resolve, reject) => {
+        sleeps.push(ms);
+        signal?.addEventListener('abort', () => { reject(new Error('aborted')); }, { once: true });
+        end = resolve;
+      });
+    const limiter = createLimiter(1000, { now: () => clock.ms, sleep });
+    const taken = limiter.take(1250);
+    limiter.setRate(rate);
+    await expect.poll(() => sleeps).toEqual([1000, expected]);
+    end();
+    await taken;
+  });
+
+  it('holds for one storage and for all together, and can be changed', async () => {
+    for (const lts of ['one', 'two']) setBandwidth(lts, null);
+    const [one, two] = [sharedBandwidth('one', 1e9), sharedBandwidth('two', null)];
+    setBandwidth(null, 1);
+    const stop = new AbortController();
+    const waiting = [one.write.take(10, stop.signal), two.write.take(10, stop.signal)];
+    stop.abort();
+    for (const each of waiting) await expect(each).rejects.toThrow();
+    setBandwidth(null, null);
+    await two.write.take(1e12);
+    setBandwidth('two', 1);
+    await one.write.take(10);
+    await expect(two.write.take(10, AbortSignal.abort())).rejects.toThrow();
+  });
+
+  it('is one per storage in this process', () => {
     expect(sharedBandwidth('tape', 5)).toBe(sharedBandwidth('tape', 5));
     expect(sharedBandwidth('tape', 5)).not.toBe(sharedBandwidth('disk', 5));
   });

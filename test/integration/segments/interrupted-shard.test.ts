@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { compareTrees } from '../../../shared/compare/index.js';
+import type { Manifest } from '../../../shared/catalog/index.js';
+import { listCatalogue } from '../../../shared/dar/index.js';
+import { testSite, type TestSite } from '../../helpers/site.js';
+import { expectSwept } from '../bad-input/leftovers.js';
+import { bytes, restore, resultOf } from '../bad-input/restoring.js';
+import { until } from '../bad-input/until.js';
+import { stopDarAt } from './stopped-dar.js';
+
+const DIRS = 6;
+const FILES = 8;
+
+/** Directories of files, all with one more name of one inode, so that an interruption parts its names. */
+async function makeTree(root: string): Promise<void> {
+  for (let dir = 0; dir < DIRS; dir++) {
+    await mkdir(join(root, `dir-${dir}`), { recursive: true });
+    for (let i = 0; i < FILES; i++) await writeFile(join(root, `dir-${dir}`, `file-${i}`), randomBytes(100_000));
+    if (dir === 0) await writeFile(join(root, 'dir-0/shared'), randomBytes(5_000));
+    else await link(join(root, 'dir-0/shared'), join(root, `dir-${dir}/shared`));
+  }
+}
+
+/** Names of the files that an archive of a sealed backup holds. */
+async function filesIn(site: TestSite, manifest: Manifest, key: string): Promise<string[]> {
+  const archive = manifest.archives.find((each) => each.key === key);
+  const name = archive?.catalogue?.name ?? '';
+  const base = join(site.config.catalog.dir, 'backups', manifest.basepathId, manifest.backupId, name.replace(/\.1\.dar$/, ''));
+  const files: string[] = [];
+  for await (const batch of listCatalogue(base, site.config.dar, { secretsDir: site.dir })) files.push(...batch.filter(({ type }) => type === 'f').map(({ path }) => path));
+  return files.sort();
+}
+
+describe('a shard whose worker is stopped in the middle of it', () => {
+  it('is gone on with by another worker, which reads only what is left, and the sealed backup restores', async () => {
+    const site = await testSite({ noWorker: true, settings: { worker: { slots: 1, transferSlots: 1 }, dar: { sliceSize: '64KiB', compression: 'bzip2:9' } } });
+    const root = join(site.topdir, 'alice');
+    await makeTree(root);
+    const dar = await stopDarAt(site.dir, 20);
+    const first = await site.addWorker('first');
+    const [report] = await site.producer.tick();
+    const waiting = site.waitFor(report?.enqueued.map(({ jobId }) => jobId) ?? []);
+    await dar.stands();
+    await first.close();
+    await site.addWorker('second');
+    const { backup } = site.worker.context.queues;
+    const shard = `shard.${report?.enqueued[0]?.backupId ?? ''}.1`;
+    await until('the other worker has saved the rest', async () => ((await backup.getJobState(shard)) === 'completed' ? true : null));
+    expect(await backup.getJob(shard)).toMatchObject({ attemptsMade: 1, attemptsStarted: 2 });
+    await site.addWorker('first'); // it has slices yet to send
+    expect(await waiting).toMatchObject([{ state: 'completed', reason: null }]);
+
+    const [manifest] = await site.manifests();
+    if (manifest === undefined) return expect.unreachable();
+    expect(manifest).toMatchObject({ outcome: 'clean', counts: { records: 1 + DIRS * (FILES + 2), exceptions: 0 } });
+    const data = manifest.archives.filter(({ kind }) => kind === 'data').map(({ key, dar: { host } }) => [key, host]);
+    expect(data).toEqual([['1.1', 'first'], ['1.2', 'second']]);
+    const [before, after] = await Promise.all(['1.1', '1.2'].map((key) => filesIn(site, manifest, key)));
+    const names = Array.from({ length: DIRS }, (_, dir) => `dir-${dir}/shared`);
+    expect(before?.length).toBeGreaterThan(10);
+    expect(after?.filter((path) => before?.includes(path) === true && !names.includes(path))).toEqual([]);
+    expect(after?.filter((path) => names.includes(path))).toEqual(names);
+    expect(new Set([...(before ?? []), ...(after ?? [])]).size).toBe(DIRS * (FILES + 1));
+
+    const restored = await restore(site, manifest);
+    expect(resultOf(restored)).toMatchObject({ outcome: 'clean' });
+    expect((await compareTrees({ left: bytes(root), right: bytes(restored.target), content: 'hash' })).differences).toEqual([]);
+    await expectSwept(site, ['first', 'second'].map((host) => join(site.dir, `staging-${host}`)));
+  });
+});

@@ -1,0 +1,46 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { onTestFinished, vi } from 'vitest';
+import { resolveProgram } from '../../../shared/process/launch.js';
+import { sizeOrNull } from '../../../shared/dar/slice-files.js';
+import { until } from '../bad-input/until.js';
+
+export interface StoppedDar {
+  /** Resolves when the dar that makes an archive of data stands still in the middle of its work. */
+  readonly stands: () => Promise<void>;
+}
+
+/**
+ * Puts a dar in front of the real one that stops itself (SIGSTOP, as back-pressure does) when it has begun slice `atSlice` of the first `times` archives of data: so
+ * no test has to win a race for a moment in the middle. `dir`: a directory of the test. Until the test ends.
+ */
+export async function stopDarAt(dir: string, atSlice: number, times = 1): Promise<StoppedDar> {
+  const bin = join(dir, 'stopping-bin');
+  await mkdir(bin);
+  const real = resolveProgram('dar');
+  const path = `PATH='${process.env['PATH'] ?? ''}'`;
+  const script = `#!/bin/sh
+case " $* " in
+  *skeleton*|*placeholder*) exec ${real} "$@" ;;
+  *" -c "*) ;;
+  *) exec ${real} "$@" ;;
+esac
+for i in ${Array.from({ length: times }, (_, i) => i).join(' ')}; do
+  if (${path}; mkdir '${bin}/'$i) 2>/dev/null; then
+    ( until [ -e "$2.${atSlice}.dar" ]; do :; done; kill -STOP $$; : > '${bin}/'$i/stands ) </dev/null >/dev/null 2>&1 &
+    break
+  fi
+done
+exec ${real} "$@"
+`;
+  await writeFile(join(bin, 'dar'), script, { mode: 0o755 });
+  vi.stubEnv('PATH', `${bin}:${process.env['PATH'] ?? ''}`);
+  onTestFinished(() => { vi.unstubAllEnvs(); });
+  let stood = 0;
+  return {
+    stands: async () => {
+      const mark = join(bin, String(stood++), 'stands');
+      await until('dar stands still', async () => ((await sizeOrNull(mark)) === null ? null : true));
+    },
+  };
+}
