@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { TopdirConfig } from '../../shared/config/config.js';
+import { BwError } from '../../shared/errors/bw-error.js';
 import { EXIT } from '../../shared/errors/exit-codes.js';
 import { FindSlots } from '../../shared/index/find-slots.js';
 import { pathOfLine } from '../../shared/index/format.js';
@@ -12,12 +13,12 @@ import { planShards, type ShardPlan } from '../../shared/index/plan-shards.js';
 import { scan } from '../../shared/index/scan.js';
 import { expectedMemory, expectedSlices } from '../../shared/index/shard-limits.js';
 import type { PlannedShard } from '../../shared/index/shard-files.js';
-import { readRoot } from '../../shared/paths/basepath-root.js';
-import { showPath, type BytePath } from '../../shared/paths/byte-path.js';
+import { readRoot, relativeToTopdir } from '../../shared/paths/basepath-root.js';
+import { bytePath, showPath, type BytePath } from '../../shared/paths/byte-path.js';
 import { fromPathJson, pathJsonSchema, toPathJson } from '../../shared/paths/path-json.js';
 import { limitsOf, type BasepathLimits } from '../../shared/runs/limits-of.js';
 import { createProgress, formatBytes, formatCount, table } from '../../shared/terminal/index.js';
-import { resolveBasepath, type NamedBasepath } from './find-basepath.js';
+import { resolveBasepath } from './find-basepath.js';
 import type { PlanOptions } from './plan-command.js';
 import { plural, print, printJson, say } from './print.js';
 import { usage, type Site } from './site.js';
@@ -29,7 +30,8 @@ const bigCount = z.string().regex(/^\d+$/);
 
 export const shardsOutput = z.strictObject({
   v: z.literal(1),
-  basepathId: z.string(),
+  /** Null for a directory that no scan has seen yet. */
+  basepathId: z.string().nullable(),
   path: pathJsonSchema,
   records: count,
   directories: count,
@@ -59,9 +61,7 @@ type Output = z.infer<typeof shardsOutput>;
 /** `bw-bkup plan --shards BASEPATH`: scans it as a full would and prints its shards; nothing is left behind. Throws BASEPATH_UNKNOWN, SOURCE_*, INDEX_VOID. */
 export async function planShardsCommand(site: Site, name: string | undefined, options: PlanOptions): Promise<number> {
   if (name === undefined) throw usage('plan --shards needs a basepath', 'bw-bkup plan --shards BASEPATH');
-  const basepath = await resolveBasepath(site, name);
-  const topdir = site.config.topdirs.find(({ path }) => path === basepath.topdir);
-  if (topdir === undefined) throw usage(`topdir ${basepath.topdir} is not configured any more`, 'See `bw-bkup config show`.');
+  const { basepath, topdir } = await findSource(site, name);
   const stop = catchStop((signal) => { say(`${signal}: stopping the scan.`); });
   const workDir = await mkdtemp(join(tmpdir(), 'bw-plan-'));
   try {
@@ -78,9 +78,39 @@ export async function planShardsCommand(site: Site, name: string | undefined, op
   }
 }
 
+interface Source {
+  readonly basepathId: string | null;
+  readonly path: BytePath;
+}
+
+/** A basepath on record, or a directory that will be one at the next scan. */
+async function findSource(site: Site, name: string): Promise<{ basepath: Source; topdir: TopdirConfig }> {
+  try {
+    const basepath = await resolveBasepath(site, name);
+    const topdir = site.config.topdirs.find(({ path }) => path === basepath.topdir);
+    if (topdir === undefined) throw usage(`topdir ${basepath.topdir} is not configured any more`, 'See `bw-bkup config show`.');
+    return { basepath, topdir };
+  } catch (thrown) {
+    if (!(thrown instanceof BwError) || thrown.code !== 'BASEPATH_UNKNOWN') throw thrown;
+    const path = bytePath.fromText(resolve(name));
+    const topdir = site.config.topdirs.find((each) => isBasepath(each, path));
+    if (topdir === undefined) throw thrown;
+    return { basepath: { basepathId: null, path }, topdir };
+  }
+}
+
+function isBasepath(topdir: TopdirConfig, path: BytePath): boolean {
+  try {
+    relativeToTopdir(topdir, path);
+    return true;
+  } catch {
+    return false; // its only error: it is none
+  }
+}
+
 interface Request {
   readonly site: Site;
-  readonly basepath: NamedBasepath;
+  readonly basepath: Source;
   readonly topdir: TopdirConfig;
   readonly workDir: string;
   readonly signal: AbortSignal;
@@ -89,7 +119,8 @@ interface Request {
 
 async function planned(request: Request): Promise<Output> {
   const { site, basepath, topdir, workDir } = request;
-  const manifests = await site.catalog.backupsOf(basepath.basepathId, (error) => { site.logger.warn({ err: error }, 'manifest not usable'); });
+  const { basepathId } = basepath;
+  const manifests = basepathId === null ? new Map<string, never>() : await site.catalog.backupsOf(basepathId, (error) => { site.logger.warn({ err: error }, 'manifest not usable'); });
   const bounds = limitsOf(site.config, topdir, manifests.values());
   const { plan, vanished } = await scanAndPlan(request, bounds);
   const { records, directories, sourceBytes, hardlinkSets, exceptions } = plan.counts;
@@ -97,14 +128,14 @@ async function planned(request: Request): Promise<Output> {
   for (const shard of plan.shards) shards.push(await describe(workDir, shard, topdir, bounds.bytesPerFile));
   const { maxFiles: files, maxBytes: bytes } = bounds.limits;
   const limits = { files, bytes, memoryBytes: site.config.shardMemoryBytes, bytesPerFile: bounds.bytesPerFile, sliceBytes: topdir.dar.sliceBytes };
-  return { v: 1, basepathId: basepath.basepathId, path: toPathJson(basepath.path), records, directories, sourceBytes, hardlinkSets, exceptions, vanished, limits, shards };
+  return { v: 1, basepathId, path: toPathJson(basepath.path), records, directories, sourceBytes, hardlinkSets, exceptions, vanished, limits, shards };
 }
 
 async function scanAndPlan({ basepath, topdir, workDir, signal, quiet }: Request, { limits }: BasepathLimits): Promise<{ plan: ShardPlan; vanished: number }> {
   const root = readRoot(topdir, basepath.path);
   const { fsType, fsId } = await inspectRoot(root);
   const parallel = { slots: new FindSlots(), filesystem: `${fsType} ${fsId}`, concurrency: topdir.scan.concurrency };
-  const progress = showFound(basepath.basepathId, quiet);
+  const progress = showFound(basepath.basepathId ?? showPath(basepath.path), quiet);
   try {
     const found = await scan({ root, exclude: topdir.exclude, tempDir: workDir, allowEmpty: true, signal, parallel, onProgress: progress.found });
     const plan = await planShards({ root, records: found.records, limits, outDir: workDir, known: found.exceptions, signal });
