@@ -43,6 +43,7 @@ command(program, 'status', 'state of every basepath, and running work')
   .action(ending(async (options: CommonOptions) => (await import('../producer/cli/status-command.js')).statusCommand(options)));
 command(program, 'plan [basepath]', 'what is due, why, and at which priority, without doing it')
   .option('--capacity', 'whether the full cycle fits, from what was measured')
+  .option('--shards', 'the shards of a full of the basepath: it is scanned, nothing is kept')
   .option('--slots <number>', 'with --capacity: slots of all workers (default: of those that run)')
   .action(ending(async (name: string | undefined, options: CommonOptions) => (await import('../producer/cli/plan-command.js')).planCommand(name, options)));
 command(program, 'backup <basepath>', 'back up one basepath now')

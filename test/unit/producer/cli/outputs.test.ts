@@ -7,6 +7,7 @@ import {
   backupOutput, backupsOutput, capacityOutput, errorOutput, exceptionLineOutput, lsLine, planOutput, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
 import { limitsOutput } from '../../../../producer/cli/limits-outputs.js';
+import { shardsOutput } from '../../../../producer/cli/plan-shards-command.js';
 import { verifyOutput } from '../../../../producer/cli/verify-outputs.js';
 import { importOutput } from '../../../../producer/cli/import-command.js';
 import { deadDismissOutput, deadListOutput, deadRetryOutput, deadShowOutput } from '../../../../producer/cli/dead/outputs.js';
@@ -29,6 +30,7 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   exceptions: exceptionLineOutput,
   backup: backupOutput,
   'plan --capacity': capacityOutput,
+  'plan --shards': shardsOutput,
   plan: planOutput,
   restore: restoreOutput,
   'catalog rebuild': rebuildOutput,
