@@ -2,7 +2,7 @@ import type { ManifestArchive } from '../../../shared/catalog/manifest.js';
 import type { WorkerContext } from '../../context.js';
 import { windowBytes } from './slice-window.js';
 
-/** Where room in staging is accounted for. */
+/** Where room in staging is accounted for; `owner`: the directory in staging. */
 interface RestoreSpace {
   reserve(bytes: number, options: { owner: string; kind: 'restore'; signal: AbortSignal }): Promise<() => Promise<void> | void>;
 }
