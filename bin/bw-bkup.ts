@@ -4,6 +4,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { addConfigOptions } from '../producer/cli/config/config-options.js';
 import type { ConfigOptions } from '../producer/cli/config/config-options.js';
+import type { LimitsOptions } from '../producer/cli/limits-command.js';
 import type { StartLocal } from '../producer/cli/session.js';
 import type { CommonOptions } from '../producer/cli/site.js';
 import { EXIT, EXIT_MEANINGS } from '../shared/errors/exit-codes.js';
@@ -116,6 +117,16 @@ command(program, 'accept <basepath>', 'a backup that shrunk is right: older ones
   .action(ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/removal/accept-command.js')).acceptCommand(name, options)));
 command(program, 'usage', 'what backups take in long-term storage, and when it is full').action(
   ending(async (options: CommonOptions) => (await import('../producer/cli/removal/usage-command.js')).usageCommand(options)),
+);
+const limits = command(program, 'limits', 'what workers keep to, such as bandwidth and windows, and how it is changed while they run').enablePositionalOptions().action(
+  ending(async (options: CommonOptions) => (await import('../producer/cli/limits-command.js')).limitsCommand(options, startLocal)),
+);
+const ofWhat = (of: Command): Command => of.option('--host <name>', 'of this host only').option('--topdir <dir>', 'of this topdir only').option('--lts <name>', 'of this long-term storage only');
+ofWhat(command(limits, 'set <key> <value>', 'set a limit, at once; none = no limit'))
+  .option('--for <duration>', 'only so long, such as 2h')
+  .action(ending(async (key: string, value: string, options: LimitsOptions) => (await import('../producer/cli/limits-command.js')).setLimitCommand(key, value, options, startLocal)));
+ofWhat(command(limits, 'unset <key>', 'as the configuration has it')).action(
+  ending(async (key: string, options: LimitsOptions) => (await import('../producer/cli/limits-command.js')).unsetLimitCommand(key, options, startLocal)),
 );
 const basepath = program.command('basepath').description('what has backups of its own');
 command(basepath, 'rename <old> <new>', 'a directory was renamed: its chain goes on under the new path')

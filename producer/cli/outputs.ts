@@ -85,6 +85,8 @@ export const runRowSchema = z.strictObject({
   phase: z.string(),
   startedAt: instant,
   records: count,
+  /** Of a backup that is being planned. */
+  entriesFound: count,
   entriesDone: count,
   sourceBytes: bigCount,
   archiveBytes: count,
@@ -98,6 +100,8 @@ export const statusOutput = z.strictObject({
   running: z.array(runRowSchema).nullable(),
   /** Jobs by queue and state; null when Redis does not answer. */
   queues: z.record(z.string(), z.record(z.string(), count)).nullable(),
+  /** Jobs that may not start now; null when Redis does not answer. */
+  parked: z.array(z.strictObject({ topdir: z.string(), reason: z.enum(['window', 'concurrency']), jobs: count })).nullable(),
 });
 
 /** One line per entry (NDJSON). */

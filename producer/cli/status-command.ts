@@ -141,19 +141,22 @@ export function summary(rows: readonly Pick<Row, 'state' | 'pastDueMs'>[]): stri
   return `${plural(rows.length, 'basepath')}: ${told.join(', ')}`;
 }
 
-function printLive({ config }: Site, { running, queues }: Output): void {
+const PARKED = { window: 'fulls wait for windows.fulls to open', concurrency: 'as many as `concurrency` lets read it do' } as const;
+
+function printLive({ config }: Site, { running, queues, parked }: Output): void {
   if (running === null) {
     const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
     print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);
     return;
   }
   for (const run of running) {
-    const done = `${formatCount(run.entriesDone)} of ${plural(run.records, 'entry', 'entries')}`;
+    const done = run.phase === 'planning' ? `${plural(run.entriesFound, 'entry', 'entries')} found` : `${formatCount(run.entriesDone)} of ${plural(run.records, 'entry', 'entries')}`;
     const since = formatDuration(Math.max(0, Date.now() - Date.parse(run.startedAt)));
     print(`${run.kind} ${run.id} of ${run.basepathId}: ${run.phase} for ${since}, ${done}, ${formatBytes(run.sentBytes)} in long-term storage`);
   }
   const waiting = queueLine(queues ?? {});
   if (waiting !== null) print(waiting);
+  for (const { topdir, reason, jobs } of parked ?? []) print(`${plural(jobs, 'job')} of ${topdir} may not start now: ${PARKED[reason]} (bw-bkup limits)`);
 }
 
 /** What is not ended in the queues, or null when nothing is. */

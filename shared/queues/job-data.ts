@@ -32,6 +32,8 @@ export const shardJobSchema = z.strictObject({
   backupId: z.ulid(),
   basepathId: id,
   shard: z.number().int().positive(),
+  /** Whose windows and places count. */
+  topdir: z.string().optional(),
   priorityClass,
 });
 

@@ -29,6 +29,7 @@ export interface ShardJobResult {
 export async function shardJob(context: WorkerContext, run: JobRun): Promise<ShardJobResult> {
   const frame = await openShard(context, run);
   const release = limitStopping(frame);
+  const stopFlushing = context.staging.account.onPressure(() => frame.sender.flush());
   try {
     return await saveShard(frame);
   } catch (thrown) {
@@ -36,6 +37,7 @@ export async function shardJob(context: WorkerContext, run: JobRun): Promise<Sha
     throw thrown;
   } finally {
     release();
+    stopFlushing();
   }
 }
 
