@@ -1,5 +1,6 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { removeTree } from '../../shared/files/remove-tree.js';
 
 /**
  * This host's part of the staging directory: `<dir>/<host>/<backupId>/<start>/`. Nothing in it has lasting
@@ -56,7 +57,7 @@ export class Staging {
   }
 
   private async remove(relative: string): Promise<void> {
-    await rm(join(this.root, relative), { recursive: true, force: true });
+    await removeTree(join(this.root, relative));
   }
 }
 
