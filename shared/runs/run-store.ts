@@ -53,15 +53,17 @@ if not run or cjson.decode(run).phase ~= 'saving' or redis.call('HGET', KEYS[1],
 redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
 return 1`;
 
+const ADD_HOST = `if redis.call('HEXISTS', KEYS[1], 'run') == 1 then redis.call('HSET', KEYS[1], ARGV[1], '1') end`;
+
 /** State of running work, visible to every process; lost with Redis without loss of any sealed backup. */
 export class RunStore {
   constructor(readonly redis: Redis) {}
 
   /** Puts a new run on record; false when it is there already (a second start of the same job). */
   async create(run: Run): Promise<boolean> {
-    const created = await this.redis.hsetnx(runKey(run.id), 'run', JSON.stringify(run));
-    await this.redis.sadd(RUNS_KEY, run.id);
-    return created === 1;
+    const [created] = (await this.redis.pipeline().hsetnx(runKey(run.id), 'run', JSON.stringify(run)).sadd(RUNS_KEY, run.id).exec()) ?? [];
+    if (created === undefined || created[0] !== null) throw created?.[0] ?? new Error('Redis gave no answer');
+    return created[1] === 1;
   }
 
   async read(id: string): Promise<Run | null> {
@@ -139,7 +141,7 @@ export class RunStore {
 
   /** Notes that a host works for a run and may hold staging of it. Nothing is noted of a run that is not on record. */
   async addHost(id: string, host: string): Promise<void> {
-    if ((await this.redis.hexists(runKey(id), 'run')) === 1) await this.redis.hset(runKey(id), `host:${host}`, '1');
+    await this.redis.eval(ADD_HOST, 1, runKey(id), `host:${host}`);
   }
 
   /** Hosts that may hold staging of a run. */

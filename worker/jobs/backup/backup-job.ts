@@ -50,7 +50,7 @@ async function currentRun(context: WorkerContext, data: BackupJob, run: JobRun):
     error: null,
     outcome: null,
   };
-  await context.runs.create(fresh);
+  if (await context.runs.create(fresh)) return fresh;
   const state = await context.runs.read(data.backupId);
   if (state === null) throw runGone(data.backupId);
   return state;
