@@ -45,7 +45,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const parts = (): WorkerParts => ({ context, table, failures, running, timing, connection: connect() });
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
   const slots = Array.from({ length: own }, () => startOwnSlot(parts()));
-  const stops = [context.limits.start(), context.gate.start()];
+  const stops = [context.limits.start(), context.gate.start(), context.sources.start()];
   return {
     settled: () => failures.settled(),
     close: async () => {

@@ -29,12 +29,14 @@ export interface ShardJobResult {
 export async function shardJob(context: WorkerContext, run: JobRun): Promise<ShardJobResult> {
   const frame = await openShard(context, run);
   const release = limitStopping(frame);
+  const leaveSource = frame.shard.from === undefined ? context.sources.attach(frame.topdir.path, frame.root, frame.brake) : () => undefined;
   try {
     return await saveShard(frame);
   } catch (thrown) {
     if (!(thrown instanceof PartKept)) await abandon(frame, thrown);
     throw thrown;
   } finally {
+    leaveSource();
     release();
   }
 }
