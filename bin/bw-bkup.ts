@@ -39,7 +39,7 @@ command(program, 'producer', 'scan topdirs and enqueue what is due').action(
 );
 command(program, 'worker', 'do jobs on this host').action(ending(async (options: CommonOptions) => (await import('./daemons.js')).workerCommand(options)));
 command(program, 'status', 'state of every basepath, and running work')
-  .option('--check', 'only what is past due; exit code 6 when something is')
+  .option('--check', 'only what is past due (exit code 6) or failed for good (exit code 1)')
   .action(ending(async (options: CommonOptions) => (await import('../producer/cli/status-command.js')).statusCommand(options)));
 command(program, 'plan [basepath]', 'what is due, why, and at which priority, without doing it')
   .option('--capacity', 'whether the full cycle fits, from what was measured')
@@ -131,6 +131,20 @@ const basepath = program.command('basepath').description('what has backups of it
 command(basepath, 'rename <old> <new>', 'a directory was renamed: its chain goes on under the new path')
   .option('--force', 'although its root inode or owner is another one')
   .action(ending(async (old: string, now: string, options: CommonOptions) => (await import('../producer/cli/removal/rename-command.js')).renameCommand(old, now, options)));
+const dead = program.command('dead').description('backups and restores that failed for good');
+const selected = (own: Command): Command => own.option('--reason <code>', 'those with this error code').option('--topdir <dir>', 'those below this directory');
+selected(command(dead, 'list', 'what failed for good, by cause')).action(
+  ending(async (options: CommonOptions) => (await import('../producer/cli/dead/list-command.js')).deadListCommand(options, startLocal)),
+);
+command(dead, 'show <id>', 'all that is known of one: reason, host, what was said, what to do').action(
+  ending(async (id: string, options: CommonOptions) => (await import('../producer/cli/dead/list-command.js')).deadShowCommand(id, options, startLocal)),
+);
+selected(command(dead, 'retry [ids...]', 'a new backup for each')).action(
+  ending(async (ids: string[], options: CommonOptions) => (await import('../producer/cli/dead/retry-command.js')).deadRetryCommand(ids, options, startLocal)),
+);
+selected(command(dead, 'dismiss [ids...]', 'no alarm any more'))
+  .option('--because <text>', 'why, for the journal')
+  .action(ending(async (ids: string[], options: CommonOptions) => (await import('../producer/cli/dead/retry-command.js')).deadDismissCommand(ids, options, startLocal)));
 const catalog = program.command('catalog').description('the directory of sealed backups');
 command(catalog, 'rebuild', 'bring back what only long-term storage has, refill Redis from the catalog').action(
   ending(async (options: CommonOptions) => (await import('../producer/cli/catalog-command.js')).rebuildCommand(options, startLocal)),

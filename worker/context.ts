@@ -3,6 +3,7 @@ import type { Catalog } from '../shared/catalog/catalog.js';
 import type { Config, TopdirConfig } from '../shared/config/config.js';
 import type { DarCapabilities } from '../shared/dar/index.js';
 import { BwError } from '../shared/errors/bw-error.js';
+import type { FindSlots } from '../shared/index/find-slots.js';
 import type { Journal } from '../shared/journal/journal.js';
 import type { Metrics } from '../shared/metrics/metrics.js';
 import type { QueueSet } from '../shared/queues/queue-set.js';
@@ -27,6 +28,8 @@ export interface WorkerContext {
   /** One per configured LTS, in the order of the configuration. */
   readonly backends: readonly TransferBackend[];
   readonly staging: Staging;
+  /** Scans of this host share them. */
+  readonly finds: FindSlots;
   /** As they are in force now. */
   readonly limits: LiveLimits;
   readonly gate: Gate;

@@ -6,6 +6,7 @@ import { openSiteCatalog } from '../shared/catalog/open-site-catalog.js';
 import type { Config } from '../shared/config/config.js';
 import { assertDarSupports, hideGnupgFromDar, probeDar } from '../shared/dar/index.js';
 import { BwError } from '../shared/errors/bw-error.js';
+import { FindSlots } from '../shared/index/find-slots.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
 import type { Metrics } from '../shared/metrics/index.js';
 import { continueStrays, setNiceness, useLauncher } from '../shared/process/index.js';
@@ -54,6 +55,7 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
     journal: await openJournal(catalog.journalDir, writerName(config.host, process.pid)),
     backends,
     staging: new Staging(config.staging.dir, config.host),
+    finds: new FindSlots(),
     ...(await startLimits({ config, logger, metrics, queues, now })),
     dar,
     now,

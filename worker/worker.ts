@@ -7,6 +7,7 @@ import type { WorkerContext } from './context.js';
 import { processorsOf, type JobTable } from './jobs/job-table.js';
 import { ownSlot, ownSlots, type OwnSlot } from './own-slot.js';
 import { Failures, runOf } from './processor/failures.js';
+import { noting } from './processor/note-error.js';
 import { runJob } from './processor/run-job.js';
 import { RunningJobs } from './processor/running-jobs.js';
 
@@ -118,7 +119,7 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
     try {
       const result = await runJob({ job, token: token ?? '', signal, hurry, stop, logger }, async (run) => {
         await noteHost(context, job);
-        return work(run);
+        return noting(context, run, () => work(run));
       });
       finished('completed');
       return result;

@@ -47,7 +47,7 @@ async function runningRows(runs: RunStore): Promise<z.infer<typeof runRowSchema>
   const rows = (await runs.running()).map(async (run) => {
     const progress = await runs.progress(run.id);
     const { id, kind, basepathId, phase, startedAt, records } = run;
-    const done = { entriesDone: progress.entries, archiveBytes: progress.archiveBytes, sentBytes: progress.sentBytes };
+    const done = { entriesFound: progress.found, entriesDone: progress.entries, archiveBytes: progress.archiveBytes, sentBytes: progress.sentBytes };
     return { id, kind, basepathId, phase, startedAt, records, sourceBytes: run.bytes, ...done };
   });
   return Promise.all(rows);

@@ -19,7 +19,7 @@ export interface ArchiveOptions {
  * Rejects PROGRAM_ABORTED, DAR_ISOLATION_FAILED.
  */
 export async function isolateCatalogue(base: string, catalogueBase: string, dar: DarConfig, options: ArchiveOptions): Promise<void> {
-  const args = ['-C', catalogueBase, '-A', base, ...BASE_ARGS, ...SLICE_ARGS, ...catalogueCompressionArgs(dar)];
+  const args = isolateArgs(base, catalogueBase, dar);
   await withHiddenArgs(options.secretsDir, await keyArgs(dar.encryption, ['-K', '-J']), async (hidden) => {
     const { signal } = options;
     const { status, stdout, stderr } = await run(darCommand([...args, ...hidden]), { okCodes: ALL_CODES, ...(signal === undefined ? {} : { signal }) });
@@ -32,7 +32,12 @@ export async function isolateCatalogue(base: string, catalogueBase: string, dar:
 /** Any exit code is an answer here. */
 const ALL_CODES = Array.from({ length: 256 }, (_, code) => code);
 
-function isolationFailed(base: string, how: string, detail: string): BwError {
+/** Arguments of `dar -C` but for the passphrase. */
+export function isolateArgs(base: string, catalogueBase: string, dar: DarConfig): string[] {
+  return ['-C', catalogueBase, '-A', base, ...BASE_ARGS, ...SLICE_ARGS, ...catalogueCompressionArgs(dar)];
+}
+
+export function isolationFailed(base: string, how: string, detail: string): BwError {
   return new BwError('DAR_ISOLATION_FAILED', {
     message: `the catalogue of an archive could not be isolated (${how})`,
     retry: 'retry',

@@ -4,7 +4,7 @@ import { removeFile } from '../files/remove-file.js';
 import type { DarConfig } from '../config/config.js';
 import { BwError } from '../errors/bw-error.js';
 import type { BytePath } from '../paths/byte-path.js';
-import { startGuarded, type GuardedChild } from '../process/index.js';
+import { startGuarded, type GuardedChild, type GuardedExit } from '../process/index.js';
 import { createArgs, includeArgs, mergeArgs, pruneArgs } from './arguments.js';
 import { darCommand } from './command.js';
 import { keyArgs, writeHiddenArgs, type KeyOption } from './config-file.js';
@@ -82,6 +82,11 @@ export async function startCreate(spec: CreateSpec): Promise<DarCreate> {
 
 async function finish(spec: CreateSpec, child: GuardedChild, position: number, hiddenFile: string | null): Promise<CreateOutcome> {
   const exit = await child.exited.finally(() => removeHidden(hiddenFile));
+  return outcomeOf(spec, exit, position);
+}
+
+/** What came of a dar that has ended. `position`: where its part of the log begins. Rejects as `done` of a DarCreate. */
+export async function outcomeOf(spec: Pick<CreateSpec, 'base' | 'logFile' | 'catalogueBase'>, exit: GuardedExit, position: number): Promise<CreateOutcome> {
   const messages = await readMessages(spec.logFile, position);
   const archive = basename(spec.base);
   const { terminatedByUs } = exit;

@@ -22,6 +22,9 @@ export interface CreateEnd {
 
 const NO_SPACE = /No space left on device|Disk quota exceeded/;
 
+/** Exit codes of `dar -c` without a signal of ours that leave an archive: see meaningOf. */
+export const EXITS_WITH_ARCHIVE = [0, 5, 11] as const;
+
 /** The one table of what exit codes of `dar -c` mean (dar(1), and tried with 2.7.8). Throws what left no usable archive. */
 export function meaningOf(end: CreateEnd): CreateMeaning {
   switch (end.status.code) {

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { removeFile } from '../files/remove-file.js';
 import type { DarConfig } from '../config/config.js';
 import { BwError } from '../errors/bw-error.js';
-import { describeStatus, startPipeline, tailFile, tailText, type StageResult } from '../process/index.js';
+import { describeStatus, startPipeline, tailFile, tailText, type ExitStatus, type StageResult } from '../process/index.js';
 import { abortedDar, type ArchiveOptions } from './archive-commands.js';
 import { BASE_ARGS } from './arguments.js';
 import { CatalogueParser, CatalogueSyntaxError, type CatalogueEntry } from './catalogue-parser.js';
@@ -24,8 +24,7 @@ export async function* listCatalogue(base: string, dar: DarConfig, options: Arch
   const hidden = await keyArgs(dar.encryption, ['-K']);
   const keyFile = hidden.length === 0 ? null : await writeHiddenArgs(options.secretsDir, hidden);
   const listing = join(options.secretsDir, `list-${randomBytes(8).toString('hex')}.xml`);
-  // -ay: sizes in bytes, else they are rounded to units.
-  const args = ['-l', base, ...BASE_ARGS, '-Txml', '-ay', ...(keyFile === null ? [] : ['-B', keyFile])];
+  const args = [...listArgs(base), ...(keyFile === null ? [] : ['-B', keyFile])];
   try {
     yield* parse(base, args, listing, new CatalogueParser(options.inodes === true ? { inodes: true } : {}), options.signal);
   } finally {
@@ -48,6 +47,25 @@ async function* parse(base: string, args: readonly string[], listing: string, pa
   } finally {
     pipeline.stop(); // without effect unless the reader, or the parser, gave up early
     await pipeline.done;
+  }
+}
+
+/** Arguments of the listing that is parsed here. -ay: sizes in bytes, else they are rounded to units. */
+export function listArgs(base: string): string[] {
+  return ['-l', base, ...BASE_ARGS, '-Txml', '-ay'];
+}
+
+/** The entries of a listing that was made before, which is small. Throws DAR_CATALOGUE_UNREADABLE unless dar ended well and the listing with it. */
+export function parseListing(base: string, listing: Buffer, status: ExitStatus): CatalogueEntry[] {
+  if (status.code !== 0) throw unreadable(base, describeStatus(status), null);
+  const parser = new CatalogueParser();
+  try {
+    const entries = parser.push(listing);
+    parser.finish();
+    return entries;
+  } catch (error) {
+    if (error instanceof CatalogueSyntaxError) throw unreadable(base, error.message, null, error);
+    throw error;
   }
 }
 

@@ -9,6 +9,7 @@ export type Scope = 'host' | 'topdir' | 'lts';
 export interface LimitValues {
   readonly bandwidth: number | null;
   readonly concurrency: number | null;
+  readonly 'scan.concurrency': number | null;
   readonly 'windows.fulls': readonly Window[] | null;
   readonly statLatency: number | null;
   readonly statFactor: number | null;
@@ -35,6 +36,7 @@ export const LIMITS: { readonly [K in LimitKey]: LimitKind<NonNullable<LimitValu
     show: (value) => `${formatSize(value)}/s`,
   },
   concurrency: { doc: 'dars that read one topdir at a time, over all hosts', scopes: ['topdir'], parse: (text) => formats.count.parse(text, { min: 1 }), show: String },
+  'scan.concurrency': { doc: 'finds that list one filesystem at a time, on one host; none = as configured', scopes: ['host', 'topdir'], parse: (text) => formats.count.parse(text, { min: 1 }), show: String },
   'windows.fulls': {
     doc: 'times of day when fulls may begin, such as 18:00-08:00 (several: a,b)',
     scopes: ['topdir'],

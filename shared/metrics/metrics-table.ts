@@ -33,6 +33,7 @@ export const METRICS = {
   bw_source_throttled_seconds_total: { type: 'counter', unit: 'seconds', labels: ['topdir'], help: 'Time that dars and scans were stopped because the source was slow' },
   bw_job_duration_seconds: { type: 'histogram', unit: 'seconds', labels: ['queue', 'name', 'outcome'], help: 'Wall time of one execution of a job', buckets: JOB_SECONDS },
 
+  bw_scanned_entries_total: { type: 'counter', unit: 'entries', labels: [], help: 'Entries that scans of basepaths found' },
   bw_archive_bytes_total: { type: 'counter', unit: 'bytes', labels: ['level'], help: 'Bytes of the archives dar finished' },
   bw_archive_files_total: { type: 'counter', unit: 'files', labels: ['level'], help: 'Entries in the archives dar finished' },
   bw_archive_duration_seconds: { type: 'histogram', unit: 'seconds', labels: ['level'], help: 'Wall time of dar per finished archive', buckets: LONG_SECONDS },

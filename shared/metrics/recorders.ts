@@ -14,6 +14,7 @@ const OUTCOMES: readonly Manifest['outcome'][] = ['clean', 'with-exceptions'];
 /** What the product tells its metrics, in its own words. Milliseconds and bytes in, seconds and bytes out. Nothing here throws for finite, non-negative numbers. */
 export class Recorders {
   constructor(private readonly to: Instruments) {
+    to.add('bw_scanned_entries_total', {}, 0);
     // Known series begin at 0, else the first event after a start is invisible to increase().
     for (const reason of PARK_REASONS) to.add('bw_jobs_parked_total', { reason }, 0);
     for (const level of LEVELS) {
@@ -29,6 +30,11 @@ export class Recorders {
   jobFinished(job: { readonly queue: string; readonly name: string; readonly outcome: JobOutcome; readonly wallMs: number }): void {
     const { queue, name, outcome } = job;
     this.to.observe('bw_job_duration_seconds', { queue, name, outcome }, job.wallMs / 1000);
+  }
+
+  /** A scan found so many entries more. */
+  scanned(entries: number): void {
+    this.to.add('bw_scanned_entries_total', {}, entries);
   }
 
   /** A job may not start now and was put off. */

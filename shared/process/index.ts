@@ -9,5 +9,6 @@ export { useLauncher } from './launcher/launcher.js';
 export { startPipeline, type Pipeline, type PipelineOptions, type StageResult } from './pipeline.js';
 export { describeStatus, run, type RunOptions, type RunResult } from './run.js';
 export { startGuarded, type GuardedChild, type GuardedExit, type GuardedOptions } from './guarded.js';
+export { runSequence, type SequenceStep } from './sequence.js';
 export { continueStrays, findStrays, STAGING_MARK, type Stray } from './strays.js';
 export { abortWhenSettled, sleepUnless, tailFile } from './tail-file.js';

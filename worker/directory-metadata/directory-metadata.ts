@@ -1,9 +1,10 @@
 import { bytePath, type BytePath } from '../../shared/paths/byte-path.js';
-import { run } from '../../shared/process/index.js';
+import { run, type Arg } from '../../shared/process/index.js';
 
 /** A directory answers in this time or its filesystem hangs. */
-const TIMEOUT_MS = 60_000;
-const DIFFERENT = 1;
+export const METADATA_TIMEOUT_MS = 60_000;
+/** Exit code: not all could be taken over. */
+export const METADATA_DIFFERS = 1;
 
 /**
  * $1 from, $2 to, $3 file of ours; the rest: options of reading. One shell, because every program that we start ourselves costs more than
@@ -32,7 +33,14 @@ export interface MetadataCopy {
  * directories are alike if and only if their streams are. False when the result is not the same: not root, or a filesystem without ACLs or
  * xattrs (tar says so only as a warning, exit 0). Rejects what run() rejects.
  */
-export async function copyDirectoryMetadata({ from, to, stream, excludeXattrs = [], signal }: MetadataCopy): Promise<boolean> {
+export async function copyDirectoryMetadata({ signal, ...copy }: MetadataCopy): Promise<boolean> {
+  const { script, args } = metadataCopyScript(copy);
+  const options = { timeoutMs: METADATA_TIMEOUT_MS, okCodes: [0, METADATA_DIFFERS], ...(signal === undefined ? {} : { signal }) };
+  return (await run({ program: 'sh', args: ['-c', script, 'sh', ...args] }, options)).status.code !== METADATA_DIFFERS;
+}
+
+/** The same as shell text, for a sequence of programs; exit code METADATA_DIFFERS for false. */
+export function metadataCopyScript({ from, to, stream, excludeXattrs = [] }: Omit<MetadataCopy, 'signal'>): { script: string; args: Arg[] } {
   const reading = [
     '--format=posix',
     '--pax-option=delete=atime,delete=ctime',
@@ -43,7 +51,5 @@ export async function copyDirectoryMetadata({ from, to, stream, excludeXattrs = 
     '--xattrs-include=*',
     ...excludeXattrs.map((mask) => `--xattrs-exclude=${mask}`),
   ];
-  const args = ['-c', COPY, 'sh', bytePath.toBuffer(from), bytePath.toBuffer(to), stream, ...reading];
-  const options = { timeoutMs: TIMEOUT_MS, okCodes: [0, DIFFERENT], ...(signal === undefined ? {} : { signal }) };
-  return (await run({ program: 'sh', args }, options)).status.code !== DIFFERENT;
+  return { script: COPY, args: [bytePath.toBuffer(from), bytePath.toBuffer(to), stream, ...reading] };
 }

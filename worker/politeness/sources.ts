@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { toBwError } from '../../shared/errors/bw-error.js';
+import type { FindSlots } from '../../shared/index/find-slots.js';
 import type { Metrics } from '../../shared/metrics/metrics.js';
 import type { BytePath } from '../../shared/paths/byte-path.js';
 import { Brake } from '../supervise/brake.js';
@@ -61,7 +62,16 @@ export class Sources {
     };
   }
 
-  /** Resolves when nothing holds the source: a scan begins no find before. Rejects when the signal aborts. */
+  /** For a scan: its source counts as read until it leaves, and no find begins while that is held. One that runs goes on: it has a part of the tree only. */
+  scanning(topdir: string, root: BytePath, finds: Pick<FindSlots, 'take'>): { readonly slots: Pick<FindSlots, 'take'>; readonly leave: () => void } {
+    const take: FindSlots['take'] = async (filesystem, limit, signal) => {
+      await this.untilFree(topdir, root, signal);
+      return finds.take(filesystem, limit, signal);
+    };
+    return { slots: { take }, leave: this.attach(topdir, root, new Brake(this.#now)) };
+  }
+
+  /** Resolves when nothing holds the source. Rejects when the signal aborts. */
   async untilFree(topdir: string, root: BytePath, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     const { brake } = this.#sourceOf(topdir);

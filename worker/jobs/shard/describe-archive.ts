@@ -12,7 +12,7 @@ export class EntryCounter {
   directoriesWithEa = 0;
   withEa = 0;
 
-  async *watch(batches: AsyncIterable<CatalogueEntry[]>): AsyncGenerator<CatalogueEntry[], void> {
+  async *watch(batches: AsyncIterable<CatalogueEntry[]> | Iterable<CatalogueEntry[]>): AsyncGenerator<CatalogueEntry[], void> {
     for await (const batch of batches) {
       this.entries += batch.length;
       for (const { type, hasEa } of batch) {

@@ -1,11 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DarConfig } from '../../../shared/config/config.js';
-import { listCatalogue } from '../../../shared/dar/index.js';
+import { listCatalogue, type CatalogueEntry } from '../../../shared/dar/index.js';
 import { BwError } from '../../../shared/errors/bw-error.js';
 import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
-import { copyDirectoryMetadata } from '../../directory-metadata/directory-metadata.js';
-import { makeArchive, type ArchiveRun, type RawArchive } from './make-archive.js';
+import { copyDirectoryMetadata, metadataCopyScript, METADATA_DIFFERS, METADATA_TIMEOUT_MS, type MetadataCopy } from '../../directory-metadata/directory-metadata.js';
+import { makeArchive, type ArchiveRun, type ArchiveSpec, type RawArchive } from './make-archive.js';
+import { makeSmall } from './make-small.js';
 
 /** Key of the archive of the basepath directory's own metadata. */
 export const METADATA_KEY = '0.1';
@@ -30,28 +31,27 @@ export async function makeMetadataArchive(spec: MetadataSpec, run: ArchiveRun): 
   const skeleton = join(spec.dir, 'skeleton');
   const copy = join(skeleton, METADATA_DIRECTORY);
   await mkdir(copy, { recursive: true, mode: 0o700 });
-  const complete = await copyDirectoryMetadata({
-    from: spec.root,
-    to: bytePath.fromText(copy),
-    stream: join(spec.dir, 'skeleton.tar'),
-    excludeXattrs: spec.dar.excludeXattrs,
-    signal: run.signal,
-  });
+  const from = { from: spec.root, to: bytePath.fromText(copy), stream: join(spec.dir, 'skeleton.tar'), excludeXattrs: spec.dar.excludeXattrs };
   const listFile = join(spec.dir, 'skeleton.list');
   await writeFile(listFile, `${METADATA_DIRECTORY}\n`, { mode: 0o600 });
-  const raw = await makeArchive(
-    {
-      base: join(spec.dir, spec.name),
-      root: bytePath.fromText(skeleton),
-      listFile,
-      includePaths: [],
-      bytes: 0n,
-      dar: spec.dar,
-      logFile: join(spec.dir, 'skeleton.log'),
-      secretsDir: spec.dir,
-    },
-    run,
-  );
+  const archive = { base: join(spec.dir, spec.name), root: bytePath.fromText(skeleton), listFile, dar: spec.dar, logFile: join(spec.dir, 'skeleton.log') };
+  if (spec.dar.encryption !== null) return makeEncrypted(spec, run, from, archive);
+  const before = { ...metadataCopyScript(from), okCodes: [0, METADATA_DIFFERS] };
+  const raw = await makeSmall({ ...archive, before, isolate: false, signal: run.signal, timeoutMs: METADATA_TIMEOUT_MS });
+  assertHoldsMetadata(raw, raw.entries);
+  run.sender.hold(raw.unsent);
+  return { raw, complete: raw.beforeCode !== METADATA_DIFFERS };
+}
+
+/** With a passphrase, which no argv may show. */
+async function makeEncrypted(
+  spec: MetadataSpec,
+  run: ArchiveRun,
+  from: Omit<MetadataCopy, 'signal'>,
+  archive: Pick<ArchiveSpec, 'base' | 'root' | 'listFile' | 'dar' | 'logFile'>,
+): Promise<{ raw: RawArchive; complete: boolean }> {
+  const complete = await copyDirectoryMetadata({ ...from, signal: run.signal });
+  const raw = await makeArchive({ ...archive, includePaths: [], bytes: 0n, secretsDir: spec.dir }, run);
   await checkHoldsMetadata(raw, spec.dar, spec.dir);
   run.sender.hold(raw.unsent);
   return { raw, complete };
@@ -59,12 +59,17 @@ export async function makeMetadataArchive(spec: MetadataSpec, run: ArchiveRun): 
 
 /** rc 0 is not proof: the archive must list exactly the one directory. */
 export async function checkHoldsMetadata(raw: RawArchive, dar: DarConfig, secretsDir: string): Promise<void> {
-  const entries: string[] = [];
-  for await (const batch of listCatalogue(raw.base, dar, { secretsDir })) entries.push(...batch.map((entry) => `${entry.type} ${entry.path}`));
+  const entries: CatalogueEntry[] = [];
+  for await (const batch of listCatalogue(raw.base, dar, { secretsDir })) entries.push(...batch);
+  assertHoldsMetadata(raw, entries);
+}
+
+function assertHoldsMetadata({ base }: RawArchive, found: readonly CatalogueEntry[]): void {
+  const entries = found.map(({ type, path }) => `${type} ${path}`);
   if (entries.join() === `d ${METADATA_DIRECTORY}`) return;
   throw new BwError('METADATA_ARCHIVE_WRONG', {
     message: 'the archive of the basepath directory does not hold what it should',
-    subject: raw.base,
+    subject: base,
     detail: entries.join('\n'),
     retry: 'retry',
     hint: 'It is made again. If it happens again, report it with the log of the backup.',

@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { isolateCatalogue, listCatalogue, testSlicesFrom } from '../../../shared/dar/index.js';
+import { isolateCatalogue, listCatalogue, testSlicesFrom, type CatalogueEntry, type DarCreate } from '../../../shared/dar/index.js';
 import { removeFile } from '../../../shared/files/remove-file.js';
 import { writeDarList } from '../../../shared/index/dar-list.js';
 import { LineWriter } from '../../../shared/index/line-file.js';
@@ -9,6 +9,7 @@ import { showPath } from '../../../shared/paths/byte-path.js';
 import type { MadeArchive } from '../../../shared/runs/shard-result.js';
 import { describeArchive, EntryCounter, keepCatalogue } from './describe-archive.js';
 import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
+import { isSmall, makeSmall } from './make-small.js';
 import { archiveName, archiveRunOf, inStaging, stopped, type ShardFrame } from './open-shard.js';
 import { reportWhile } from './report-progress.js';
 
@@ -93,11 +94,11 @@ async function savedNothing(frame: ShardFrame): Promise<SavedShard> {
 
 /** Adds an archive to `made`, unless it holds something that would spoil a restore, or nothing at all: then it is thrown away. */
 async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, made: Made, left: Left): Promise<Pick<RoundResult, 'retry'> & { interrupted: boolean }> {
-  const raw = await runDar(frame, ++made.segment, left);
+  const { raw, entries: listed } = await runDar(frame, ++made.segment, left);
   const { interrupted } = raw;
   const key = `${frame.shard.number}.${made.segment}`;
   const counter = new EntryCounter();
-  const result = await prove(frame, reconciler, raw, { key, counter });
+  const result = await prove(frame, reconciler, raw, { key, counter, listed });
   made.messages.push(...raw.outcome.errorLines);
   if (!result.accepted || counter.entries === 0) {
     if (!result.accepted) frame.run.logger.warn({ archive: key, unlisted: result.unlisted.map(showPath) }, 'archive thrown away: it holds what nobody listed');
@@ -111,15 +112,22 @@ async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, made: Ma
   return { retry: result.retry, interrupted };
 }
 
+interface Proof {
+  readonly key: string;
+  readonly counter: EntryCounter;
+  /** Where all entries were listed, and the catalogue isolated, when the archive was made; else null. */
+  readonly listed: readonly CatalogueEntry[] | null;
+}
+
 /** Compares the archive with its list, and isolates its catalogue where dar has not done it; one that was closed early is tested before. */
-async function prove(frame: ShardFrame, reconciler: ShardReconciler, raw: RawArchive, { key, counter }: { key: string; counter: EntryCounter }): Promise<RoundResult> {
+async function prove(frame: ShardFrame, reconciler: ShardReconciler, raw: RawArchive, { key, counter, listed }: Proof): Promise<RoundResult> {
   const { dar } = frame.topdir;
   const options = { secretsDir: frame.stagingDir, signal: frame.run.signal };
   if (raw.interrupted) await testInterrupted(frame, raw);
-  const isolating = raw.catalogueBase === null ? isolateCatalogue(raw.base, isolatedBase(raw.base), dar, options) : Promise.resolve();
+  const isolating = listed === null && raw.catalogueBase === null ? isolateCatalogue(raw.base, isolatedBase(raw.base), dar, options) : Promise.resolve();
   const proving = reconciler.addArchive({
     archiveKey: key,
-    entries: counter.watch(listCatalogue(raw.catalogueBase ?? raw.base, dar, options)),
+    entries: counter.watch(listed === null ? listCatalogue(raw.catalogueBase ?? raw.base, dar, options) : [[...listed]]),
     messageFor: messageLookup(raw.outcome.errorLines, frame.root),
     interrupted: raw.interrupted,
   });
@@ -134,24 +142,21 @@ async function testInterrupted(frame: ShardFrame, raw: RawArchive): Promise<void
   await testSlicesFrom(raw.base, first, frame.topdir.dar, { secretsDir: frame.stagingDir, signal: frame.run.signal });
 }
 
-async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<RawArchive> {
+/** Of a small archive all entries are known with it. Only the first round knows how many bytes it is about. */
+async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<{ raw: RawArchive; entries: readonly CatalogueEntry[] | null }> {
+  const { root, topdir, stagingDir, run } = frame;
   const listFile = inStaging(frame, `${segment}.list`);
   const { includePaths } = await writeDarList({ recordsFile: left.recordsFile, listFile });
+  const archive = { base: inStaging(frame, archiveName(frame, String(segment))), root, listFile, dar: topdir.dar, logFile: inStaging(frame, `${segment}.log`) };
+  if (segment === 1 && isSmall(left, { ...archive, includePaths })) {
+    const raw = await makeSmall({ ...archive, isolate: true, signal: run.signal });
+    return { raw, entries: raw.entries };
+  }
   let stopReporting = (): void => undefined;
+  const onStart = (create: DarCreate): void => { stopReporting = reportWhile(frame, create); };
   try {
-    return await makeArchive(
-      {
-        base: inStaging(frame, archiveName(frame, String(segment))),
-        root: frame.root,
-        listFile,
-        includePaths,
-        bytes: left.bytes,
-        dar: frame.topdir.dar,
-        logFile: inStaging(frame, `${segment}.log`),
-        secretsDir: frame.stagingDir,
-      },
-      archiveRunOf(frame, (create) => { stopReporting = reportWhile(frame, create); }),
-    );
+    const spec = { ...archive, includePaths, bytes: left.bytes, secretsDir: stagingDir };
+    return { raw: await makeArchive(spec, archiveRunOf(frame, onStart)), entries: null };
   } finally {
     stopReporting();
   }

@@ -9,6 +9,7 @@ import {
 import { limitsOutput } from '../../../../producer/cli/limits-outputs.js';
 import { verifyOutput } from '../../../../producer/cli/verify-outputs.js';
 import { importOutput } from '../../../../producer/cli/import-command.js';
+import { deadDismissOutput, deadListOutput, deadRetryOutput, deadShowOutput } from '../../../../producer/cli/dead/outputs.js';
 import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
 
@@ -31,6 +32,10 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   plan: planOutput,
   restore: restoreOutput,
   'catalog rebuild': rebuildOutput,
+  'dead list': deadListOutput,
+  'dead show': deadShowOutput,
+  'dead retry': deadRetryOutput,
+  'dead dismiss': deadDismissOutput,
   prune: pruneOutput,
   undelete: undeleteOutput,
   hold: holdOutput,
