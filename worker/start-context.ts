@@ -22,6 +22,7 @@ import type { WorkerContext } from './context.js';
 import { Gate, type GateParts } from './politeness/gate.js';
 import { LiveLimits } from './politeness/live-limits.js';
 import { Sources } from './politeness/sources.js';
+import { StagingAccount } from './staging/account.js';
 import { Staging } from './staging/staging.js';
 
 /**
@@ -54,9 +55,9 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
     catalog,
     journal: await openJournal(catalog.journalDir, writerName(config.host, process.pid)),
     backends,
-    staging: new Staging(config.staging.dir, config.host),
     finds: new FindSlots(),
     ...(await startLimits({ config, logger, metrics, queues, now })),
+    staging: new Staging(config.staging.dir, config.host, new StagingAccount({ ...config.staging, host: config.host, logger })),
     dar,
     now,
   };

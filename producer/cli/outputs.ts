@@ -146,6 +146,8 @@ export const restoreOutput = z.strictObject({
   outcome: outcome.nullable(),
   archives: count,
   archiveBytes: count,
+  /** Files that an earlier restore into the directory had left as they should be. */
+  skipped: count,
   problemCount: count,
   problems: z.array(z.strictObject({ where: z.string(), problem: z.string() })),
   compared: z

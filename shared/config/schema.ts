@@ -110,6 +110,8 @@ export const hostSections = {
   staging: {
     dir: { doc: 'Where dar writes slices until they are safely in LTS; best a local disk.', format: 'absolutePath', default: null, required: true },
     budget: { doc: 'Bytes all slices of this host may take there, or a share of the filesystem.', format: 'budget', default: '80%' },
+    restoreShare: { doc: 'Share of the budget that backups leave to restores and verifications.', format: 'share', default: '20%' },
+    maxPause: { doc: 'A dar that has been stopped this long because staging is used up ends its archive and gives its slot to others.', format: 'duration', default: '1h' },
   },
   state: {
     dir: { doc: 'Host-local state: the embedded Redis, sockets, the HTTP token.', format: 'absolutePath', default: '/var/lib/bw-bkup' },

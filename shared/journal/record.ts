@@ -50,6 +50,19 @@ export const journalRecordSchema = z.discriminatedUnion('kind', [
     ...endedSchema.shape,
   }),
   kind('sealed', { backupId, basepathId }),
+  /** A restore has made its directory and begins: what `restore --resume` goes on with. */
+  kind('restore-begun', {
+    restoreId: z.string().min(1),
+    backupId,
+    basepathId,
+    target: pathJsonSchema,
+    paths: z.array(pathJsonSchema),
+    conflict: z.enum(['refuse', 'keep', 'rename', 'overwrite']),
+    /** The restore that made the directory: this one, or the first of those that it goes on with. */
+    origin: z.string().min(1),
+    /** Inode of that directory. */
+    directory: z.string(),
+  }),
   kind('restore-ended', {
     restoreId: z.string().min(1),
     backupId,

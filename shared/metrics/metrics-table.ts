@@ -58,7 +58,9 @@ export const METRICS = {
   bw_verifications_total: { type: 'counter', unit: 'verifications', labels: ['level', 'outcome'], help: 'Ended verifications of backups' },
 
   bw_staging_used_bytes: { type: 'gauge', unit: 'bytes', labels: [], help: 'Staging accounted to running backups on this host' },
-  bw_staging_budget_bytes: { type: 'gauge', unit: 'bytes', labels: [], help: 'Staging this host may use' },
+  bw_staging_budget_bytes: { type: 'gauge', unit: 'bytes', labels: [], help: 'Staging this host may use: the budget, or less where others fill the filesystem' },
+  bw_staging_paused_dars: { type: 'gauge', unit: 'processes', labels: [], help: 'Dars that are stopped, or wait to be started, until staging is given back' },
+  bw_staging_paused_seconds_total: { type: 'counter', unit: 'seconds', labels: [], help: 'Time dars waited for staging, all together' },
 
   bw_basepaths: { type: 'gauge', unit: 'basepaths', labels: ['topdir'], help: 'Known basepaths' },
   bw_basepaths_never_sealed: { type: 'gauge', unit: 'basepaths', labels: ['topdir'], help: 'Basepaths without any sealed backup' },

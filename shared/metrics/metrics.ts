@@ -29,6 +29,9 @@ const AGES_KEEP_MS = 600_000;
 export interface StagingUse {
   readonly usedBytes: number;
   readonly budgetBytes: number;
+  readonly pausedDars: number;
+  /** In all, ms. */
+  readonly pausedMs: number;
 }
 
 /**
@@ -92,10 +95,14 @@ export class Metrics extends Recorders {
 
   /** Asks for this host's staging account at every scrape. */
   collectStaging(use: () => StagingUse | Promise<StagingUse>): void {
-    this.#collect('staging', 0, ['bw_staging_used_bytes', 'bw_staging_budget_bytes'], async () => {
-      const { usedBytes, budgetBytes } = await use();
+    let countedMs = 0;
+    this.#collect('staging', 0, ['bw_staging_used_bytes', 'bw_staging_budget_bytes', 'bw_staging_paused_dars'], async () => {
+      const { usedBytes, budgetBytes, pausedDars, pausedMs } = await use();
       this.#instruments.replace('bw_staging_used_bytes', [{ labels: {}, value: usedBytes }]);
       this.#instruments.replace('bw_staging_budget_bytes', [{ labels: {}, value: budgetBytes }]);
+      this.#instruments.replace('bw_staging_paused_dars', [{ labels: {}, value: pausedDars }]);
+      this.#instruments.add('bw_staging_paused_seconds_total', {}, (pausedMs - countedMs) / 1000);
+      countedMs = pausedMs;
     });
   }
 

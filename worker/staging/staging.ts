@@ -1,5 +1,6 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { StagingAccount } from './account.js';
 
 /**
  * This host's part of the staging directory: `<dir>/<host>/<backupId>/<start>/`. Nothing in it has lasting
@@ -8,7 +9,12 @@ import { basename, join } from 'node:path';
 export class Staging {
   readonly root: string;
 
-  constructor(dir: string, host: string) {
+  constructor(
+    dir: string,
+    host: string,
+    /** Who may write here, and how much. */
+    readonly account: StagingAccount,
+  ) {
     this.root = join(dir, host);
   }
 
@@ -41,18 +47,6 @@ export class Staging {
   /** Backup ids with a directory here. */
   backups(): Promise<string[]> {
     return list(this.root);
-  }
-
-  /** Bytes of all files below, by a walk: our own files, on our own disk. */
-  async usedBytes(dir: string = this.root): Promise<number> {
-    let bytes = 0;
-    for (const name of await list(dir)) {
-      const path = join(dir, name);
-      const info = await stat(path).catch(() => null); // released while we look
-      if (info === null) continue;
-      bytes += info.isDirectory() ? await this.usedBytes(path) : info.size;
-    }
-    return bytes;
   }
 
   private async remove(relative: string): Promise<void> {

@@ -8,7 +8,10 @@ import {
   type DarCreate,
 } from '../../../shared/dar/index.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
-import type { Brake } from '../../supervise/brake.js';
+import { toBwError } from '../../../shared/errors/bw-error.js';
+import type { StagingAccount } from '../../staging/account.js';
+import type { WriterSpec } from '../../staging/writer-entry.js';
+import { Brake } from '../../supervise/brake.js';
 import type { SliceSender } from './slice-sender.js';
 
 export interface ArchiveSpec {
@@ -20,8 +23,9 @@ export interface ArchiveSpec {
   readonly mergeFrom?: string;
   readonly prunePaths?: readonly BytePath[];
   readonly includePaths: readonly BytePath[];
-  /** Of contents, from the plan: whether it may be more than a slice. */
+  /** Of contents, and how many paths, from the plan: whether it may be more than a slice. */
   readonly bytes: bigint;
+  readonly entries: number;
   readonly dar: DarConfig;
   readonly logFile: string;
   readonly secretsDir: string;
@@ -35,6 +39,11 @@ export interface ArchiveRun {
   readonly stop: AbortSignal;
   /** Stops dar while it is held. */
   readonly brake: Brake;
+  readonly account: StagingAccount;
+  /** Of its backup, lower first. */
+  readonly priority: number;
+  /** There was no room in staging for it for longer than staging.maxPause. */
+  readonly onPausedTooLong: () => void;
   readonly onStart: (create: DarCreate) => void;
 }
 
@@ -50,19 +59,42 @@ export interface RawArchive {
   readonly unsent: readonly CompleteSlice[];
 }
 
+/** What dar writes for an entry beside its content: 3,000 files of 2 bytes with names of 30 make 673 kB (2.7.8, catalogue not compressed), 224 each. */
+const ENTRY_BYTES = 300;
+/** List and isolated catalogue, which lie beside the slices: paths of 100 bytes, and 91 bytes an entry were measured. */
+const ENTRY_BYTES_BESIDE = 200;
+/** Headers of dar, and what it says. */
+const ARCHIVE_BYTES = 16_384;
+
 /**
- * Runs one dar and brings its slices away while it still writes. An archive of one slice keeps it until its catalogue was read and isolated
+ * Runs one dar as there is room in staging, and brings its slices away while it still writes. An archive of one slice keeps it until its catalogue was read and isolated
  * (`dar -C`: 7 ms for a few files, 0.8 s for 200,000). A bigger one isolates on the fly (-@), which costs 0.1-1 s of start-up and compresses
  * with bzip2 -9, 1.8 s for 200,000 files, but needs none of its slices again.
  */
 export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<RawArchive> {
-  const onFly = spec.bytes >= BigInt(spec.dar.sliceBytes);
+  const brake = new Brake();
+  const release = run.brake.attach({ pause: () => { brake.hold('start'); }, resume: () => { brake.release('start'); } });
+  let leave = (): void => undefined;
+  try {
+    leave = await run.account.begin(writerOf(spec, run, brake)); // one that is asked to stop waits no more
+    return await runDar(spec, run, brake);
+  } catch (thrown) {
+    if (toBwError(thrown).code === 'STAGING_FULL') run.account.noteFull();
+    throw thrown;
+  } finally {
+    leave();
+    release();
+  }
+}
+
+async function runDar(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): Promise<RawArchive> {
+  const onFly = isLarge(spec);
   const catalogueBase = onFly ? isolatedBase(spec.base) : null;
   run.signal.throwIfAborted();
   const create = await startCreate({ ...spec, catalogueBase });
-  const release = run.brake.attach(create);
+  const detach = brake.attach(create);
   run.onStart(create);
-  const stopListening = listen(create, run, release);
+  const stopListening = listen(create, run, detach);
   try {
     const { slices, unsent } = await collectSlices(spec, create, run, onFly);
     const outcome = await create.done;
@@ -76,7 +108,7 @@ export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<R
     throw thrown;
   } finally {
     stopListening();
-    release();
+    detach();
   }
 }
 
@@ -97,16 +129,40 @@ function listen(create: DarCreate, { signal, stop }: ArchiveRun, release: () => 
   };
 }
 
+function writerOf(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): WriterSpec {
+  return {
+    dir: dirname(spec.base),
+    baseName: basename(spec.base),
+    priority: run.priority,
+    sliceBytes: spec.dar.sliceBytes,
+    expectedBytes: isLarge(spec) ? Infinity : expectedBytes(spec),
+    besideBytes: spec.entries * ENTRY_BYTES_BESIDE,
+    brake,
+    signal: AbortSignal.any([run.signal, run.stop]),
+    onPausedTooLong: run.onPausedTooLong,
+  };
+}
+
+/** Compression only makes it less. */
+function expectedBytes({ bytes, entries }: ArchiveSpec): number {
+  return Number(bytes) + entries * ENTRY_BYTES + ARCHIVE_BYTES;
+}
+
+/** More than a slice, probably: then its slices leave while it is written. */
+function isLarge(spec: ArchiveSpec): boolean {
+  return expectedBytes(spec) >= spec.dar.sliceBytes;
+}
+
 /** Base of the isolated catalogue of an archive. */
 export function isolatedBase(base: string): string {
   return `${base}.cat`;
 }
 
 /** Slices that become complete after the stop are kept back: only what is still here can be tested. */
-async function collectSlices(spec: ArchiveSpec, create: DarCreate, { sender, stop }: ArchiveRun, early: boolean): Promise<Pick<RawArchive, 'slices' | 'unsent'>> {
+async function collectSlices(spec: ArchiveSpec, create: DarCreate, { sender, stop, account }: ArchiveRun, early: boolean): Promise<Pick<RawArchive, 'slices' | 'unsent'>> {
   const slices: CompleteSlice[] = [];
   const unsent: CompleteSlice[] = [];
-  const watch = watchSlices({ dir: dirname(spec.base), baseName: basename(spec.base), finished: create.done });
+  const watch = watchSlices({ dir: dirname(spec.base), baseName: basename(spec.base), finished: create.done, intervalMs: () => account.lookMs });
   for await (const complete of watch) {
     slices.push(...complete);
     if (early && !stop.aborted) await sender.send(complete);

@@ -2,7 +2,7 @@ import { basename, join } from 'node:path';
 import { isolateCatalogue, listCatalogue, testSlicesFrom, type CatalogueEntry, type DarCreate } from '../../../shared/dar/index.js';
 import { removeFile } from '../../../shared/files/remove-file.js';
 import { writeDarList } from '../../../shared/index/dar-list.js';
-import { LineWriter } from '../../../shared/index/line-file.js';
+import { LineWriter, readRecordFile } from '../../../shared/index/line-file.js';
 import { messageLookup } from '../../../shared/index/dar-messages.js';
 import { ShardReconciler, type RoundResult, type ShardOutcome, type SuspendedShard } from '../../../shared/index/reconcile.js';
 import { showPath } from '../../../shared/paths/byte-path.js';
@@ -57,8 +57,13 @@ export async function saveInRounds(frame: ShardFrame): Promise<SavedShard | Susp
     let left: Left | null = first;
     for (let tries = 1 + topdir.dar.retryOnChange; left !== null && tries > 0; tries--) {
       if (frame.stop.aborted) return await suspend(frame, reconciler, made);
-      const { retry, interrupted } = await saveOnce(frame, reconciler, made, left);
-      left = retry === null ? null : { bytes: 0n, ...retry };
+      const round: RoundEnd | null = await saveOnce(frame, reconciler, made, left).catch((thrown: unknown) => {
+        if (thrown !== frame.stop.reason || !frame.stop.aborted) throw thrown;
+        return null; // it waited for room in staging when it was asked to stop
+      });
+      if (round === null) return await suspend(frame, reconciler, made);
+      const { retry, interrupted }: RoundEnd = round;
+      left = retry === null ? null : { bytes: await bytesIn(retry.recordsFile), ...retry };
       if (left !== null && interrupted) return await suspend(frame, reconciler, made);
     }
     return outcomeOf(await reconciler.finish(), made);
@@ -75,6 +80,9 @@ interface Made {
   segment: number;
 }
 
+/** `retry`: what is still to be saved. */
+type RoundEnd = Pick<RoundResult, 'retry'> & { readonly interrupted: boolean };
+
 async function suspend(frame: ShardFrame, reconciler: ShardReconciler, made: Made): Promise<SuspendedRounds> {
   if (made.archives.length === 0) throw stopped(frame);
   const { settledRecords, left, ...outcome } = await reconciler.suspend();
@@ -85,6 +93,13 @@ function outcomeOf({ settledFile, exceptionsFile, counts }: ShardOutcome, { arch
   return { archives, settled: basename(settledFile), exceptions: exceptionsFile === null ? null : basename(exceptionsFile), counts, messages };
 }
 
+/** What is tried again may be one file of many slices. */
+async function bytesIn(recordsFile: string): Promise<bigint> {
+  let bytes = 0n;
+  for await (const records of readRecordFile(recordsFile)) for (const { type, size } of records) if (type === 'f') bytes += BigInt(size);
+  return bytes;
+}
+
 async function savedNothing(frame: ShardFrame): Promise<SavedShard> {
   const settled = await LineWriter.create(join(frame.workDir, `${frame.start}.settled`));
   await settled.end();
@@ -93,7 +108,7 @@ async function savedNothing(frame: ShardFrame): Promise<SavedShard> {
 }
 
 /** Adds an archive to `made`, unless it holds something that would spoil a restore, or nothing at all: then it is thrown away. */
-async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, made: Made, left: Left): Promise<Pick<RoundResult, 'retry'> & { interrupted: boolean }> {
+async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, made: Made, left: Left): Promise<RoundEnd> {
   const { raw, entries: listed } = await runDar(frame, ++made.segment, left);
   const { interrupted } = raw;
   const key = `${frame.shard.number}.${made.segment}`;
@@ -155,7 +170,7 @@ async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<{
   let stopReporting = (): void => undefined;
   const onStart = (create: DarCreate): void => { stopReporting = reportWhile(frame, create); };
   try {
-    const spec = { ...archive, includePaths, bytes: left.bytes, secretsDir: stagingDir };
+    const spec = { ...archive, includePaths, bytes: left.bytes, entries: left.records, secretsDir: stagingDir };
     return { raw: await makeArchive(spec, archiveRunOf(frame, onStart)), entries: null };
   } finally {
     stopReporting();

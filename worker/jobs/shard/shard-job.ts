@@ -30,6 +30,7 @@ export async function shardJob(context: WorkerContext, run: JobRun): Promise<Sha
   const frame = await openShard(context, run);
   const release = limitStopping(frame);
   const leaveSource = frame.shard.from === undefined ? context.sources.attach(frame.topdir.path, frame.root, frame.brake) : () => undefined;
+  const stopFlushing = context.staging.account.onPressure(() => frame.sender.flush());
   try {
     return await saveShard(frame);
   } catch (thrown) {
@@ -38,6 +39,7 @@ export async function shardJob(context: WorkerContext, run: JobRun): Promise<Sha
   } finally {
     leaveSource();
     release();
+    stopFlushing();
   }
 }
 

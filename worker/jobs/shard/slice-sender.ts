@@ -48,7 +48,12 @@ export class SliceSender {
   async flush(): Promise<void> {
     const held = this.#held;
     this.#held = [];
-    await this.send(held);
+    try {
+      await this.send(held);
+    } catch (thrown) {
+      this.#held.unshift(...held); // not on their way: a later flush sends them
+      throw thrown;
+    }
   }
 
   async send(slices: readonly CompleteSlice[]): Promise<void> {
