@@ -16,6 +16,7 @@ export interface Config {
   readonly dar: DarConfig;
   readonly shards: ShardLimits;
   readonly worker: WorkerConfig;
+  readonly preemption: { readonly enabled: boolean; readonly maxPerBackup: number };
   readonly limits: LimitsConfig;
   readonly index: IndexConfig;
   readonly restore: { readonly allowedTargets: readonly string[] };

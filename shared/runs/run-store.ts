@@ -105,8 +105,23 @@ export class RunStore {
   }
 
   /** Progress of one part (a shard) replaces what the same part reported before, also after a restart. */
-  async reportPart(id: string, part: string, done: Omit<RunProgress, 'sentBytes'>): Promise<void> {
-    await this.redis.hset(runKey(id), `part:${part}`, `${done.entries} ${done.doneBytes} ${done.archiveBytes}`);
+  async reportPart(id: string, part: string, done: Omit<RunProgress, 'sentBytes'> & { readonly share?: number }): Promise<void> {
+    await this.redis.hset(runKey(id), `part:${part}`, `${done.entries} ${done.doneBytes} ${done.archiveBytes} ${done.share ?? 0}`);
+  }
+
+  /** How far one part is; zeros before its first report. share: 0 to 1, where it is reported. */
+  async partDone(id: string, part: string): Promise<{ doneBytes: number; share: number }> {
+    const [, doneBytes = 0, , share = 0] = ((await this.redis.hget(runKey(id), `part:${part}`)) ?? '').split(' ').map(Number);
+    return { doneBytes, share };
+  }
+
+  /** Counts one more time that a running part of it had to give way. */
+  async countPreemption(id: string): Promise<void> {
+    if ((await this.redis.hexists(runKey(id), 'run')) === 1) await this.redis.hincrby(runKey(id), 'preemptions', 1);
+  }
+
+  async preemptions(id: string): Promise<number> {
+    return Number(await this.redis.hget(runKey(id), 'preemptions'));
   }
 
   /** Makes a start of a shard the one that counts. */
