@@ -5,9 +5,9 @@ import { embeddedSocket } from '../../shared/redis/location.js';
 import type { runRowSchema, statusOutput } from './outputs.js';
 import type { RunStore } from '../../shared/runs/run-store.js';
 
-type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues'>;
+type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues' | 'drained'>;
 
-const NOT_KNOWN: LiveState = { running: null, queues: null };
+const NOT_KNOWN: LiveState = { running: null, queues: null, drained: null };
 
 /** Running work and queues. Nulls when Redis does not answer: that is no reason not to show the rest. */
 export async function readLiveState(config: Config): Promise<LiveState> {
@@ -30,12 +30,13 @@ async function ask(config: Config): Promise<LiveState> {
   redis.on('error', () => undefined); // told by what was asked
   try {
     await redis.connect();
-    const [{ QueueSet }, { RunStore }] = await Promise.all([import('../../shared/queues/queue-set.js'), import('../../shared/runs/run-store.js')]);
+    const [{ QueueSet }, { RunStore }, { DrainedHosts }] = await Promise.all([import('../../shared/queues/queue-set.js'), import('../../shared/runs/run-store.js'), import('../../shared/orders/drained-hosts.js')]);
     const queues = new QueueSet(redis);
     const { host } = config;
     const counted = [queues.backup, queues.transfer(host), queues.cleanup, queues.cleanupOf(host)];
     const counts = await Promise.all(counted.map(async (queue) => [queue.name, await queue.getJobCounts()] as const));
-    return { running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
+    const drained = [...(await new DrainedHosts(redis).all())].map(([name, each]) => ({ host: name, ...each }));
+    return { drained, running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
   } finally {
     redis.disconnect();
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { pathJsonSchema } from '../../shared/paths/path-json.js';
+import { drainedRowSchema } from './work/outputs.js';
 
 /**
  * What `--json` prints, one schema per command; documented in producer/cli/README.md, checked by a test. Fields are only
@@ -97,6 +98,8 @@ export const statusOutput = z.strictObject({
   running: z.array(runRowSchema).nullable(),
   /** Jobs by queue and state; null when Redis does not answer. */
   queues: z.record(z.string(), z.record(z.string(), count)).nullable(),
+  /** Hosts that take no new work; null when Redis does not answer. */
+  drained: z.array(drainedRowSchema).nullable(),
 });
 
 /** One line per entry (NDJSON). */

@@ -123,7 +123,7 @@ export function summary(rows: readonly Pick<Row, 'state' | 'pastDueMs'>[]): stri
   return `${plural(rows.length, 'basepath')}: ${told.join(', ')}`;
 }
 
-function printLive({ config }: Site, { running, queues }: Output): void {
+function printLive({ config }: Site, { running, queues, drained }: Output): void {
   if (running === null) {
     const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
     print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);
@@ -133,6 +133,9 @@ function printLive({ config }: Site, { running, queues }: Output): void {
     const done = `${formatCount(run.entriesDone)} of ${plural(run.records, 'entry', 'entries')}`;
     const since = formatDuration(Math.max(0, Date.now() - Date.parse(run.startedAt)));
     print(`${run.kind} ${run.id} of ${run.basepathId}: ${run.phase} for ${since}, ${done}, ${formatBytes(run.sentBytes)} in long-term storage`);
+  }
+  for (const { host, since, user, reason } of drained ?? []) {
+    print(`${host} is drained for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}${user === null ? '' : ` by ${user}`}${reason === '' ? '' : ` (${reason})`}; to end that: bw-bkup resume ${host}`);
   }
   const waiting = queueLine(queues ?? {});
   if (waiting !== null) print(waiting);

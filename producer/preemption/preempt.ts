@@ -6,6 +6,7 @@ import { OWN_SLOT_NAME, PREFIX, preemptionKey, QUEUES } from '../../shared/queue
 import { classPriorities, SCORE_OF_PRIORITY, type PriorityClass } from '../../shared/queues/priorities.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
 import type { RunStore } from '../../shared/runs/run-store.js';
+import { activeJobs, runIdOf, type ActiveJob } from './active-jobs.js';
 import { chooseVictims, type Running, type Waiting } from './choose-victims.js';
 
 export interface PreemptionParts {
@@ -16,8 +17,6 @@ export interface PreemptionParts {
 
 /** A claim outlives any closing of an archive; it is of one start of a job, so the next one is not protected by it. */
 const CLAIM_MS = 3_600_000;
-/** More than any site has slots. */
-const ACTIVE_READ = 1_000;
 /** More waiting ones than could be served at once. */
 const WAITING_READ = 100;
 
@@ -53,8 +52,6 @@ async function claim({ queues }: PreemptionParts, { jobId }: Running, start: num
 }
 
 interface JobFacts {
-  readonly backupId?: string;
-  readonly restoreId?: string;
   readonly priorityClass?: PriorityClass;
   readonly shard?: number;
 }
@@ -68,21 +65,20 @@ async function readWaiting({ queues }: PreemptionParts, ids: readonly string[]):
 }
 
 async function readRunning(parts: PreemptionParts): Promise<{ running: Running; start: number }[]> {
-  const jobs = (await parts.queues.backup.getActive(0, ACTIVE_READ - 1)) as (Job | undefined)[]; // one that ended meanwhile leaves a hole
+  const jobs = await activeJobs(parts.queues);
   const drained = await new DrainedHosts(parts.queues.redis).all();
-  const read = await Promise.all(jobs.filter((job) => job !== undefined).map((job) => describe(parts, job, drained)));
+  const read = await Promise.all(jobs.map((active) => describe(parts, active, drained)));
   return read.filter((each) => each !== null);
 }
 
 /** The slot of a drained host is as good as none. */
-function isOutOfReach({ processedBy = '' }: Job, drained: ReadonlyMap<string, unknown>): boolean {
-  return processedBy.endsWith(OWN_SLOT_NAME) || drained.has(processedBy.split('/', 1)[0] ?? '');
+function isOutOfReach({ job, host }: ActiveJob, drained: ReadonlyMap<string, unknown>): boolean {
+  return job.processedBy?.endsWith(OWN_SLOT_NAME) === true || drained.has(host);
 }
 
-async function describe({ queues, runs }: PreemptionParts, job: Job, drained: ReadonlyMap<string, unknown>): Promise<{ running: Running; start: number } | null> {
-  const runId = runIdOf(job);
-  const jobId = job.id;
-  if (runId === undefined || jobId === undefined) return null;
+async function describe({ queues, runs }: PreemptionParts, active: ActiveJob, drained: ReadonlyMap<string, unknown>): Promise<{ running: Running; start: number } | null> {
+  const { job, jobId, runId } = active;
+  if (runId === undefined) return null;
   const { shard } = job.data as JobFacts;
   const [done, preemptions, claimed, run] = await Promise.all([
     runs.partDone(runId, `shard-${shard ?? 0}`),
@@ -96,18 +92,13 @@ async function describe({ queues, runs }: PreemptionParts, job: Job, drained: Re
     runId,
     priorityClass: classOf(job),
     kind,
-    outOfReach: isOutOfReach(job, drained),
+    outOfReach: isOutOfReach(active, drained),
     ...done,
     startedMs: job.processedOn ?? 0,
     stopping: claimed === 1,
     preemptions,
   };
   return { running, start: job.attemptsStarted };
-}
-
-function runIdOf(job: Job): string | undefined {
-  const { restoreId, backupId } = job.data as JobFacts;
-  return restoreId ?? backupId;
 }
 
 /** Restores carry no class: nothing goes before them. */

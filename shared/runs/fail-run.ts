@@ -17,19 +17,21 @@ export interface FailRunParts {
 
 /**
  * Ends a run whose job failed for good: journal entry, run marked failed, leftovers ordered away. The run's phase
- * makes it idempotent: worker event and producer sweep may both report the same failure.
+ * makes it idempotent: worker event and producer sweep may both report the same failure. False, and nothing, when it is in none of the phases of `onlyIn`.
  */
-export async function failRun(parts: FailRunParts, id: string, error: { code: string; message: string }): Promise<boolean> {
+export async function failRun(parts: FailRunParts, id: string, error: { code: string; message: string }, onlyIn: readonly Run['phase'][] = OPEN): Promise<boolean> {
   const run = await parts.runs.read(id);
-  if (run === null || run.phase === 'done' || run.phase === 'failed') return false;
   const endedAt = parts.now().toISOString();
-  await parts.runs.end(id, { phase: 'failed', endedAt, error: `${error.code}: ${error.message}` });
+  if (run === null || !(await parts.runs.end(id, { phase: 'failed', endedAt, error: `${error.code}: ${error.message}` }, onlyIn))) return false;
   const end = { outcome: 'failed' as const, error, startedAt: run.startedAt, endedAt, bytes: '0', files: 0 };
   if (run.level === 'restore') await recordFailedRestore(parts, run, end);
   else if (run.level === 'verify') await orderStagingSweeps(parts.queues, parts.runs, run); // it says nothing about the backup
   else await recordFailedBackup(parts, run, run.level, end);
   return true;
 }
+
+/** Not ended yet. */
+const OPEN: readonly Run['phase'][] = ['planning', 'saving', 'sealing'];
 
 type End = Pick<RecordOf<'restore-ended'>, 'outcome' | 'error' | 'startedAt' | 'endedAt' | 'bytes' | 'files'>;
 

@@ -1,10 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { cancelRun } from '../../../producer/preemption/cancel.js';
 import { WaitingWatch } from '../../../producer/preemption/watch-waiting.js';
 import { compareTrees } from '../../../shared/compare/index.js';
 import { DrainedHosts } from '../../../shared/orders/drained-hosts.js';
 import { testSite } from '../../helpers/site.js';
+import { expectSwept } from '../bad-input/leftovers.js';
 import { bytes, restore, resultOf } from '../bad-input/restoring.js';
 import { until } from '../bad-input/until.js';
 import { makeTree } from './make-tree.js';
@@ -66,5 +68,25 @@ describe('a host that is drained', () => {
     expect(await hosts.resume('here')).toBe(true);
     expect(await waiting).toMatchObject([{ state: 'completed', reason: null }]);
     expect((await site.manifests())[0]?.archives.map(({ key }) => key)).toEqual(['0.1', '1.1', '1.2']);
+  });
+});
+
+describe('a backup that is cancelled while dar works', () => {
+  it('ends as failed, at once, and leaves nothing behind', async () => {
+    const site = await testSite({ settings });
+    const { queues, runs, journal } = site.worker.context;
+    await makeTree(join(site.topdir, 'alice'), { dirs: 6, files: 8 });
+    const dar = await stopDarAt(site.dir, { slice: 3, bytes: 100_000 });
+    const [report] = await site.producer.tick();
+    const waiting = site.waitFor(report?.enqueued.map(({ jobId }) => jobId) ?? []);
+    await dar.stands();
+    const run = await runs.read(report?.enqueued[0]?.backupId ?? '');
+    if (run === null) return expect.unreachable();
+    expect(await cancelRun({ queues, runs, journal, now: () => new Date() }, run, 'cancelled by nobody')).toEqual([`shard.${run.id}.1`]);
+    expect(await waiting).toMatchObject([{ state: 'failed' }]);
+    expect(await runs.read(run.id)).toMatchObject({ phase: 'failed', error: 'CANCELLED: cancelled by nobody' });
+    await expect(cancelRun({ queues, runs, journal, now: () => new Date() }, run, 'again')).rejects.toMatchObject({ code: 'NOTHING_TO_CANCEL' });
+    await expectSwept(site);
+    expect(await site.manifests()).toEqual([]);
   });
 });

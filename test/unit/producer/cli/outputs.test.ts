@@ -9,6 +9,7 @@ import {
 import { verifyOutput } from '../../../../producer/cli/verify-outputs.js';
 import { importOutput } from '../../../../producer/cli/import-command.js';
 import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
+import { drainOutput, stopOutput } from '../../../../producer/cli/work/outputs.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
 
 const README = readFileSync(join(import.meta.dirname, '../../../../producer/cli/README.md'), 'utf8');
@@ -36,6 +37,8 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   accept: acceptOutput,
   'basepath rename': renameOutput,
   usage: usageOutput,
+  drain: drainOutput,
+  preempt: stopOutput,
   'standalone --once': standaloneOutput,
   'config check': checkOutput,
   'config show': showOutput,
