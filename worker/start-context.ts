@@ -36,6 +36,8 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
   const backends = config.lts.map(createBackend);
   for (const backend of backends) await backend.probe();
   await continueStrays(config.staging.dir);
+  const account = new StagingAccount({ ...config.staging, host: config.host, logger });
+  await account.open();
   const catalog = await openSiteCatalog(config);
   logger.info({ dar: dar.version, redis: version, slots: config.worker.slots }, 'worker ready');
   return {
@@ -48,7 +50,7 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
     catalog,
     journal: await openJournal(catalog.journalDir, writerName(config.host, process.pid)),
     backends,
-    staging: new Staging(config.staging.dir, config.host, new StagingAccount({ ...config.staging, host: config.host, logger })),
+    staging: new Staging(config.staging.dir, config.host, account),
     dar,
     now: () => new Date(),
   };

@@ -95,6 +95,11 @@ export class StagingAccount {
     this.#countedAt = this.#now();
   }
 
+  /** Tidies up after processes of this host that were killed. What they staged lies there and counts; what they were given does not. */
+  async open(): Promise<void> {
+    await this.#claims.forgetDead();
+  }
+
   /** Waits until there is room for the first slice of a dar, then has it stopped and continued until the returned function is called. Rejects with the signal's reason. */
   async begin(spec: WriterSpec): Promise<() => void> {
     spec.signal.throwIfAborted();
