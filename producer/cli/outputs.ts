@@ -68,7 +68,8 @@ export const statusRowSchema = z.strictObject({
   lastProvenAt: instant.nullable(),
   lastProvenBackupId: z.string().nullable(),
   lastVerified: z.strictObject({ backupId: z.string(), at: instant, method: z.string(), outcome: z.enum(['sound', 'damaged']) }).nullable(),
-  lastError: z.strictObject({ code: z.string(), message: z.string(), at: instant }).nullable(),
+  /** Of the newest failure that nothing sealed since has settled; dismissed: an operator said that he knows. */
+  lastError: z.strictObject({ backupId: z.string(), code: z.string(), message: z.string(), at: instant, dismissed: z.boolean() }).nullable(),
   /** It looks like this one, which is gone: `basepath rename` keeps the chain. */
   looksLike: z.strictObject({ basepathId: z.string(), path: pathJsonSchema }).nullable(),
   /** Reason of the hold on all of it. */
@@ -84,6 +85,8 @@ export const runRowSchema = z.strictObject({
   phase: z.string(),
   startedAt: instant,
   records: count,
+  /** Of a backup that is being planned. */
+  entriesFound: count,
   entriesDone: count,
   sourceBytes: bigCount,
   archiveBytes: count,
@@ -97,6 +100,8 @@ export const statusOutput = z.strictObject({
   running: z.array(runRowSchema).nullable(),
   /** Jobs by queue and state; null when Redis does not answer. */
   queues: z.record(z.string(), z.record(z.string(), count)).nullable(),
+  /** Jobs that may not start now; null when Redis does not answer. */
+  parked: z.array(z.strictObject({ topdir: z.string(), reason: z.enum(['window', 'concurrency']), jobs: count })).nullable(),
 });
 
 /** One line per entry (NDJSON). */
@@ -141,6 +146,8 @@ export const restoreOutput = z.strictObject({
   outcome: outcome.nullable(),
   archives: count,
   archiveBytes: count,
+  /** Files that an earlier restore into the directory had left as they should be. */
+  skipped: count,
   problemCount: count,
   problems: z.array(z.strictObject({ where: z.string(), problem: z.string() })),
   compared: z

@@ -34,6 +34,8 @@ const runSchema = z.object({
 export type Run = z.infer<typeof runSchema>;
 
 export interface RunProgress {
+  /** Entries the scan of a backup has found so far. */
+  readonly found: number;
   /** Entries archived (or restored) so far. */
   readonly entries: number;
   /** Of the run's planned bytes: read from the source, or from archives when restoring. */
@@ -107,8 +109,13 @@ export class RunStore {
   }
 
   /** Progress of one part (a shard) replaces what the same part reported before, also after a restart. */
-  async reportPart(id: string, part: string, done: Omit<RunProgress, 'sentBytes'>): Promise<void> {
+  async reportPart(id: string, part: string, done: Omit<RunProgress, 'sentBytes' | 'found'>): Promise<void> {
     await this.redis.hset(runKey(id), `part:${part}`, `${done.entries} ${done.doneBytes} ${done.archiveBytes}`);
+  }
+
+  /** How far the scan is; a start of the job that comes later begins anew. */
+  async reportFound(id: string, found: number): Promise<void> {
+    await this.redis.hset(runKey(id), 'found', found);
   }
 
   /** Makes a start of a shard the one that counts. */
@@ -159,6 +166,6 @@ export class RunStore {
       doneBytes += partDone;
       archiveBytes += partArchive;
     }
-    return { entries, doneBytes, archiveBytes, sentBytes: Number(fields.sent ?? 0) };
+    return { found: Number(fields.found ?? 0), entries, doneBytes, archiveBytes, sentBytes: Number(fields.sent ?? 0) };
   }
 }

@@ -36,10 +36,10 @@ async function filesIn(site: TestSite, manifest: Manifest, key: string): Promise
 
 describe('a shard whose worker is stopped in the middle of it', () => {
   it('is gone on with by another worker, which reads only what is left, and the sealed backup restores', async () => {
-    const site = await testSite({ noWorker: true, settings: { worker: { slots: 1, transferSlots: 1 }, dar: { sliceSize: '64KiB', compression: 'bzip2:9' } } });
+    const site = await testSite({ noWorker: true, settings: { worker: { slots: 1, transferSlots: 1 }, dar: { sliceSize: '512KiB', compression: 'bzip2:9' } } });
     const root = join(site.topdir, 'alice');
     await makeTree(root);
-    const dar = await stopDarAt(site.dir, 20);
+    const dar = await stopDarAt(site.dir, { slice: 4, bytes: 100_000 });
     const first = await site.addWorker('first');
     const [report] = await site.producer.tick();
     const waiting = site.waitFor(report?.enqueued.map(({ jobId }) => jobId) ?? []);

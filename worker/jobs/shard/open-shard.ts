@@ -7,6 +7,7 @@ import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { parseJob, shardJobSchema, type ShardJob } from '../../../shared/queues/job-data.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { Run } from '../../../shared/runs/run-store.js';
+import { priorityOf } from '../../../shared/queues/priorities.js';
 import { newStart, shardName } from '../../../shared/runs/start-name.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
@@ -113,8 +114,10 @@ export function archiveName(frame: ShardFrame, segment: string): string {
 }
 
 /** How a dar of this start runs. */
-export function archiveRunOf({ sender, run, stop, brake }: ShardFrame, onStart: ArchiveRun['onStart'] = () => undefined): ArchiveRun {
-  return { sender, signal: run.signal, stop, brake, onStart };
+export function archiveRunOf(frame: ShardFrame, onStart: ArchiveRun['onStart'] = () => undefined): ArchiveRun {
+  const { context, data, sender, run, stop, brake } = frame;
+  const priority = priorityOf(data.priorityClass, 'shard');
+  return { sender, signal: run.signal, stop, brake, account: context.staging.account, priority, onPausedTooLong: () => { run.stop('paused-too-long'); }, onStart };
 }
 
 export function inStaging(frame: ShardFrame, name: string): string {

@@ -8,7 +8,7 @@ import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
 import { sendItems } from '../../../shared/transfer/engine.js';
 
-/** Less is given back with the rest of the backup's staging when that has ended, which is soon: a job for it would cost more than it frees. */
+/** Less is given back with the rest of the backup's staging when that has ended, which is soon: a job for it would cost more than it frees (unless somebody waits for it). */
 export const RELEASE_BYTES = 1024 * 1024;
 
 /**
@@ -22,7 +22,7 @@ export async function transferJob(context: WorkerContext, run: JobRun): Promise<
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
   const left = await context.items.get(data.backupId, data.objects);
   const bytes = [...left.values()].reduce((sum, item) => sum + item.bytes, 0);
-  if (bytes >= RELEASE_BYTES) await orderRelease(context, data, [...left.keys()]);
+  if (bytes >= RELEASE_BYTES || context.staging.account.isTight) await orderRelease(context, data, [...left.keys()]);
   return { sent: left.size };
 }
 
@@ -72,7 +72,7 @@ function toTransferItem([object, item]: [string, StoredItem]): TransferItem {
   return { object, file: item.file, bytes: item.bytes, sha512: item.sha512 };
 }
 
-async function orderRelease(context: WorkerContext, data: TransferJob, objects: readonly string[]): Promise<void> {
+export async function orderRelease(context: WorkerContext, data: Pick<TransferJob, 'backupId' | 'basepathId'>, objects: readonly string[]): Promise<void> {
   const release: ReleaseJob = { v: JOB_VERSION, backupId: data.backupId, basepathId: data.basepathId, objects: [...objects] };
   await context.queues.cleanupOf(context.config.host).add('release', release, { priority: CLEANUP_PRIORITY });
 }
