@@ -45,7 +45,7 @@ export async function extractPart(request: ExtractRequest): Promise<PartOutcome>
     return { ...done, slicesOpened: window.opened };
   } finally {
     await context.staging.removeStart(restoreId, start);
-    await release();
+    release();
   }
 }
 
