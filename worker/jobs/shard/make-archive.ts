@@ -8,10 +8,9 @@ import {
   type DarCreate,
 } from '../../../shared/dar/index.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
-import { toBwError } from '../../../shared/errors/bw-error.js';
 import type { StagingAccount } from '../../staging/account.js';
-import type { WriterSpec } from '../../staging/writer-entry.js';
-import { Brake } from '../../supervise/brake.js';
+import type { Brake } from '../../supervise/brake.js';
+import { inRoom, isLarge } from './in-room.js';
 import type { SliceSender } from './slice-sender.js';
 
 export interface ArchiveSpec {
@@ -59,32 +58,13 @@ export interface RawArchive {
   readonly unsent: readonly CompleteSlice[];
 }
 
-/** What dar writes for an entry beside its content: 3,000 files of 2 bytes with names of 30 make 673 kB (2.7.8, catalogue not compressed), 224 each. */
-const ENTRY_BYTES = 300;
-/** List and isolated catalogue, which lie beside the slices: paths of 100 bytes, and 91 bytes an entry were measured. */
-const ENTRY_BYTES_BESIDE = 200;
-/** Headers of dar, and what it says. */
-const ARCHIVE_BYTES = 16_384;
-
 /**
- * Runs one dar as there is room in staging, and brings its slices away while it still writes. An archive of one slice keeps it until its catalogue was read and isolated
+ * Runs one dar while there is room in staging, and brings its slices away while it still writes. An archive of one slice keeps it until its catalogue was read and isolated
  * (`dar -C`: 7 ms for a few files, 0.8 s for 200,000). A bigger one isolates on the fly (-@), which costs 0.1-1 s of start-up and compresses
- * with bzip2 -9, 1.8 s for 200,000 files, but needs none of its slices again.
+ * with bzip2 -9, 1.8 s for 200,000 files, but needs none of its slices again. Throws NotBegun.
  */
-export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<RawArchive> {
-  const brake = new Brake();
-  const release = run.brake.attach({ pause: () => { brake.hold('start'); }, resume: () => { brake.release('start'); } });
-  let leave = (): void => undefined;
-  try {
-    leave = await run.account.begin(writerOf(spec, run, brake)); // one that is asked to stop waits no more
-    return await runDar(spec, run, brake);
-  } catch (thrown) {
-    if (toBwError(thrown).code === 'STAGING_FULL') run.account.noteFull();
-    throw thrown;
-  } finally {
-    leave();
-    release();
-  }
+export function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<RawArchive> {
+  return inRoom(spec, run, (brake) => runDar(spec, run, brake));
 }
 
 async function runDar(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): Promise<RawArchive> {
@@ -127,30 +107,6 @@ function listen(create: DarCreate, { signal, stop }: ArchiveRun, release: () => 
     signal.removeEventListener('abort', kill);
     stop.removeEventListener('abort', close);
   };
-}
-
-function writerOf(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): WriterSpec {
-  return {
-    dir: dirname(spec.base),
-    baseName: basename(spec.base),
-    priority: run.priority,
-    sliceBytes: spec.dar.sliceBytes,
-    expectedBytes: isLarge(spec) ? Infinity : expectedBytes(spec),
-    besideBytes: spec.entries * ENTRY_BYTES_BESIDE,
-    brake,
-    signal: AbortSignal.any([run.signal, run.stop]),
-    onPausedTooLong: run.onPausedTooLong,
-  };
-}
-
-/** Compression only makes it less. */
-function expectedBytes({ bytes, entries }: ArchiveSpec): number {
-  return Number(bytes) + entries * ENTRY_BYTES + ARCHIVE_BYTES;
-}
-
-/** More than a slice, probably: then its slices leave while it is written. */
-function isLarge(spec: ArchiveSpec): boolean {
-  return expectedBytes(spec) >= spec.dar.sliceBytes;
 }
 
 /** Base of the isolated catalogue of an archive. */
