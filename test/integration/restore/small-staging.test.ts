@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { compareTrees } from '../../../shared/compare/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
-import { JOB_VERSION } from '../../../shared/queues/job-data.js';
+import { JOB_VERSION, type RestoreJob } from '../../../shared/queues/job-data.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import type { WorkerContext } from '../../../worker/context.js';
 import { extractPart } from '../../../worker/jobs/restore/extract-part.js';
@@ -67,7 +67,7 @@ describe('a restore much larger than its share of staging', () => {
     await mkdir(target);
     const restoreId = ulid();
     const { name } = await context.catalog.createWork(restoreId, 1);
-    const request = { v: JOB_VERSION, restoreId, basepathId: manifest.basepathId, backupId: manifest.backupId, target, paths: [], conflict: 'refuse' } as const;
+    const request: RestoreJob = { v: JOB_VERSION, restoreId, basepathId: manifest.basepathId, backupId: manifest.backupId, target, paths: [], conflict: 'refuse' };
     const { signal } = new AbortController();
     const opened = await openRestore(context, request, name, signal);
     await makeDirectories(opened.layers, [], target);
