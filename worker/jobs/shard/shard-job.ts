@@ -28,16 +28,18 @@ export interface ShardJobResult {
  */
 export async function shardJob(context: WorkerContext, run: JobRun): Promise<ShardJobResult> {
   const frame = await openShard(context, run);
-  const release = limitStopping(frame);
+  const leaveSource = frame.shard.from === undefined ? context.sources.attach(frame.topdir.path, frame.root, frame.brake) : () => undefined;
   const stopFlushing = context.staging.account.onPressure(() => frame.sender.flush());
+  const release = limitStopping(frame);
   try {
     return await saveShard(frame);
   } catch (thrown) {
     if (!(thrown instanceof PartKept)) await abandon(frame, thrown);
     throw thrown;
   } finally {
-    release();
+    leaveSource();
     stopFlushing();
+    release();
   }
 }
 
