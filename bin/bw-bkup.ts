@@ -4,6 +4,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { addConfigOptions } from '../producer/cli/config/config-options.js';
 import type { ConfigOptions } from '../producer/cli/config/config-options.js';
+import type { LimitsOptions } from '../producer/cli/limits-command.js';
 import type { StartLocal } from '../producer/cli/session.js';
 import type { CommonOptions } from '../producer/cli/site.js';
 import { EXIT, EXIT_MEANINGS } from '../shared/errors/exit-codes.js';
@@ -38,10 +39,11 @@ command(program, 'producer', 'scan topdirs and enqueue what is due').action(
 );
 command(program, 'worker', 'do jobs on this host').action(ending(async (options: CommonOptions) => (await import('./daemons.js')).workerCommand(options)));
 command(program, 'status', 'state of every basepath, and running work')
-  .option('--check', 'only what is past due; exit code 6 when something is')
+  .option('--check', 'only what is past due (exit code 6) or failed for good (exit code 1)')
   .action(ending(async (options: CommonOptions) => (await import('../producer/cli/status-command.js')).statusCommand(options)));
 command(program, 'plan [basepath]', 'what is due, why, and at which priority, without doing it')
   .option('--capacity', 'whether the full cycle fits, from what was measured')
+  .option('--shards', 'the shards of a full of the basepath: it is scanned, nothing is kept')
   .option('--slots <number>', 'with --capacity: slots of all workers (default: of those that run)')
   .action(ending(async (name: string | undefined, options: CommonOptions) => (await import('../producer/cli/plan-command.js')).planCommand(name, options)));
 command(program, 'backup <basepath>', 'back up one basepath now')
@@ -58,6 +60,7 @@ command(program, 'restore <basepath>', 'restore a basepath, or paths of it')
   .option('--at <time>', 'the state as of this time: the backup captured last before it')
   .option('--path <path>', 'only this path, relative to the basepath; may be repeated', collect)
   .option('--in-place', 'restore into the basepath itself')
+  .option('--resume', 'go on with a restore into that directory that was not completed: what is right already stays')
   .addOption(new Option('--on-conflict <how>', 'with --in-place: what happens to existing files').choices(['keep', 'rename', 'overwrite']))
   .option('--compare <source>', 'compare the result with this directory, by content and metadata')
   .option('--detach', 'do not wait')
@@ -129,10 +132,34 @@ command(program, 'preempt <what>', 'what runs of a backup, or on a host, gives w
 command(program, 'cancel <backup>', 'ends a backup or restore that waits or runs; nothing of it is kept').action(
   ending(async (backup: string, options: CommonOptions) => (await import('../producer/cli/work/stop-command.js')).cancelCommand(backup, options, startLocal)),
 );
+const limits = command(program, 'limits', 'what workers keep to, such as bandwidth and windows, and how it is changed while they run').enablePositionalOptions().action(
+  ending(async (options: CommonOptions) => (await import('../producer/cli/limits-command.js')).limitsCommand(options, startLocal)),
+);
+const ofWhat = (of: Command): Command => of.option('--host <name>', 'of this host only').option('--topdir <dir>', 'of this topdir only').option('--lts <name>', 'of this long-term storage only');
+ofWhat(command(limits, 'set <key> <value>', 'set a limit, at once; none = no limit'))
+  .option('--for <duration>', 'only so long, such as 2h')
+  .action(ending(async (key: string, value: string, options: LimitsOptions) => (await import('../producer/cli/limits-command.js')).setLimitCommand(key, value, options, startLocal)));
+ofWhat(command(limits, 'unset <key>', 'as the configuration has it')).action(
+  ending(async (key: string, options: LimitsOptions) => (await import('../producer/cli/limits-command.js')).unsetLimitCommand(key, options, startLocal)),
+);
 const basepath = program.command('basepath').description('what has backups of its own');
 command(basepath, 'rename <old> <new>', 'a directory was renamed: its chain goes on under the new path')
   .option('--force', 'although its root inode or owner is another one')
   .action(ending(async (old: string, now: string, options: CommonOptions) => (await import('../producer/cli/removal/rename-command.js')).renameCommand(old, now, options)));
+const dead = program.command('dead').description('backups and restores that failed for good');
+const selected = (own: Command): Command => own.option('--reason <code>', 'those with this error code').option('--topdir <dir>', 'those below this directory');
+selected(command(dead, 'list', 'what failed for good, by cause')).action(
+  ending(async (options: CommonOptions) => (await import('../producer/cli/dead/list-command.js')).deadListCommand(options, startLocal)),
+);
+command(dead, 'show <id>', 'all that is known of one: reason, host, what was said, what to do').action(
+  ending(async (id: string, options: CommonOptions) => (await import('../producer/cli/dead/list-command.js')).deadShowCommand(id, options, startLocal)),
+);
+selected(command(dead, 'retry [ids...]', 'a new backup for each')).action(
+  ending(async (ids: string[], options: CommonOptions) => (await import('../producer/cli/dead/retry-command.js')).deadRetryCommand(ids, options, startLocal)),
+);
+selected(command(dead, 'dismiss [ids...]', 'no alarm any more'))
+  .option('--because <text>', 'why, for the journal')
+  .action(ending(async (ids: string[], options: CommonOptions) => (await import('../producer/cli/dead/retry-command.js')).deadDismissCommand(ids, options, startLocal)));
 const catalog = program.command('catalog').description('the directory of sealed backups');
 command(catalog, 'rebuild', 'bring back what only long-term storage has, refill Redis from the catalog').action(
   ending(async (options: CommonOptions) => (await import('../producer/cli/catalog-command.js')).rebuildCommand(options, startLocal)),

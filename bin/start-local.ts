@@ -44,6 +44,7 @@ export async function startLocalWorker(
     const close = async (): Promise<void> => {
       stopSweeping();
       await worker.close();
+      await context.staging.account.close();
       await context.queues.close();
       await context.journal.close();
       redis.disconnect();

@@ -11,7 +11,7 @@ export function workerChecks(context: WorkerContext, redis: Redis, isRunning: ()
       return { slots: context.config.worker.slots };
     },
     dar: () => ({ version: context.dar.version }),
-    staging: async () => ({ usedBytes: await context.staging.usedBytes() }),
+    staging: async () => ({ ...(await context.staging.account.state()) }),
   };
 }
 
@@ -25,6 +25,5 @@ export async function startWorkerHttp(context: WorkerContext, redis: Redis, isRu
 }
 
 export function collectStaging(context: WorkerContext): void {
-  const { budgetBytes } = context.config.staging;
-  context.metrics.collectStaging(async () => ({ usedBytes: await context.staging.usedBytes(), budgetBytes }));
+  context.metrics.collectStaging(() => context.staging.account.state());
 }

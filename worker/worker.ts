@@ -6,10 +6,12 @@ import { moveToHead } from '../shared/queues/move-to-head.js';
 import { cleanupQueue, OWN_SLOT_NAME, QUEUES, transferQueue } from '../shared/queues/names.js';
 import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
 import type { WorkerContext } from './context.js';
+import { releaseSmall } from './jobs/cleanup/release-small.js';
 import { processorsOf, type JobTable } from './jobs/job-table.js';
 import { followOrders } from './follow-orders.js';
 import { ownSlot, ownSlots, type OwnSlot } from './own-slot.js';
 import { Failures, runOf } from './processor/failures.js';
+import { noting } from './processor/note-error.js';
 import { runJob } from './processor/run-job.js';
 import { RunningJobs } from './processor/running-jobs.js';
 
@@ -47,7 +49,9 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const running = new RunningJobs();
   const parts = (): WorkerParts => ({ context, table, failures, running, timing, connection: connect() });
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
+  const stopReleasing = context.staging.account.onPressure(() => releaseSmall(context));
   const slots = Array.from({ length: own }, () => startOwnSlot(parts()));
+  const stops = [context.limits.start(), context.gate.start()];
   const orders = followOrders({
     connection: connect(),
     redis: context.queues.redis,
@@ -61,7 +65,9 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
     close: async () => {
       await orders.close();
       for (const slot of slots) slot.stop();
+      stopReleasing();
       await closeAll([...workers, ...slots], failures, running);
+      for (const stop of stops) stop();
     },
     hurry: () => { running.hurryAll('shutdown'); },
     isRunning: () => workers.every(({ worker: each }) => each.isRunning() || each.isPaused()),
@@ -138,6 +144,7 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
   return async (job, token) => {
     const work = table[job.name];
     if (work === undefined) throw new Error(`no such job: ${job.name}`);
+    const leave = await context.gate.enter(job, token);
     const logger = context.logger.child({ queue, jobId: job.id, jobName: job.name, ...idsOf(job) });
     const startedAt = performance.now();
     const finished = (outcome: 'completed' | 'retried' | 'stopped'): void => {
@@ -147,7 +154,7 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
     try {
       const result = await runJob({ job, token: token ?? '', signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), logger }, async (run) => {
         await noteHost(context, job);
-        return work(run);
+        return noting(context, run, () => work(run));
       });
       finished('completed');
       return result;
@@ -156,6 +163,7 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
       throw thrown;
     } finally {
       ends();
+      await leave();
     }
   };
 }

@@ -101,16 +101,18 @@ function duplicateBasepaths({ topdirs }: Settings): Finding[] {
   );
 }
 
-/** Every slot needs room for the slice it writes and for its shard's catalogue, or dar waits for ever. */
+/** Every slot needs room for the slice it writes and for its shard's catalogue, beside what is kept for restores, or it is never used. */
 function badBudget(settings: Settings, facts: Facts): Finding[] {
   const { staging, worker } = settings.site;
   const filesystem = staging.dir === null ? null : (facts.get(staging.dir)?.filesystemBytes ?? null);
   const budget = 'bytes' in staging.budget ? staging.budget.bytes : filesystem === null ? null : budgetBytes(settings, facts);
   if (budget === null) return [];
-  const need = worker.slots * Math.max(...(settings.topdirs.length > 0 ? settings.topdirs : [settings.site]).map(slotBytes));
+  const slots = worker.slots * Math.max(...(settings.topdirs.length > 0 ? settings.topdirs : [settings.site]).map(slotBytes));
+  if (staging.restoreShare === 1) return [{ key: 'staging.restoreShare', value: '100%', problem: 'leaves nothing to backups', remedy: 'Give a smaller share, such as 20%.' }];
+  const need = Math.ceil(slots / (1 - staging.restoreShare));
   const say = (problem: string, remedy: string): Finding[] => [{ key: 'staging.budget', value: formatSize(budget), problem, remedy }];
   return [
-    ...(budget >= need ? [] : say(`is too small: ${worker.slots} slots need ${formatSize(need)} (a slice and a catalogue each)`, 'Raise it, or lower dar.sliceSize, shards.maxFiles or worker.slots.')),
+    ...(budget >= need ? [] : say(`is too small: ${worker.slots} slots need ${formatSize(need)} (a slice and a catalogue each, and staging.restoreShare)`, 'Raise it, or lower dar.sliceSize, shards.maxFiles or worker.slots.')),
     ...(filesystem === null || budget <= filesystem ? [] : say(`is larger than its filesystem (${formatSize(filesystem)})`, 'Lower it, or give a share such as 80%.')),
   ];
 }

@@ -12,7 +12,7 @@ export interface Resolved {
 }
 
 /** Settings without problems as the program uses them: units in names, nothing missing. */
-export function toConfig({ host, site, topdirs, lts }: Settings, { redisUrl, stagingBudgetBytes }: Resolved): Config {
+export function toConfig({ host, site, topdirs, lts, shardMemory }: Settings, { redisUrl, stagingBudgetBytes }: Resolved): Config {
   const policy = {
     topdirs: topdirs.map(toTopdir),
     catalog: { dir: present(site.catalog.dir) },
@@ -31,21 +31,23 @@ export function toConfig({ host, site, topdirs, lts }: Settings, { redisUrl, sta
   return {
     host,
     ...policy,
-    staging: { dir: present(site.staging.dir), budgetBytes: stagingBudgetBytes },
+    staging: { dir: present(site.staging.dir), budgetBytes: stagingBudgetBytes, restoreShare: site.staging.restoreShare, maxPauseMs: site.staging.maxPause },
     state: site.state,
     redis: { url: redisUrl },
     worker: toWorker(site.worker),
+    shardMemoryBytes: shardMemory,
     http: site.http satisfies HttpConfig,
     logging: site.logging,
     policyHash: policyHash(policy),
   };
 }
 
-function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, shards, limits, index, schedule, retention, politeness, basepaths }: TopdirSettings): TopdirConfig {
+function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, scan, shards, limits, index, schedule, retention, politeness, basepaths }: TopdirSettings): TopdirConfig {
   const own = { path: present(path), readFrom, depth, exclude, sentinel, hooks };
   return {
     ...own,
     dar: toDar(dar),
+    scan,
     shards: toShards(shards),
     limits,
     index: { racyWindowMs: index.racyWindow },

@@ -17,8 +17,8 @@ export interface WatchSlicesOptions {
   readonly dir: string;
   /** Archive base name, without directory. */
   readonly baseName: string;
-  /** How often to look. Default 500 ms; the end of dar is noticed at once. */
-  readonly intervalMs?: number;
+  /** How often to look, asked every time. Default 500 ms; the end of dar is noticed at once. */
+  readonly intervalMs?: () => number;
   /** Settles when dar has ended, such as `DarCreate.done`. A rejection ends the iteration with it. */
   readonly finished: Promise<unknown>;
   /**
@@ -41,7 +41,7 @@ export async function* watchSlices(options: WatchSlicesOptions): AsyncGenerator<
     const slices = await completeSlices(base, next);
     next += slices.length;
     if (slices.length > 0) yield slices;
-    else await sleepUnless(end, options.intervalMs ?? 500);
+    else await sleepUnless(end, options.intervalMs?.() ?? 500);
   }
   const outcome = await options.finished;
   yield await lastSlices(base, next, options.rehashLast ?? wasInterrupted(outcome));

@@ -40,7 +40,7 @@ export class FindListing {
   async start(command: Command, signal?: AbortSignal): Promise<void> {
     await writeFile(this.messages, '', { mode: 0o600 });
     await removeFile(this.#listing); // of a start that was cut off
-    this.#pipeline = startPipeline([command], { stdoutFile: this.#listing, ...(signal === undefined ? {} : { signal }) });
+    this.#pipeline = startPipeline([{ ...command, polite: true }], { stdoutFile: this.#listing, ...(signal === undefined ? {} : { signal }) });
     this.#pipeline.done.catch(() => undefined); // whoever reads it is told
   }
 

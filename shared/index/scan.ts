@@ -33,7 +33,7 @@ export interface ParallelScan {
   readonly filesystem: string;
   /** Finds at a time on it, of all scans together. */
   readonly concurrency: number;
-  /** How long one find may take for all before several begin anew, ms; default 100. */
+  /** How long one find may take for all before several begin anew, ms; default 100, 0 = they begin at once. */
   readonly splitAfterMs?: number;
 }
 
@@ -88,6 +88,7 @@ async function list(options: ScanOptions, sorter: LineSorter, heard: Heard): Pro
 }
 
 async function tryAtOnce(options: ScanOptions, { slots, filesystem, concurrency, splitAfterMs }: ParallelScan, use: Use, heard: Heard): Promise<boolean> {
+  if (splitAfterMs === 0) return false;
   const release = await slots.take(filesystem, concurrency, options.signal);
   try {
     return await listAtOnce(options, use, heard, splitAfterMs ?? SPLIT_AFTER_MS);

@@ -55,7 +55,7 @@ export function isLimitKey(text: string): text is LimitKey {
 
 /** `none` = no limit. Throws FormatError. */
 export function parseLimit<K extends LimitKey>(key: K, text: string): LimitValues[K] {
-  if (text.trim() === 'none') return null as LimitValues[K];
+  if (text.trim() === 'none') return null;
   const value = LIMITS[key].parse(text.trim()) as LimitValues[K];
   if (Array.isArray(value) && value.length === 0) throw new FormatError('is empty', 'none, or a value');
   return value;

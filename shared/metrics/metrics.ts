@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Redis } from 'ioredis';
 import type { BwError } from '../errors/bw-error.js';
+import type { ParkedCount } from '../limits/places.js';
 import { publishAges, summarizeAges, type BasepathAges } from './ages.js';
 import { Collector } from './collector.js';
 import { Instruments } from './instruments.js';
@@ -28,6 +29,9 @@ const AGES_KEEP_MS = 600_000;
 export interface StagingUse {
   readonly usedBytes: number;
   readonly budgetBytes: number;
+  readonly pausedDars: number;
+  /** In all, ms. */
+  readonly pausedMs: number;
 }
 
 /**
@@ -81,12 +85,24 @@ export class Metrics extends Recorders {
     });
   }
 
+  /** Counts parked jobs at every scrape; one process per site. */
+  collectParked(count: () => Promise<readonly ParkedCount[]>): void {
+    this.#collect('parked', 0, ['bw_parked_jobs'], async () => {
+      const samples = (await count()).map(({ topdir, reason, jobs }) => ({ labels: { topdir, reason }, value: jobs }));
+      this.#instruments.replace('bw_parked_jobs', samples);
+    });
+  }
+
   /** Asks for this host's staging account at every scrape. */
   collectStaging(use: () => StagingUse | Promise<StagingUse>): void {
-    this.#collect('staging', 0, ['bw_staging_used_bytes', 'bw_staging_budget_bytes'], async () => {
-      const { usedBytes, budgetBytes } = await use();
+    let countedMs = 0;
+    this.#collect('staging', 0, ['bw_staging_used_bytes', 'bw_staging_budget_bytes', 'bw_staging_paused_dars'], async () => {
+      const { usedBytes, budgetBytes, pausedDars, pausedMs } = await use();
       this.#instruments.replace('bw_staging_used_bytes', [{ labels: {}, value: usedBytes }]);
       this.#instruments.replace('bw_staging_budget_bytes', [{ labels: {}, value: budgetBytes }]);
+      this.#instruments.replace('bw_staging_paused_dars', [{ labels: {}, value: pausedDars }]);
+      this.#instruments.add('bw_staging_paused_seconds_total', {}, (pausedMs - countedMs) / 1000);
+      countedMs = pausedMs;
     });
   }
 

@@ -34,6 +34,8 @@ const runSchema = z.object({
 export type Run = z.infer<typeof runSchema>;
 
 export interface RunProgress {
+  /** Entries the scan of a backup has found so far. */
+  readonly found: number;
   /** Entries archived (or restored) so far. */
   readonly entries: number;
   /** Of the run's planned bytes: read from the source, or from archives when restoring. */
@@ -57,15 +59,17 @@ if not run or cjson.decode(run).phase ~= 'saving' or redis.call('HGET', KEYS[1],
 redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
 return 1`;
 
+const ADD_HOST = `if redis.call('HEXISTS', KEYS[1], 'run') == 1 then redis.call('HSET', KEYS[1], ARGV[1], '1') end`;
+
 /** State of running work, visible to every process; lost with Redis without loss of any sealed backup. */
 export class RunStore {
   constructor(readonly redis: Redis) {}
 
   /** Puts a new run on record; false when it is there already (a second start of the same job). */
   async create(run: Run): Promise<boolean> {
-    const created = await this.redis.hsetnx(runKey(run.id), 'run', JSON.stringify(run));
-    await this.redis.sadd(RUNS_KEY, run.id);
-    return created === 1;
+    const [created] = (await this.redis.pipeline().hsetnx(runKey(run.id), 'run', JSON.stringify(run)).sadd(RUNS_KEY, run.id).exec()) ?? [];
+    if (created === undefined || created[0] !== null) throw created?.[0] ?? new Error('Redis gave no answer');
+    return created[1] === 1;
   }
 
   async read(id: string): Promise<Run | null> {
@@ -118,7 +122,7 @@ export class RunStore {
   }
 
   /** Progress of one part (a shard) replaces what the same part reported before, also after a restart. */
-  async reportPart(id: string, part: string, done: Omit<RunProgress, 'sentBytes'> & { readonly share?: number }): Promise<void> {
+  async reportPart(id: string, part: string, done: Omit<RunProgress, 'sentBytes' | 'found'> & { readonly share?: number }): Promise<void> {
     await this.redis.hset(runKey(id), `part:${part}`, `${done.entries} ${done.doneBytes} ${done.archiveBytes} ${done.share ?? 0}`);
   }
 
@@ -135,6 +139,11 @@ export class RunStore {
 
   async preemptions(id: string): Promise<number> {
     return Number(await this.redis.hget(runKey(id), 'preemptions'));
+  }
+
+  /** How far the scan is; a start of the job that comes later begins anew. */
+  async reportFound(id: string, found: number): Promise<void> {
+    await this.redis.hset(runKey(id), 'found', found);
   }
 
   /** Makes a start of a shard the one that counts. */
@@ -160,7 +169,7 @@ export class RunStore {
 
   /** Notes that a host works for a run and may hold staging of it. Nothing is noted of a run that is not on record. */
   async addHost(id: string, host: string): Promise<void> {
-    if ((await this.redis.hexists(runKey(id), 'run')) === 1) await this.redis.hset(runKey(id), `host:${host}`, '1');
+    await this.redis.eval(ADD_HOST, 1, runKey(id), `host:${host}`);
   }
 
   /** Hosts that may hold staging of a run. */
@@ -185,6 +194,6 @@ export class RunStore {
       doneBytes += partDone;
       archiveBytes += partArchive;
     }
-    return { entries, doneBytes, archiveBytes, sentBytes: Number(fields.sent ?? 0) };
+    return { found: Number(fields.found ?? 0), entries, doneBytes, archiveBytes, sentBytes: Number(fields.sent ?? 0) };
   }
 }

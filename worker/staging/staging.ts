@@ -1,5 +1,8 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { removeTree } from '../../shared/files/remove-tree.js';
+import type { StagingAccount } from './account.js';
+import type { Reservation } from './restores.js';
 
 /**
  * This host's part of the staging directory: `<dir>/<host>/<backupId>/<start>/`. Nothing in it has lasting
@@ -8,7 +11,12 @@ import { basename, join } from 'node:path';
 export class Staging {
   readonly root: string;
 
-  constructor(dir: string, host: string) {
+  constructor(
+    dir: string,
+    host: string,
+    /** Who may write here, and how much. */
+    readonly account: StagingAccount,
+  ) {
     this.root = join(dir, host);
   }
 
@@ -34,6 +42,11 @@ export class Staging {
     await this.remove(join(backupId, start));
   }
 
+  /** Room for a restore or verification, see StagingAccount.reserve. */
+  reserve(bytes: number, reservation: Reservation): Promise<() => void> {
+    return this.account.reserve(bytes, reservation);
+  }
+
   async removeBackup(backupId: string): Promise<void> {
     await this.remove(backupId);
   }
@@ -43,20 +56,8 @@ export class Staging {
     return list(this.root);
   }
 
-  /** Bytes of all files below, by a walk: our own files, on our own disk. */
-  async usedBytes(dir: string = this.root): Promise<number> {
-    let bytes = 0;
-    for (const name of await list(dir)) {
-      const path = join(dir, name);
-      const info = await stat(path).catch(() => null); // released while we look
-      if (info === null) continue;
-      bytes += info.isDirectory() ? await this.usedBytes(path) : info.size;
-    }
-    return bytes;
-  }
-
   private async remove(relative: string): Promise<void> {
-    await rm(join(this.root, relative), { recursive: true, force: true });
+    await removeTree(join(this.root, relative));
   }
 }
 

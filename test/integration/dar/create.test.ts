@@ -22,7 +22,7 @@ const ODD_TREE = `
 
 async function collect(fx: Fixture, finished: Promise<unknown>): Promise<CompleteSlice[]> {
   const slices: CompleteSlice[] = [];
-  for await (const batch of watchSlices({ dir: join(fx.dir, 'staging'), baseName: 'a', intervalMs: 10, finished })) slices.push(...batch);
+  for await (const batch of watchSlices({ dir: join(fx.dir, 'staging'), baseName: 'a', intervalMs: () => 10, finished })) slices.push(...batch);
   return slices;
 }
 
@@ -181,7 +181,7 @@ describe('slices', () => {
     const fx = await fixture();
     await bigTree(fx, 12_000);
     const child = await create(fx, dar, { catalogueBase: `${fx.base}.fly` });
-    const watch = watchSlices({ dir: join(fx.dir, 'staging'), baseName: 'a', intervalMs: 2, finished: child.done });
+    const watch = watchSlices({ dir: join(fx.dir, 'staging'), baseName: 'a', intervalMs: () => 2, finished: child.done });
     await watch.next();
     expect((await child.progress())?.readBytes).toBeGreaterThan(0);
     await pauseInsideSlice(fx, child, dar.sliceBytes);

@@ -51,7 +51,7 @@ async function currentRun(context: WorkerContext, data: BackupJob, run: JobRun):
     error: null,
     outcome: null,
   };
-  await context.runs.create(fresh);
+  if (await context.runs.create(fresh)) return fresh;
   const state = await context.runs.read(data.backupId);
   if (state === null) throw runGone(data.backupId);
   return state;
@@ -72,11 +72,11 @@ async function enqueueShards(context: WorkerContext, data: BackupJob, run: JobRu
   const { processed = 0, unprocessed = 0 } = await run.job.getDependenciesCount({ processed: true, unprocessed: true });
   if (processed + unprocessed >= plan.shards.length) return;
   const parent = { id: String(run.job.id), queue: context.queues.backup.qualifiedName };
-  const { backupId, basepathId, priorityClass } = data;
+  const { backupId, basepathId, topdir, priorityClass } = data;
   const sizes = plan.shards.map(({ records, bytes }) => ({ records, bytes: BigInt(bytes) }));
   const priorities = await shardPriorities(context.queues.redis, priorityClass, run.job.priority, sizes);
   const jobs = plan.shards.map(({ number }, index) => {
-    const shard: ShardJob = { v: JOB_VERSION, backupId, basepathId, shard: number, priorityClass };
+    const shard: ShardJob = { v: JOB_VERSION, backupId, basepathId, shard: number, topdir, priorityClass };
     const opts = { jobId: `shard.${backupId}.${number}`, priority: priorities[index] as number, parent, failParentOnFailure: true };
     return { name: 'shard', data: shard, opts };
   });

@@ -9,7 +9,12 @@ import { hashFileOf } from '../../staging/staging.js';
  */
 export async function releaseJob(context: WorkerContext, run: JobRun): Promise<{ released: number }> {
   const data = parseJob(releaseJobSchema, run.job.data, run.job.id);
-  const items = await context.items.get(data.backupId, data.objects);
+  return { released: await releaseCommitted(context, data.backupId, data.objects) };
+}
+
+/** Removes those of the objects' files in this host's staging that are committed everywhere; how many. */
+export async function releaseCommitted(context: WorkerContext, backupId: string, objects: readonly string[]): Promise<number> {
+  const items = await context.items.get(backupId, objects);
   let released = 0;
   for (const item of items.values()) {
     if (item.host !== context.config.host) continue;
@@ -18,5 +23,6 @@ export async function releaseJob(context: WorkerContext, run: JobRun): Promise<{
     await removeFile(hashFileOf(item.file));
     released++;
   }
-  return { released };
+  if (released > 0) context.staging.account.released();
+  return released;
 }

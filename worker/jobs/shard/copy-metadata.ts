@@ -20,7 +20,7 @@ export async function copyMetadata(frame: ShardFrame, backupId: string): Promise
   await mkdir(dir, { mode: 0o700 });
   const dar = frame.topdir.dar;
   const raw = await makeArchive(
-    { base: join(dir, archiveName(frame, 'm')), root: frame.root, mergeFrom, listFile: null, includePaths: [], bytes: 0n, dar, logFile: join(dir, 'merge.log'), secretsDir: dir },
+    { base: join(dir, archiveName(frame, 'm')), root: frame.root, mergeFrom, listFile: null, includePaths: [], bytes: 0n, entries: 1, dar, logFile: join(dir, 'merge.log'), secretsDir: dir },
     archiveRunOf(frame),
   );
   await checkHoldsMetadata(raw, dar, dir);

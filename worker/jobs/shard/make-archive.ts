@@ -8,7 +8,9 @@ import {
   type DarCreate,
 } from '../../../shared/dar/index.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
+import type { StagingAccount } from '../../staging/account.js';
 import type { Brake } from '../../supervise/brake.js';
+import { inRoom, isLarge } from './in-room.js';
 import type { SliceSender } from './slice-sender.js';
 
 export interface ArchiveSpec {
@@ -20,8 +22,9 @@ export interface ArchiveSpec {
   readonly mergeFrom?: string;
   readonly prunePaths?: readonly BytePath[];
   readonly includePaths: readonly BytePath[];
-  /** Of contents, from the plan: whether it may be more than a slice. */
+  /** Of contents, and how many paths, from the plan: whether it may be more than a slice. */
   readonly bytes: bigint;
+  readonly entries: number;
   readonly dar: DarConfig;
   readonly logFile: string;
   readonly secretsDir: string;
@@ -35,6 +38,11 @@ export interface ArchiveRun {
   readonly stop: AbortSignal;
   /** Stops dar while it is held. */
   readonly brake: Brake;
+  readonly account: StagingAccount;
+  /** Of its backup, lower first. */
+  readonly priority: number;
+  /** There was no room in staging for it for longer than staging.maxPause. */
+  readonly onPausedTooLong: () => void;
   readonly onStart: (create: DarCreate) => void;
 }
 
@@ -51,18 +59,22 @@ export interface RawArchive {
 }
 
 /**
- * Runs one dar and brings its slices away while it still writes. An archive of one slice keeps it until its catalogue was read and isolated
+ * Runs one dar while there is room in staging, and brings its slices away while it still writes. An archive of one slice keeps it until its catalogue was read and isolated
  * (`dar -C`: 7 ms for a few files, 0.8 s for 200,000). A bigger one isolates on the fly (-@), which costs 0.1-1 s of start-up and compresses
- * with bzip2 -9, 1.8 s for 200,000 files, but needs none of its slices again.
+ * with bzip2 -9, 1.8 s for 200,000 files, but needs none of its slices again. Throws NotBegun.
  */
-export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<RawArchive> {
-  const onFly = spec.bytes >= BigInt(spec.dar.sliceBytes);
+export function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<RawArchive> {
+  return inRoom(spec, run, (brake) => runDar(spec, run, brake));
+}
+
+async function runDar(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): Promise<RawArchive> {
+  const onFly = isLarge(spec);
   const catalogueBase = onFly ? isolatedBase(spec.base) : null;
   run.signal.throwIfAborted();
   const create = await startCreate({ ...spec, catalogueBase });
-  const release = run.brake.attach(create);
+  const detach = brake.attach(create);
   run.onStart(create);
-  const stopListening = listen(create, run, release);
+  const stopListening = listen(create, run, detach);
   try {
     const { slices, unsent } = await collectSlices(spec, create, run, onFly);
     const outcome = await create.done;
@@ -76,7 +88,7 @@ export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<R
     throw thrown;
   } finally {
     stopListening();
-    release();
+    detach();
   }
 }
 
@@ -103,10 +115,10 @@ export function isolatedBase(base: string): string {
 }
 
 /** Slices that become complete after the stop are kept back: only what is still here can be tested. */
-async function collectSlices(spec: ArchiveSpec, create: DarCreate, { sender, stop }: ArchiveRun, early: boolean): Promise<Pick<RawArchive, 'slices' | 'unsent'>> {
+async function collectSlices(spec: ArchiveSpec, create: DarCreate, { sender, stop, account }: ArchiveRun, early: boolean): Promise<Pick<RawArchive, 'slices' | 'unsent'>> {
   const slices: CompleteSlice[] = [];
   const unsent: CompleteSlice[] = [];
-  const watch = watchSlices({ dir: dirname(spec.base), baseName: basename(spec.base), finished: create.done });
+  const watch = watchSlices({ dir: dirname(spec.base), baseName: basename(spec.base), finished: create.done, intervalMs: () => account.lookMs });
   for await (const complete of watch) {
     slices.push(...complete);
     if (early && !stop.aborted) await sender.send(complete);

@@ -83,6 +83,7 @@ async function runDar(frame: ShardFrame, { mergeFrom, segment, prunePaths, recor
         listFile,
         includePaths,
         bytes: BigInt(frame.shard.bytes),
+        entries: frame.shard.records,
         dar: frame.topdir.dar,
         logFile: inStaging(frame, `${segment}.log`),
         secretsDir: frame.stagingDir,

@@ -51,7 +51,7 @@ async function makeEncrypted(
   archive: Pick<ArchiveSpec, 'base' | 'root' | 'listFile' | 'dar' | 'logFile'>,
 ): Promise<{ raw: RawArchive; complete: boolean }> {
   const complete = await copyDirectoryMetadata({ ...from, signal: run.signal });
-  const raw = await makeArchive({ ...archive, includePaths: [], bytes: 0n, secretsDir: spec.dir }, run);
+  const raw = await makeArchive({ ...archive, includePaths: [], bytes: 0n, entries: 1, secretsDir: spec.dir }, run);
   await checkHoldsMetadata(raw, spec.dar, spec.dir);
   run.sender.hold(raw.unsent);
   return { raw, complete };

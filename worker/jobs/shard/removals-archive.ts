@@ -61,6 +61,7 @@ export async function makeRemovalsArchive(spec: RemovalsSpec, archiveRun: Archiv
       reference,
       includePaths: [],
       bytes: 0n,
+      entries: spec.takenAway.length + parents.length,
       dar,
       logFile: join(spec.dir, 'removals.log'),
       secretsDir: spec.dir,

@@ -2,12 +2,13 @@ import { basename, join } from 'node:path';
 import { isolateCatalogue, listCatalogue, testSlicesFrom, type CatalogueEntry, type DarCreate } from '../../../shared/dar/index.js';
 import { removeFile } from '../../../shared/files/remove-file.js';
 import { writeDarList } from '../../../shared/index/dar-list.js';
-import { LineWriter } from '../../../shared/index/line-file.js';
+import { LineWriter, readRecordFile } from '../../../shared/index/line-file.js';
 import { messageLookup } from '../../../shared/index/dar-messages.js';
 import { ShardReconciler, type RoundResult, type ShardOutcome, type SuspendedShard } from '../../../shared/index/reconcile.js';
 import { showPath } from '../../../shared/paths/byte-path.js';
 import type { MadeArchive } from '../../../shared/runs/shard-result.js';
 import { describeArchive, EntryCounter, keepCatalogue } from './describe-archive.js';
+import { inRoom, NotBegun } from './in-room.js';
 import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
 import { isSmall, makeSmall } from './make-small.js';
 import { archiveName, archiveRunOf, inStaging, stopped, type ShardFrame } from './open-shard.js';
@@ -57,14 +58,28 @@ export async function saveInRounds(frame: ShardFrame): Promise<SavedShard | Susp
     let left: Left | null = first;
     for (let tries = 1 + topdir.dar.retryOnChange; left !== null && tries > 0; tries--) {
       if (frame.stop.aborted) return await suspend(frame, reconciler, made);
-      const { retry, interrupted } = await saveOnce(frame, reconciler, made, left);
-      left = retry === null ? null : { bytes: 0n, ...retry };
+      const round: RoundEnd | null = await saveOnce(frame, reconciler, made, left).catch(unlessNotBegun);
+      if (round === null) return await suspend(frame, reconciler, made);
+      const { retry, interrupted }: RoundEnd = round;
+      left = retry === null ? null : { ...retry, bytes: await bytesIn(retry.recordsFile) };
       if (left !== null && interrupted) return await suspend(frame, reconciler, made);
     }
     return outcomeOf(await reconciler.finish(), made);
   } finally {
     await reconciler.close();
   }
+}
+
+/** What is tried again may be one file of many slices. */
+async function bytesIn(recordsFile: string): Promise<bigint> {
+  let bytes = 0n;
+  for await (const records of readRecordFile(recordsFile)) for (const { type, size } of records) if (type === 'f') bytes += BigInt(size);
+  return bytes;
+}
+
+function unlessNotBegun(thrown: unknown): null {
+  if (thrown instanceof NotBegun) return null;
+  throw thrown;
 }
 
 /** What the rounds of one start have made so far. */
@@ -74,6 +89,9 @@ interface Made {
   /** Number of the last archive; they go on where earlier starts ended. */
   segment: number;
 }
+
+/** `retry`: what is still to be saved. */
+type RoundEnd = Pick<RoundResult, 'retry'> & { readonly interrupted: boolean };
 
 async function suspend(frame: ShardFrame, reconciler: ShardReconciler, made: Made): Promise<SuspendedRounds> {
   if (made.archives.length === 0) throw stopped(frame);
@@ -93,7 +111,7 @@ async function savedNothing(frame: ShardFrame): Promise<SavedShard> {
 }
 
 /** Adds an archive to `made`, unless it holds something that would spoil a restore, or nothing at all: then it is thrown away. */
-async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, made: Made, left: Left): Promise<Pick<RoundResult, 'retry'> & { interrupted: boolean }> {
+async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, made: Made, left: Left): Promise<RoundEnd> {
   const { raw, entries: listed } = await runDar(frame, ++made.segment, left);
   const { interrupted } = raw;
   const key = `${frame.shard.number}.${made.segment}`;
@@ -149,13 +167,14 @@ async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<{
   const { includePaths } = await writeDarList({ recordsFile: left.recordsFile, listFile });
   const archive = { base: inStaging(frame, archiveName(frame, String(segment))), root, listFile, dar: topdir.dar, logFile: inStaging(frame, `${segment}.log`) };
   if (segment === 1 && isSmall(left, { ...archive, includePaths })) {
-    const raw = await makeSmall({ ...archive, isolate: true, signal: run.signal });
+    const size = { ...archive, bytes: left.bytes, entries: left.records };
+    const raw = await inRoom(size, archiveRunOf(frame), () => makeSmall({ ...archive, isolate: true, signal: run.signal }));
     return { raw, entries: raw.entries };
   }
   let stopReporting = (): void => undefined;
   const onStart = (create: DarCreate): void => { stopReporting = reportWhile(frame, create); };
   try {
-    const spec = { ...archive, includePaths, bytes: left.bytes, secretsDir: stagingDir };
+    const spec = { ...archive, includePaths, bytes: left.bytes, entries: left.records, secretsDir: stagingDir };
     return { raw: await makeArchive(spec, archiveRunOf(frame, onStart)), entries: null };
   } finally {
     stopReporting();

@@ -28,6 +28,7 @@ export interface ShardJobResult {
  */
 export async function shardJob(context: WorkerContext, run: JobRun): Promise<ShardJobResult> {
   const frame = await openShard(context, run);
+  const stopFlushing = context.staging.account.onPressure(() => frame.sender.flush());
   const release = limitStopping(frame);
   try {
     return await saveShard(frame);
@@ -35,6 +36,7 @@ export async function shardJob(context: WorkerContext, run: JobRun): Promise<Sha
     if (!(thrown instanceof PartKept)) await abandon(frame, thrown);
     throw thrown;
   } finally {
+    stopFlushing();
     release();
   }
 }

@@ -6,8 +6,11 @@ import { checkOutput, showOutput } from '../../../../producer/cli/config/outputs
 import {
   backupOutput, backupsOutput, capacityOutput, errorOutput, exceptionLineOutput, lsLine, planOutput, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
+import { limitsOutput } from '../../../../producer/cli/limits-outputs.js';
+import { shardsOutput } from '../../../../producer/cli/plan-shards-command.js';
 import { verifyOutput } from '../../../../producer/cli/verify-outputs.js';
 import { importOutput } from '../../../../producer/cli/import-command.js';
+import { deadDismissOutput, deadListOutput, deadRetryOutput, deadShowOutput } from '../../../../producer/cli/dead/outputs.js';
 import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
 import { drainOutput, stopOutput } from '../../../../producer/cli/work/outputs.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
@@ -28,9 +31,14 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   exceptions: exceptionLineOutput,
   backup: backupOutput,
   'plan --capacity': capacityOutput,
+  'plan --shards': shardsOutput,
   plan: planOutput,
   restore: restoreOutput,
   'catalog rebuild': rebuildOutput,
+  'dead list': deadListOutput,
+  'dead show': deadShowOutput,
+  'dead retry': deadRetryOutput,
+  'dead dismiss': deadDismissOutput,
   prune: pruneOutput,
   undelete: undeleteOutput,
   hold: holdOutput,
@@ -39,6 +47,7 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   usage: usageOutput,
   drain: drainOutput,
   preempt: stopOutput,
+  limits: limitsOutput,
   'standalone --once': standaloneOutput,
   'config check': checkOutput,
   'config show': showOutput,

@@ -85,18 +85,18 @@ describe('overlaps', () => {
 });
 
 describe('staging budget', () => {
-  // 2 slots x (32 GiB slice + 300,000 files x 100 bytes of catalogue)
-  const need = 2 * (32 * 2 ** 30 + 300_000 * 100);
+  // 2 slots x (32 GiB slice + 300,000 files x 100 bytes of catalogue), and 20% for restores
+  const need = Math.ceil((2 * (32 * 2 ** 30 + 300_000 * 100)) / 0.8);
   const withBudget = (budget: string | number, more = ''): string => SITE.replace('500GiB', String(budget)) + more;
 
   it.each<[string, string, number, string[]]>([
     ['exactly enough', withBudget(need), TIB, []],
-    ['a byte too small', withBudget(need - 1), TIB, ['staging.budget is too small: 2 slots need 64.1GiB (a slice and a catalogue each)']],
+    ['a byte too small', withBudget(need - 1), TIB, ['staging.budget is too small: 2 slots need 80.1GiB (a slice and a catalogue each, and staging.restoreShare)']],
     ['enough for fewer slots', withBudget(need - 1, 'worker: {slots: 1}\n'), TIB, []],
     ['as large as the filesystem', withBudget(TIB), TIB, []],
     ['larger than the filesystem', withBudget(TIB + 1), TIB, ['staging.budget is larger than its filesystem (1TiB)']],
     ['a share that is enough', withBudget('10%'), TIB, []],
-    ['a share that is too small', withBudget('5%'), TIB, ['staging.budget is too small: 2 slots need 64.1GiB (a slice and a catalogue each)']],
+    ['a share that is too small', withBudget('5%'), TIB, ['staging.budget is too small: 2 slots need 80.1GiB (a slice and a catalogue each, and staging.restoreShare)']],
   ])('%s', (_name, text, filesystemBytes, expected) => {
     expect(findings(text, { '/local/staging': { filesystemBytes } })).toEqual(expected);
   });
@@ -104,7 +104,7 @@ describe('staging budget', () => {
   it('counts the slices topdirs really make, not the site default none of them uses', () => {
     const large = SITE.replace('/u/staff\n', '/u/staff\n    dar: {sliceSize: 300GiB}\n');
     const small = SITE.replace('/u/staff\n', '/u/staff\n    dar: {sliceSize: 1GiB}\n');
-    expect(findings(large)).toEqual(['staging.budget is too small: 2 slots need 600.1GiB (a slice and a catalogue each)']);
+    expect(findings(large)).toEqual(['staging.budget is too small: 2 slots need 750.1GiB (a slice and a catalogue each, and staging.restoreShare)']);
     expect(findings(small.replace('500GiB', '3GiB'))).toEqual([]);
   });
 });

@@ -14,7 +14,7 @@ async function archive() {
   const complete = async (n: number, text: string, name = `b.1.${n}.dar`) => { await writeFile(file(n), text); await writeFile(`${file(n)}.sha512`, `${sha512(text)}  ${name}\n`); };
   let finish: (outcome: unknown) => void = () => undefined;
   const finished = new Promise<unknown>((resolve) => { finish = resolve; });
-  const watch = (more = {}) => watchSlices({ dir, baseName: 'b.1', intervalMs: 5, finished, ...more });
+  const watch = (more = {}) => watchSlices({ dir, baseName: 'b.1', intervalMs: () => 5, finished, ...more });
   return { dir, file, grow, complete, finish: (outcome: unknown = {}) => { finish(outcome); }, watch };
 }
 const code = (expected: string) => expect.objectContaining({ code: expected }) as Error;

@@ -72,13 +72,15 @@ test.each([
 
 test('staging is asked at every scrape', async () => {
   const metrics = metricsAt({ now: NOW });
-  let usedBytes = 5;
-  metrics.collectStaging(() => ({ usedBytes, budgetBytes: 100 }));
+  let [usedBytes, pausedMs] = [5, 1_500];
+  metrics.collectStaging(() => ({ usedBytes, budgetBytes: 100, pausedDars: 2, pausedMs }));
   expect(sampleOf(await metrics.render(), 'bw_staging_used_bytes', {})).toBe(5);
-  usedBytes = 6;
+  [usedBytes, pausedMs] = [6, 4_000];
   const text = await metrics.render();
   expect(sampleOf(text, 'bw_staging_used_bytes', {})).toBe(6);
   expect(sampleOf(text, 'bw_staging_budget_bytes', {})).toBe(100);
+  expect(sampleOf(text, 'bw_staging_paused_dars', {})).toBe(2);
+  expect(sampleOf(text, 'bw_staging_paused_seconds_total', {})).toBe(4);
 });
 
 test('a source is registered once', () => {
