@@ -101,10 +101,10 @@ export const statusOutput = z.strictObject({
   running: z.array(runRowSchema).nullable(),
   /** Jobs by queue and state; null when Redis does not answer. */
   queues: z.record(z.string(), z.record(z.string(), count)).nullable(),
-  /** Hosts that take no new work; null when Redis does not answer. */
-  drained: z.array(drainedRowSchema).nullable(),
   /** Jobs that may not start now; null when Redis does not answer. */
   parked: z.array(z.strictObject({ topdir: z.string(), reason: z.enum(['window', 'concurrency']), jobs: count })).nullable(),
+  /** Hosts that take no new work; null when Redis does not answer. */
+  drained: z.array(drainedRowSchema).nullable(),
 });
 
 /** One line per entry (NDJSON). */

@@ -143,7 +143,7 @@ export function summary(rows: readonly Pick<Row, 'state' | 'pastDueMs'>[]): stri
 
 const PARKED = { window: 'fulls wait for windows.fulls to open', concurrency: 'as many as `concurrency` lets read it do' } as const;
 
-function printLive({ config }: Site, { running, queues, drained, parked }: Output): void {
+function printLive({ config }: Site, { running, queues, parked, drained }: Output): void {
   if (running === null) {
     const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
     print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);

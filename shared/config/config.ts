@@ -17,9 +17,9 @@ export interface Config {
   readonly dar: DarConfig;
   readonly shards: ShardLimits;
   readonly worker: WorkerConfig;
-  readonly preemption: { readonly enabled: boolean; readonly maxPerBackup: number };
   /** Bytes of memory one dar may take on whatever host it runs: the least of all hosts of the site. */
   readonly shardMemoryBytes: number;
+  readonly preemption: { readonly enabled: boolean; readonly maxPerBackup: number };
   readonly limits: LimitsConfig;
   readonly index: IndexConfig;
   readonly restore: { readonly allowedTargets: readonly string[] };

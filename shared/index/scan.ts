@@ -28,7 +28,7 @@ export interface ScanOptions {
 }
 
 export interface ParallelScan {
-  readonly slots: FindSlots;
+  readonly slots: Pick<FindSlots, 'take'>;
   /** What tells the source's filesystem from others. */
   readonly filesystem: string;
   /** Finds at a time on it, of all scans together. */

@@ -14,7 +14,7 @@ export interface WalkOptions {
   readonly root: BytePath;
   readonly exclude: readonly string[];
   readonly tempDir: string;
-  readonly slots: FindSlots;
+  readonly slots: Pick<FindSlots, 'take'>;
   /** Which filesystem the slots are of. */
   readonly filesystem: string;
   /** Finds at a time. */

@@ -1,4 +1,4 @@
-import type { DeadLetter } from '../dead-letters/dead-letter.js';
+import { isCancelled, type DeadLetter } from '../dead-letters/dead-letter.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
 import { lastError } from '../dead-letters/last-error.js';
 import type { Journal } from '../journal/journal.js';
@@ -21,7 +21,8 @@ export interface FailRunParts {
 /**
  * Ends a run whose job failed for good: dead letter, journal entry, run marked failed, leftovers ordered away. The run's phase
  * makes it idempotent: worker event and producer sweep may both report the same failure. The letter comes first: whoever finds the run not yet
- * failed after a crash adds it again, which has no further effect. False, and nothing, when it is in none of the phases of `onlyIn`.
+ * failed after a crash adds it again, which has no further effect. False, and nothing,
+ * when it is in none of the phases of `onlyIn`.
  */
 export async function failRun(parts: FailRunParts, id: string, error: { code: string; message: string }, onlyIn: readonly Run['phase'][] = OPEN): Promise<boolean> {
   const run = await parts.runs.read(id);
@@ -38,11 +39,6 @@ export async function failRun(parts: FailRunParts, id: string, error: { code: st
 
 /** Not ended yet. */
 const OPEN: readonly Run['phase'][] = ['planning', 'saving', 'sealing'];
-
-/** Its operator stopped it, and knows. */
-function isCancelled(code: string): boolean {
-  return code.endsWith('CANCELLED');
-}
 
 /** A verification that failed says nothing about the backup, and comes again by its schedule. */
 async function addLetter({ runs, queues }: FailRunParts, run: Run, error: { code: string; message: string }, failedAt: string): Promise<void> {
