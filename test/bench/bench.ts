@@ -10,6 +10,7 @@ import { incremental } from './cases/incremental.js';
 import { memory } from './cases/memory.js';
 import { noChange } from './cases/no-change.js';
 import { planning } from './cases/planning.js';
+import { preemption } from './cases/preemption.js';
 import { restoreAll, restoreOne } from './cases/restore.js';
 import { smallBasepaths } from './cases/small-basepaths.js';
 import { smallFiles } from './cases/small-files.js';
@@ -31,6 +32,7 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   'restore-one': restoreOne,
   history,
   due,
+  preemption,
 };
 
 interface Options {
