@@ -1,9 +1,10 @@
 #!/usr/bin/env -S node --max-old-space-size=512 --max-semi-space-size=4
 // The first limit is not reached (see the memory case of the bench): without one V8 collects so late that the same work shows 40 MB more. The
 // second keeps young objects in few pages (measured: 15 % less processor time for 500 small basepaths, because fewer pages fault after a fork).
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, Option, type CommandOptions } from 'commander';
 import { addConfigOptions } from '../producer/cli/config/config-options.js';
 import type { ConfigOptions } from '../producer/cli/config/config-options.js';
+import type { LimitsOptions } from '../producer/cli/limits-command.js';
 import type { StartLocal } from '../producer/cli/session.js';
 import type { CommonOptions } from '../producer/cli/site.js';
 import { EXIT, EXIT_MEANINGS } from '../shared/errors/exit-codes.js';
@@ -23,8 +24,8 @@ const program = new Command('bw-bkup')
   .exitOverride();
 
 /** Adds a command with the options all have. */
-function command(parent: Command, name: string, description: string): Command {
-  return addConfigOptions(parent.command(name).description(description)).option('-v, --verbose', 'log what is done, as the daemons do');
+function command(parent: Command, name: string, description: string, options: CommandOptions = {}): Command {
+  return addConfigOptions(parent.command(name, options).description(description)).option('-v, --verbose', 'log what is done, as the daemons do');
 }
 
 const startLocal: StartLocal = async (config, logger, parts) => (await import('./start-local.js')).startService(config, logger, parts);
@@ -38,10 +39,11 @@ command(program, 'producer', 'scan topdirs and enqueue what is due').action(
 );
 command(program, 'worker', 'do jobs on this host').action(ending(async (options: CommonOptions) => (await import('./daemons.js')).workerCommand(options)));
 command(program, 'status', 'state of every basepath, and running work')
-  .option('--check', 'only what is past due; exit code 6 when something is')
+  .option('--check', 'only what is past due (exit code 6) or failed for good (exit code 1)')
   .action(ending(async (options: CommonOptions) => (await import('../producer/cli/status-command.js')).statusCommand(options)));
 command(program, 'plan [basepath]', 'what is due, why, and at which priority, without doing it')
   .option('--capacity', 'whether the full cycle fits, from what was measured')
+  .option('--shards', 'the shards of a full of the basepath: it is scanned, nothing is kept')
   .option('--slots <number>', 'with --capacity: slots of all workers (default: of those that run)')
   .action(ending(async (name: string | undefined, options: CommonOptions) => (await import('../producer/cli/plan-command.js')).planCommand(name, options)));
 command(program, 'backup <basepath>', 'back up one basepath now')
@@ -58,6 +60,7 @@ command(program, 'restore <basepath>', 'restore a basepath, or paths of it')
   .option('--at <time>', 'the state as of this time: the backup captured last before it')
   .option('--path <path>', 'only this path, relative to the basepath; may be repeated', collect)
   .option('--in-place', 'restore into the basepath itself')
+  .option('--resume', 'go on with a restore into that directory that was not completed: what is right already stays')
   .addOption(new Option('--on-conflict <how>', 'with --in-place: what happens to existing files').choices(['keep', 'rename', 'overwrite']))
   .option('--compare <source>', 'compare the result with this directory, by content and metadata')
   .option('--detach', 'do not wait')
@@ -116,10 +119,48 @@ command(program, 'accept <basepath>', 'a backup that shrunk is right: older ones
 command(program, 'usage', 'what backups take in long-term storage, and when it is full').action(
   ending(async (options: CommonOptions) => (await import('../producer/cli/removal/usage-command.js')).usageCommand(options)),
 );
+const limits = program.command('limits').description('what workers keep to, such as bandwidth and windows, and how it is changed while they run');
+command(limits, 'show', 'what is configured, and what is set (also without `show`)', { isDefault: true }).action(
+  ending(async (options: CommonOptions) => (await import('../producer/cli/limits-command.js')).limitsCommand(options, startLocal)),
+);
+const ofWhat = (of: Command): Command => of.option('--host <name>', 'of this host only').option('--topdir <dir>', 'of this topdir only').option('--lts <name>', 'of this long-term storage only');
+ofWhat(command(limits, 'set <key> <value>', 'set a limit, at once; none = no limit'))
+  .option('--for <duration>', 'only so long, such as 2h')
+  .action(ending(async (key: string, value: string, options: LimitsOptions) => (await import('../producer/cli/limits-command.js')).setLimitCommand(key, value, options, startLocal)));
+ofWhat(command(limits, 'unset <key>', 'as the configuration has it')).action(
+  ending(async (key: string, options: LimitsOptions) => (await import('../producer/cli/limits-command.js')).unsetLimitCommand(key, options, startLocal)),
+);
+command(program, 'drain <host>', 'a host takes no new work; what runs there goes on elsewhere')
+  .option('--when-idle', 'let what runs there finish')
+  .option('--reason <text>', 'why, for whoever looks at status')
+  .action(ending(async (host: string, options: CommonOptions) => (await import('../producer/cli/work/drain-command.js')).drainCommand(host, options, startLocal)));
+command(program, 'resume <host>', 'a drained host takes work again').action(
+  ending(async (host: string, options: CommonOptions) => (await import('../producer/cli/work/drain-command.js')).resumeCommand(host, options, startLocal)),
+);
+command(program, 'preempt <what>', 'what runs of a backup, or on a host, gives way: it keeps what it saved and goes on later').action(
+  ending(async (what: string, options: CommonOptions) => (await import('../producer/cli/work/stop-command.js')).preemptCommand(what, options, startLocal)),
+);
+command(program, 'cancel <backup>', 'ends a backup or restore that waits or runs; nothing of it is kept').action(
+  ending(async (backup: string, options: CommonOptions) => (await import('../producer/cli/work/stop-command.js')).cancelCommand(backup, options, startLocal)),
+);
 const basepath = program.command('basepath').description('what has backups of its own');
 command(basepath, 'rename <old> <new>', 'a directory was renamed: its chain goes on under the new path')
   .option('--force', 'although its root inode or owner is another one')
   .action(ending(async (old: string, now: string, options: CommonOptions) => (await import('../producer/cli/removal/rename-command.js')).renameCommand(old, now, options)));
+const dead = program.command('dead').description('backups and restores that failed for good');
+const selected = (own: Command): Command => own.option('--reason <code>', 'those with this error code').option('--topdir <dir>', 'those below this directory');
+selected(command(dead, 'list', 'what failed for good, by cause')).action(
+  ending(async (options: CommonOptions) => (await import('../producer/cli/dead/list-command.js')).deadListCommand(options, startLocal)),
+);
+command(dead, 'show <id>', 'all that is known of one: reason, host, what was said, what to do').action(
+  ending(async (id: string, options: CommonOptions) => (await import('../producer/cli/dead/list-command.js')).deadShowCommand(id, options, startLocal)),
+);
+selected(command(dead, 'retry [ids...]', 'a new backup for each')).action(
+  ending(async (ids: string[], options: CommonOptions) => (await import('../producer/cli/dead/retry-command.js')).deadRetryCommand(ids, options, startLocal)),
+);
+selected(command(dead, 'dismiss [ids...]', 'no alarm any more'))
+  .option('--because <text>', 'why, for the journal')
+  .action(ending(async (ids: string[], options: CommonOptions) => (await import('../producer/cli/dead/retry-command.js')).deadDismissCommand(ids, options, startLocal)));
 const catalog = program.command('catalog').description('the directory of sealed backups');
 command(catalog, 'rebuild', 'bring back what only long-term storage has, refill Redis from the catalog').action(
   ending(async (options: CommonOptions) => (await import('../producer/cli/catalog-command.js')).rebuildCommand(options, startLocal)),

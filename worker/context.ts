@@ -3,12 +3,16 @@ import type { Catalog } from '../shared/catalog/catalog.js';
 import type { Config, TopdirConfig } from '../shared/config/config.js';
 import type { DarCapabilities } from '../shared/dar/index.js';
 import { BwError } from '../shared/errors/bw-error.js';
+import type { FindSlots } from '../shared/index/find-slots.js';
 import type { Journal } from '../shared/journal/journal.js';
 import type { Metrics } from '../shared/metrics/metrics.js';
 import type { QueueSet } from '../shared/queues/queue-set.js';
 import type { ItemStore } from '../shared/runs/item-store.js';
 import type { RunStore } from '../shared/runs/run-store.js';
 import type { TransferBackend } from '../shared/transfer/backend.js';
+import type { Gate } from './politeness/gate.js';
+import type { LiveLimits } from './politeness/live-limits.js';
+import type { Sources } from './politeness/sources.js';
 import type { Staging } from './staging/staging.js';
 
 /** What every job of a worker works with; made once at start. */
@@ -24,6 +28,12 @@ export interface WorkerContext {
   /** One per configured LTS, in the order of the configuration. */
   readonly backends: readonly TransferBackend[];
   readonly staging: Staging;
+  /** Scans of this host share them. */
+  readonly finds: FindSlots;
+  /** As they are in force now. */
+  readonly limits: LiveLimits;
+  readonly gate: Gate;
+  readonly sources: Sources;
   readonly dar: DarCapabilities;
   readonly now: () => Date;
 }

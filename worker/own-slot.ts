@@ -1,5 +1,6 @@
 import { WaitingError, Worker, type Job, type Processor, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { moveToHead } from '../shared/queues/move-to-head.js';
 import { PREFIX, QUEUES } from '../shared/queues/names.js';
 import { OTHERS_PRIORITIES, SCORE_OF_PRIORITY } from '../shared/queues/priorities.js';
 import type { Config } from '../shared/config/config.js';
@@ -9,6 +10,8 @@ export interface OwnSlot {
   readonly worker: Worker;
   /** Looks no more for what waits. */
   stop(): void;
+  /** Takes nothing while `held`. */
+  hold(held: boolean): void;
 }
 
 /** How many of a host's slots fulls never take; at least one is open to all. */
@@ -39,9 +42,9 @@ export function ownSlot(redis: Redis, processor: Processor, options: WorkerOptio
     return (await processor(job, token, signal)) as unknown;
   };
   const worker = new Worker(QUEUES.backup, work, options);
-  const slot = { busy: false, stopped: false };
+  const slot = { busy: false, stopped: false, held: false };
   const look = async (): Promise<void> => {
-    if (slot.busy || slot.stopped || !worker.isPaused() || worker.isRunning()) return;
+    if (slot.busy || slot.stopped || slot.held || !worker.isPaused() || worker.isRunning()) return;
     slot.busy = true;
     try {
       const { first, last } = OTHERS_PRIORITIES;
@@ -62,12 +65,12 @@ export function ownSlot(redis: Redis, processor: Processor, options: WorkerOptio
       slot.stopped = true;
       clearInterval(timer);
     },
+    hold: (held) => { slot.held = held; },
   };
 }
 
-/** Back to the head of its class; the marker wakes a worker that waits for jobs, which BullMQ's own move does not. */
+/** Back to the head of its class. */
 async function giveBack(redis: Redis, job: Job, token: string | undefined): Promise<never> {
-  await job.moveToWait(token);
-  await redis.zadd(`${PREFIX}:${QUEUES.backup}:marker`, 0, '0');
+  await moveToHead(redis, QUEUES.backup, job, token);
   throw new WaitingError();
 }

@@ -6,16 +6,22 @@ import { openSiteCatalog } from '../shared/catalog/open-site-catalog.js';
 import type { Config } from '../shared/config/config.js';
 import { assertDarSupports, hideGnupgFromDar, probeDar } from '../shared/dar/index.js';
 import { BwError } from '../shared/errors/bw-error.js';
+import { FindSlots } from '../shared/index/find-slots.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
 import type { Metrics } from '../shared/metrics/index.js';
-import { continueStrays, useLauncher } from '../shared/process/index.js';
+import { continueStrays, setNiceness, useLauncher } from '../shared/process/index.js';
+import { Places } from '../shared/limits/places.js';
 import { QueueSet } from '../shared/queues/queue-set.js';
 import { checkRedis } from '../shared/redis/check-server.js';
 import { redisLocation } from '../shared/redis/connect.js';
 import { ItemStore } from '../shared/runs/item-store.js';
 import { RunStore } from '../shared/runs/run-store.js';
 import { createBackend } from '../shared/transfer/create-backend.js';
+import { setBandwidth } from '../shared/transfer/bandwidth.js';
 import type { WorkerContext } from './context.js';
+import { Gate, type GateParts } from './politeness/gate.js';
+import { LiveLimits } from './politeness/live-limits.js';
+import { Sources } from './politeness/sources.js';
 import { StagingAccount } from './staging/account.js';
 import { Staging } from './staging/staging.js';
 
@@ -39,21 +45,43 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
   const account = new StagingAccount({ ...config.staging, host: config.host, logger });
   await account.open();
   const catalog = await openSiteCatalog(config);
+  const queues = new QueueSet(redis, config.removal.eraser);
   logger.info({ dar: dar.version, redis: version, slots: config.worker.slots }, 'worker ready');
   return {
     config,
     logger,
     metrics,
-    queues: new QueueSet(redis, config.removal.eraser),
+    queues,
     runs: new RunStore(redis),
     items: new ItemStore(redis),
     catalog,
     journal: await openJournal(catalog.journalDir, writerName(config.host, process.pid)),
     backends,
+    finds: new FindSlots(),
+    ...(await startLimits({ config, logger, metrics, queues, now })),
     staging: new Staging(config.staging.dir, config.host, account),
     dar,
-    now: () => new Date(),
+    now,
   };
+}
+
+const now = (): Date => new Date();
+
+/** Limits as they are in force from the first job on, and whoever keeps to them. */
+async function startLimits(parts: Omit<GateParts, 'limits' | 'places'>): Promise<Pick<WorkerContext, 'limits' | 'gate' | 'sources'>> {
+  const { config, queues } = parts;
+  const limits = new LiveLimits({ ...parts, redis: queues.redis });
+  const gate = new Gate({ ...parts, limits, places: new Places(queues.redis, () => parts.now().getTime()) });
+  const apply = (): void => {
+    setBandwidth(null, limits.get('bandwidth'));
+    setNiceness({ nice: limits.get('nice'), ioClass: limits.get('ioClass') });
+    for (const { name } of config.lts) setBandwidth(name, limits.get('bandwidth', { lts: name }));
+  };
+  limits.onChange(apply);
+  limits.onChange(() => gate.limitsChanged());
+  apply();
+  await limits.refresh();
+  return { limits, gate, sources: new Sources({ ...parts, limits }) };
 }
 
 async function checkWritable(dir: string): Promise<void> {

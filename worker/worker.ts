@@ -1,13 +1,17 @@
 import { Worker, type Job, type Processor } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { toBwError } from '../shared/errors/bw-error.js';
-import { cleanupQueue, QUEUES, transferQueue } from '../shared/queues/names.js';
+import type { Drained } from '../shared/orders/drained-hosts.js';
+import { moveToHead } from '../shared/queues/move-to-head.js';
+import { cleanupQueue, OWN_SLOT_NAME, QUEUES, transferQueue } from '../shared/queues/names.js';
 import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
 import type { WorkerContext } from './context.js';
 import { releaseSmall } from './jobs/cleanup/release-small.js';
 import { processorsOf, type JobTable } from './jobs/job-table.js';
+import { followOrders } from './follow-orders.js';
 import { ownSlot, ownSlots, type OwnSlot } from './own-slot.js';
 import { Failures, runOf } from './processor/failures.js';
+import { noting } from './processor/note-error.js';
 import { runJob } from './processor/run-job.js';
 import { RunningJobs } from './processor/running-jobs.js';
 
@@ -47,15 +51,46 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
   const stopReleasing = context.staging.account.onPressure(() => releaseSmall(context));
   const slots = Array.from({ length: own }, () => startOwnSlot(parts()));
+  const stops = [context.limits.start(), context.gate.start(), context.sources.start()];
+  const orders = followOrders({
+    connection: connect(),
+    redis: context.queues.redis,
+    host,
+    logger: context.logger,
+    onStop: ({ queue, jobId, reason }) => { running.stop(queue, jobId, reason); },
+    onDrained: drainer(context, workers, slots, running),
+  });
   return {
     settled: () => failures.settled(),
     close: async () => {
+      await orders.close();
       for (const slot of slots) slot.stop();
       stopReleasing();
       await closeAll([...workers, ...slots], failures, running);
+      for (const stop of stops) stop();
     },
     hurry: () => { running.hurryAll('shutdown'); },
-    isRunning: () => workers.every(({ worker: each }) => each.isRunning()),
+    isRunning: () => workers.every(({ worker: each }) => each.isRunning() || each.isPaused()),
+  };
+}
+
+/** Not those of its own: what it staged is still sent, and given back. */
+const DRAINED_QUEUES: readonly string[] = [QUEUES.backup, QUEUES.cleanup];
+
+/** Takes no work, or takes it again. What runs goes on elsewhere, or ends here when the host is to be idle then. */
+function drainer(context: WorkerContext, workers: readonly QueueWorker[], slots: readonly OwnSlot[], running: RunningJobs): (drained: Drained | null) => void {
+  const concerned = workers.filter(({ worker }) => DRAINED_QUEUES.includes(worker.name));
+  return (drained) => {
+    for (const slot of slots) slot.hold(drained !== null);
+    if (drained === null) {
+      running.accept(DRAINED_QUEUES);
+      for (const { worker } of concerned) void worker.resume();
+      context.logger.info('resumed: this host takes work again');
+      return;
+    }
+    for (const { worker } of concerned) void worker.pause(true);
+    running.refuse(DRAINED_QUEUES, 'drained', { running: !drained.whenIdle });
+    context.logger.info({ ...drained }, 'drained: this host takes no new work');
   };
 }
 
@@ -86,7 +121,7 @@ function startQueueWorker(parts: WorkerParts, queue: string, concurrency: number
 
 function startOwnSlot(parts: WorkerParts): QueueWorker & OwnSlot {
   const { context, timing, connection } = parts;
-  const options = { ...workerOptions(`${context.config.host}/${QUEUES.backup}`, 1, timing), connection };
+  const options = { ...workerOptions(`${context.config.host}/${QUEUES.backup}${OWN_SLOT_NAME}`, 1, timing), connection };
   const slot = ownSlot(context.queues.redis, processor(parts, QUEUES.backup), options);
   listen(parts, slot.worker, QUEUES.backup);
   return { ...slot, connection };
@@ -109,6 +144,7 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
   return async (job, token) => {
     const work = table[job.name];
     if (work === undefined) throw new Error(`no such job: ${job.name}`);
+    const leave = await context.gate.enter(job, token);
     const logger = context.logger.child({ queue, jobId: job.id, jobName: job.name, ...idsOf(job) });
     const startedAt = performance.now();
     const finished = (outcome: 'completed' | 'retried' | 'stopped'): void => {
@@ -116,9 +152,9 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
     };
     const { signal, hurry, stop, ends } = running.begin(queue, job);
     try {
-      const result = await runJob({ job, token: token ?? '', signal, hurry, stop, logger }, async (run) => {
+      const result = await runJob({ job, token: token ?? '', signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), logger }, async (run) => {
         await noteHost(context, job);
-        return work(run);
+        return noting(context, run, () => work(run));
       });
       finished('completed');
       return result;
@@ -127,6 +163,7 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
       throw thrown;
     } finally {
       ends();
+      await leave();
     }
   };
 }
@@ -153,7 +190,7 @@ function metricQueue(queue: string): string {
 
 async function closeAll(workers: readonly QueueWorker[], failures: Failures, running: RunningJobs): Promise<void> {
   const closing = Promise.all(workers.map(({ worker }) => worker.close()));
-  running.close('shutdown');
+  running.refuse(workers.map(({ worker }) => worker.name), 'shutdown', { running: true });
   await closing;
   await failures.settled();
   for (const { connection } of workers) connection.disconnect();

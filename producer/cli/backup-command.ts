@@ -47,7 +47,7 @@ export async function backupCommand(name: string, options: BackupOptions, startL
 }
 
 async function backUp(session: Session, basepath: NamedBasepath, options: BackupOptions, stop: StopSignal): Promise<number> {
-  const code = await reportBackup(session, basepath, await enqueue(session, basepath, options, stop.signal), options, stop);
+  const code = await reportBackup(session, basepath, await enqueueNow(session, basepath, options, stop.signal), options, stop);
   if (session.local && !stop.signal.aborted) await runAfterHooks(session);
   return code;
 }
@@ -99,7 +99,8 @@ function isBasepathOf(topdir: TopdirConfig, path: BytePath): boolean {
   }
 }
 
-async function enqueue(session: Session, basepath: NamedBasepath, options: BackupOptions, signal: AbortSignal): Promise<EnqueuedNow> {
+/** A backup by an operator's order, through the gate of its topdir's hooks. */
+export async function enqueueNow(session: Session, basepath: NamedBasepath, options: Pick<BackupOptions, 'level' | 'acceptSource'>, signal: AbortSignal): Promise<EnqueuedNow> {
   const { basepathId } = basepath;
   const topdir = session.config.topdirs.find((candidate) => candidate.path === basepath.topdir);
   if (topdir === undefined) throw unknownBasepath(showPath(basepath.path), `Its topdir ${basepath.topdir} is not configured any more.`);

@@ -1,6 +1,7 @@
 import { EXIT } from '../../shared/errors/exit-codes.js';
 import { adoptMissing } from '../../shared/recovery/adopt-missing.js';
 import { createBackend } from '../../shared/transfer/create-backend.js';
+import { refillDeadLetters } from '../../shared/runs/refill-dead-letters.js';
 import { rebuildIndex } from '../../shared/runs/rebuild-index.js';
 import { rebuildOutput } from './outputs.js';
 import { plural, print, printJson } from './print.js';
@@ -14,6 +15,7 @@ export async function rebuildCommand(options: CommonOptions, startLocal: StartLo
   try {
     const found = await adoptMissing(session.catalog, session.config.lts.map(createBackend));
     const report = await rebuildIndex(session.queues.redis, session.catalog);
+    await refillDeadLetters(session.queues, session.catalog.journalDir);
     const problems = [...found.problems, ...report.problems].map(({ code, message, subject }) => ({ code, message, subject: subject ?? null }));
     if (options.json === true) printJson(rebuildOutput, { v: 1, backups: report.backups, basepaths: report.basepaths, adopted: [...found.adopted], problems });
     else {

@@ -3,11 +3,12 @@ import type { z } from 'zod';
 import type { Config } from '../../shared/config/config.js';
 import { embeddedSocket } from '../../shared/redis/location.js';
 import type { runRowSchema, statusOutput } from './outputs.js';
+import { countParked } from '../../shared/limits/places.js';
 import type { RunStore } from '../../shared/runs/run-store.js';
 
-type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues'>;
+type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues' | 'parked' | 'drained'>;
 
-const NOT_KNOWN: LiveState = { running: null, queues: null };
+const NOT_KNOWN: LiveState = { running: null, queues: null, parked: null, drained: null };
 
 /** Running work and queues. Nulls when Redis does not answer: that is no reason not to show the rest. */
 export async function readLiveState(config: Config): Promise<LiveState> {
@@ -30,12 +31,14 @@ async function ask(config: Config): Promise<LiveState> {
   redis.on('error', () => undefined); // told by what was asked
   try {
     await redis.connect();
-    const [{ QueueSet }, { RunStore }] = await Promise.all([import('../../shared/queues/queue-set.js'), import('../../shared/runs/run-store.js')]);
+    const [{ QueueSet }, { RunStore }, { DrainedHosts }] = await Promise.all([import('../../shared/queues/queue-set.js'), import('../../shared/runs/run-store.js'), import('../../shared/orders/drained-hosts.js')]);
     const queues = new QueueSet(redis);
     const { host } = config;
     const counted = [queues.backup, queues.transfer(host), queues.cleanup, queues.cleanupOf(host)];
     const counts = await Promise.all(counted.map(async (queue) => [queue.name, await queue.getJobCounts()] as const));
-    return { running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
+    const parked = await countParked(redis, config.topdirs.map(({ path }) => path));
+    const drained = [...(await new DrainedHosts(redis).all())].map(([name, each]) => ({ host: name, ...each }));
+    return { drained, parked, running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
   } finally {
     redis.disconnect();
   }
@@ -45,7 +48,7 @@ async function runningRows(runs: RunStore): Promise<z.infer<typeof runRowSchema>
   const rows = (await runs.running()).map(async (run) => {
     const progress = await runs.progress(run.id);
     const { id, kind, basepathId, phase, startedAt, records } = run;
-    const done = { entriesDone: progress.entries, archiveBytes: progress.archiveBytes, sentBytes: progress.sentBytes };
+    const done = { entriesFound: progress.found, entriesDone: progress.entries, archiveBytes: progress.archiveBytes, sentBytes: progress.sentBytes };
     return { id, kind, basepathId, phase, startedAt, records, sourceBytes: run.bytes, ...done };
   });
   return Promise.all(rows);

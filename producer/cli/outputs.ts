@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { pathJsonSchema } from '../../shared/paths/path-json.js';
+import { drainedRowSchema } from './work/outputs.js';
 
 /**
  * What `--json` prints, one schema per command; documented in producer/cli/README.md, checked by a test. Fields are only
@@ -68,7 +69,8 @@ export const statusRowSchema = z.strictObject({
   lastProvenAt: instant.nullable(),
   lastProvenBackupId: z.string().nullable(),
   lastVerified: z.strictObject({ backupId: z.string(), at: instant, method: z.string(), outcome: z.enum(['sound', 'damaged']) }).nullable(),
-  lastError: z.strictObject({ code: z.string(), message: z.string(), at: instant }).nullable(),
+  /** Of the newest failure that nothing sealed since has settled; dismissed: an operator said that he knows. */
+  lastError: z.strictObject({ backupId: z.string(), code: z.string(), message: z.string(), at: instant, dismissed: z.boolean() }).nullable(),
   /** It looks like this one, which is gone: `basepath rename` keeps the chain. */
   looksLike: z.strictObject({ basepathId: z.string(), path: pathJsonSchema }).nullable(),
   /** Reason of the hold on all of it. */
@@ -84,6 +86,8 @@ export const runRowSchema = z.strictObject({
   phase: z.string(),
   startedAt: instant,
   records: count,
+  /** Of a backup that is being planned. */
+  entriesFound: count,
   entriesDone: count,
   sourceBytes: bigCount,
   archiveBytes: count,
@@ -97,6 +101,10 @@ export const statusOutput = z.strictObject({
   running: z.array(runRowSchema).nullable(),
   /** Jobs by queue and state; null when Redis does not answer. */
   queues: z.record(z.string(), z.record(z.string(), count)).nullable(),
+  /** Jobs that may not start now; null when Redis does not answer. */
+  parked: z.array(z.strictObject({ topdir: z.string(), reason: z.enum(['window', 'concurrency']), jobs: count })).nullable(),
+  /** Hosts that take no new work; null when Redis does not answer. */
+  drained: z.array(drainedRowSchema).nullable(),
 });
 
 /** One line per entry (NDJSON). */
@@ -141,6 +149,8 @@ export const restoreOutput = z.strictObject({
   outcome: outcome.nullable(),
   archives: count,
   archiveBytes: count,
+  /** Files that an earlier restore into the directory had left as they should be. */
+  skipped: count,
   problemCount: count,
   problems: z.array(z.strictObject({ where: z.string(), problem: z.string() })),
   compared: z

@@ -5,7 +5,7 @@ import { EXIT } from '../../shared/errors/exit-codes.js';
 import { openJournal, writerName } from '../../shared/journal/index.js';
 import { bytePath, showPath } from '../../shared/paths/byte-path.js';
 import { fromPathJson, toPathJson } from '../../shared/paths/path-json.js';
-import type { RestoreJob } from '../../shared/queues/job-data.js';
+import { parseJob, restoreJobSchema, type RestoreJob } from '../../shared/queues/job-data.js';
 import { priorityOf } from '../../shared/queues/priorities.js';
 import { failRun } from '../../shared/runs/fail-run.js';
 import { restoreResultSchema, type RestoreResult } from '../../shared/runs/restore-result.js';
@@ -29,14 +29,27 @@ const CANCELLED = 'RESTORE_CANCELLED';
 export async function restoreCommand(name: string, options: RestoreOptions, startLocal: StartLocal): Promise<number> {
   await checkRestoreOptions(options);
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
-  const request = await restoreRequest(site, name, options);
+  const asked = await restoreRequest(site, name, options);
   const session = await openSession(site, options, startLocal);
   const stop = catchStop((signal) => { if (session.local) say(`${signal}: stopping the restore.`); });
   try {
-    return await restore(session, request, options, stop);
+    return await restore(session, (await stillRunning(session, asked)) ?? asked, options, stop);
   } finally {
     await session.close(stop.signal);
   }
+}
+
+/** The restore into this directory if it has not ended, as after a kill: then it goes on by itself, and is waited for. */
+async function stillRunning(session: Session, { resumes, target }: RestoreJob): Promise<RestoreJob | null> {
+  if (resumes === undefined) return null;
+  for (const { kind, jobId } of await session.runs.running()) {
+    const job = kind === 'restore' ? await session.queues.backup.getJob(jobId) : undefined;
+    const data = job === undefined ? null : parseJob(restoreJobSchema, job.data, job.id);
+    if (data?.target !== target) continue;
+    say(`Restore ${data.restoreId} into ${target} has not ended and goes on.`);
+    return data;
+  }
+  return null;
 }
 
 async function restore(session: Session, request: RestoreJob, options: RestoreOptions, stop: StopSignal): Promise<number> {
@@ -55,7 +68,7 @@ async function cancel(session: Session, restoreId: string, jobId: string): Promi
   await session.stopWork();
   const { journalDir } = session.catalog;
   const journal = await openJournal(journalDir, writerName(session.config.host, process.pid));
-  const error = { code: CANCELLED, message: 'stopped by its operator; what was restored so far stays in the target' };
+  const error = { code: CANCELLED, message: 'stopped by its operator; what was restored so far stays in the target (--resume goes on with it)' };
   await failRun({ runs: session.runs, queues: session.queues, journal, now: () => new Date() }, restoreId, error);
   await journal.close();
   const job = await session.queues.backup.getJob(jobId);
@@ -65,13 +78,13 @@ async function cancel(session: Session, restoreId: string, jobId: string): Promi
 
 async function outputOf(request: RestoreJob, ended: Ended | null, options: RestoreOptions): Promise<Output> {
   const base = { v: 1 as const, restoreId: request.restoreId, backupId: request.backupId, target: request.target };
-  const nothing = { outcome: null, archives: 0, archiveBytes: 0, problemCount: 0, problems: [], compared: null };
+  const nothing = { outcome: null, archives: 0, archiveBytes: 0, skipped: 0, problemCount: 0, problems: [], compared: null };
   if (ended === null) return { ...base, ...nothing, state: 'enqueued', error: null };
   if (ended.state === 'failed') return { ...base, ...nothing, state: 'failed', error: ended.reason ?? 'unknown' };
   const result: RestoreResult = restoreResultSchema.parse(ended.returnValue);
-  const { outcome, archives, archiveBytes, problemCount, problems } = result;
+  const { outcome, archives, archiveBytes, skipped, problemCount, problems } = result;
   const compared = options.compare === undefined ? null : await compareWith(resolve(options.compare), request.target);
-  return { ...base, state: 'done', outcome, archives, archiveBytes, problemCount, problems, compared, error: null };
+  return { ...base, state: 'done', outcome, archives, archiveBytes, skipped, problemCount, problems, compared, error: null };
 }
 
 async function compareWith(source: string, target: string): Promise<Output['compared']> {
@@ -83,9 +96,10 @@ async function compareWith(source: string, target: string): Promise<Output['comp
 
 function printPeople(output: Output): void {
   if (output.state === 'enqueued') print(`Restore ${output.restoreId} is enqueued. Follow it with: bw-bkup status`);
-  if (output.state === 'failed') print(`Restore ${output.restoreId} failed: ${output.error ?? 'unknown'}`);
+  if (output.state === 'failed') print(`Restore ${output.restoreId} failed: ${output.error ?? 'unknown'}\n  Go on with it: the same command with --resume, without --backup, --at and --path`);
   if (output.state !== 'done') return;
-  const amount = `${plural(output.archives, 'archive')}, ${formatBytes(output.archiveBytes)}`;
+  const skipped = output.skipped === 0 ? '' : `, ${plural(output.skipped, 'file')} there already`;
+  const amount = `${plural(output.archives, 'archive')}, ${formatBytes(output.archiveBytes)}${skipped}`;
   print(`Restored backup ${output.backupId} into ${output.target}: ${output.outcome ?? ''}, ${amount}.`);
   for (const { where, problem } of output.problems) print(`  ${where}: ${problem}`);
   if (output.problemCount > output.problems.length) print(`  and ${formatCount(output.problemCount - output.problems.length)} more, see the log`);

@@ -8,6 +8,7 @@ import { bytePath, showPath, type BytePath } from '../../shared/paths/byte-path.
 import { fromPathJson, toPathJson, type PathJson } from '../../shared/paths/path-json.js';
 import { checkRestoreTarget } from '../../shared/paths/restore-target.js';
 import { JOB_VERSION, type RestoreJob } from '../../shared/queues/job-data.js';
+import { restoreInto, type RestoreOnRecord } from '../../shared/runs/restores-on-record.js';
 import { resolveBasepath } from './find-basepath.js';
 import { usage, type CommonOptions, type Site } from './site.js';
 
@@ -17,6 +18,7 @@ export interface RestoreOptions extends CommonOptions {
   readonly at?: string;
   readonly path?: readonly string[];
   readonly inPlace?: boolean;
+  readonly resume?: boolean;
   readonly onConflict?: 'keep' | 'rename' | 'overwrite';
   readonly compare?: string;
   readonly detach?: boolean;
@@ -24,11 +26,12 @@ export interface RestoreOptions extends CommonOptions {
 
 /** Options that do not go together, before anything is started. Throws USAGE. */
 export async function checkRestoreOptions(options: RestoreOptions): Promise<void> {
-  const { to, inPlace = false, onConflict, compare, path = [], detach = false, backup, at } = options;
+  const { to, inPlace = false, onConflict, compare, path = [], detach = false, backup, at, resume = false } = options;
   if (backup !== undefined && at !== undefined) throw usage('give either --backup ID or --at TIME');
   if (at !== undefined) instantOf(at);
   if ((to === undefined) === !inPlace) throw usage('give either --to DIR or --in-place');
-  if (inPlace && onConflict === undefined) {
+  if (resume && (backup ?? at ?? path[0]) !== undefined) throw usage('--resume does not go with --backup, --at or --path', 'It goes on with the backup and the paths of the restore that was not completed.');
+  if (inPlace && onConflict === undefined && !resume) {
     throw usage('--in-place needs --on-conflict keep|rename|overwrite', 'keep: existing files stay; rename: they become NAME.~1~; overwrite: they are replaced.');
   }
   if (!inPlace && onConflict !== undefined) throw usage('--on-conflict goes with --in-place');
@@ -44,6 +47,7 @@ export async function restoreRequest(site: Site, name: string, options: RestoreO
   const manifest = await chooseBackup(site, name, options);
   const target = options.to === undefined ? originalPlace(await currentPath(site, manifest)) : resolve(options.to);
   await checkRestoreTarget(target, site.config.restore.allowedTargets);
+  if (options.resume === true) return resumeRequest(site, manifest.basepathId, target);
   return {
     v: JOB_VERSION,
     restoreId: ulid(),
@@ -53,6 +57,32 @@ export async function restoreRequest(site: Site, name: string, options: RestoreO
     paths: wantedPaths(fromPathJson(manifest.source.path), options.path ?? []).map(toPathJson),
     conflict: options.onConflict ?? 'refuse',
   };
+}
+
+/**
+ * What the newest restore into a directory was asked for; a worker checks that the directory is still the one. Throws RESTORE_NOT_RESUMABLE.
+ */
+async function resumeRequest(site: Site, basepathId: string, target: string): Promise<RestoreJob> {
+  const onProblem = (problem: unknown): void => { site.logger.warn({ problem }, 'journal line not usable'); };
+  const earlier = await restoreInto(site.catalog.journalDir, toPathJson(bytePath.fromText(target)), onProblem);
+  const why = whyNotResumed(earlier, basepathId);
+  if (earlier === null || why !== null) {
+    throw new BwError('RESTORE_NOT_RESUMABLE', {
+      message: `there is nothing here to go on with: ${why ?? ''}`,
+      subject: target,
+      retry: 'permanent',
+      hint: 'Restore into a new directory: `bw-bkup restore BASEPATH --to DIR`.',
+    });
+  }
+  const { backupId, paths, conflict, origin } = earlier.begun;
+  return { v: JOB_VERSION, restoreId: ulid(), basepathId, backupId, target, paths, conflict, resumes: origin };
+}
+
+/** Null: it can be gone on with (pure). */
+export function whyNotResumed(earlier: RestoreOnRecord | null, basepathId: string): string | null {
+  if (earlier === null) return 'no restore into it is on record';
+  if (earlier.begun.basepathId !== basepathId) return `the newest restore into it is of another basepath (${earlier.begun.basepathId})`;
+  return earlier.outcome === 'clean' ? 'that restore was completed' : null;
 }
 
 /** Paths below the basepath, as typed: relative to it or absolute; none when the basepath itself is among them. Throws USAGE. */

@@ -1,7 +1,7 @@
 import type { Run, RunStore } from '../../shared/runs/run-store.js';
 import { createProgress, progressLine, type Progress } from '../../shared/terminal/index.js';
 import type { CommonOptions } from './site.js';
-import { sumProgress } from './sum-progress.js';
+import { scanLine, sumProgress } from './sum-progress.js';
 
 /** Redis is asked this often, ms: a terminal wants movement, a log file a line now and then. */
 const EVERY_MS = { terminal: 500, file: 10_000 } as const;
@@ -45,5 +45,5 @@ async function draw(runs: RunStore, progress: Progress, wanted: (run: Run) => bo
   const running = (await runs.running()).filter((run) => wanted(run) && run.phase !== 'done' && run.phase !== 'failed');
   const followed = await Promise.all(running.map(async (run) => ({ ...run, done: await runs.progress(run.id) })));
   const state = sumProgress(followed, Date.now());
-  if (state !== null) progress.show(progressLine(state, 'entries'));
+  if (state !== null) progress.show(scanLine(followed, Date.now()) ?? progressLine(state, 'entries'));
 }

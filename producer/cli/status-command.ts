@@ -23,7 +23,7 @@ export interface StatusOptions extends CommonOptions {
 
 /**
  * `bw-bkup status`: every basepath from catalog and journal, so it is right while Redis and producer are down; running work besides. With `--check`
- * only those that are past due, for a monitoring program.
+ * only those that are past due or failed for good, for a monitoring program.
  */
 export async function statusCommand(options: StatusOptions): Promise<number> {
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
@@ -36,14 +36,25 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
   const nowMs = Date.now();
   const statuses = await summarise(records, site.catalog.listBackups(), nowMs);
   const all = statuses.map((status) => statusRow(status, protections, lateOf(status, site.config.topdirs, nowMs), renames.get(status.id)));
-  const basepaths = options.check === true ? all.filter((row) => row.pastDueMs !== null) : all;
+  const basepaths = options.check === true ? all.filter((row) => row.pastDueMs !== null || hasFailed(row)) : all;
   const output: Output = { v: 1, basepaths, ...(await live) };
   if (options.json === true) printJson(statusOutput, output);
   else if (options.check === true) printCheck(basepaths, all.length);
   else printPeople(site, output);
-  if (options.check === true) return basepaths.length > 0 ? EXIT.pastDue : EXIT.ok;
+  if (options.check === true) return checkCode(basepaths);
   const wrong = (row: Row): boolean => row.state === 'never' || row.state === 'failed-since' || row.pastDueMs !== null || row.lastVerified?.outcome === 'damaged';
   return basepaths.some(wrong) ? EXIT.failed : EXIT.ok;
+}
+
+/** Failed for good, and nobody has dismissed it. */
+function hasFailed({ state, lastError }: Row): boolean {
+  return lastError?.dismissed === false && state !== 'deleted';
+}
+
+/** Past due is worse: then there is no recent backup at all. */
+function checkCode(rows: readonly Row[]): number {
+  if (rows.some((row) => row.pastDueMs !== null)) return EXIT.pastDue;
+  return rows.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
 function statusRow(status: BasepathStatus, protections: Protections, pastDueMs: number | null, like: BasepathRecord | undefined): Row {
@@ -64,11 +75,15 @@ function statusRow(status: BasepathStatus, protections: Protections, pastDueMs: 
     lastProvenAt: status.lastProven?.at ?? null,
     lastProvenBackupId: status.lastProven?.backupId ?? null,
     lastVerified: status.lastVerified,
-    lastError: lastError === null ? null : { code: lastError.code, message: lastError.message, at: lastError.at },
+    lastError: lastError === null ? null : failureRow(lastError),
     looksLike: like === undefined ? null : { basepathId: like.basepathId, path: toPathJson(like.path) },
     held: protections.basepaths.get(status.id) ?? null,
     toAccept: status.shrunk.filter((id) => !protections.accepted.has(id)),
   };
+}
+
+function failureRow({ backupId, code, message, at, dismissed }: NonNullable<BasepathStatus['lastError']>): Row['lastError'] {
+  return { backupId, code, message, at, dismissed };
 }
 
 function printPeople(site: Site, output: Output): void {
@@ -103,9 +118,12 @@ function printCheck(late: readonly Row[], all: number): void {
   for (const row of late) {
     const path = row.path === null ? row.basepathId : showPath(fromPathJson(row.path));
     const last = row.ageMs === null ? 'no sealed backup' : `last backup is ${formatDuration(row.ageMs)} old`;
-    print(`${path}: past due for ${formatDuration(row.pastDueMs ?? 0)}, ${last}${row.lastError === null ? '' : `; ${row.lastError.code}: ${row.lastError.message}`}`);
+    const how = row.pastDueMs === null ? 'failed' : `past due for ${formatDuration(row.pastDueMs)}`;
+    print(`${path}: ${how}, ${last}${row.lastError === null ? '' : `; ${row.lastError.code}: ${row.lastError.message}`}`);
   }
-  print(`${plural(all, 'basepath')}, ${formatCount(late.length)} past due.`);
+  const pastDue = late.filter((row) => row.pastDueMs !== null).length;
+  const failed = late.filter(hasFailed).length;
+  print(`${plural(all, 'basepath')}, ${formatCount(pastDue)} past due, ${formatCount(failed)} failed for good${failed === 0 ? '' : ' (see bw-bkup dead list)'}.`);
 }
 
 /** When a restore was last proven; what the last look found, if that was damage. */
@@ -123,19 +141,25 @@ export function summary(rows: readonly Pick<Row, 'state' | 'pastDueMs'>[]): stri
   return `${plural(rows.length, 'basepath')}: ${told.join(', ')}`;
 }
 
-function printLive({ config }: Site, { running, queues }: Output): void {
+const PARKED = { window: 'fulls wait for windows.fulls to open', concurrency: 'as many as `concurrency` lets read it do' } as const;
+
+function printLive({ config }: Site, { running, queues, parked, drained }: Output): void {
   if (running === null) {
     const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
     print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);
     return;
   }
   for (const run of running) {
-    const done = `${formatCount(run.entriesDone)} of ${plural(run.records, 'entry', 'entries')}`;
+    const done = run.phase === 'planning' ? `${plural(run.entriesFound, 'entry', 'entries')} found` : `${formatCount(run.entriesDone)} of ${plural(run.records, 'entry', 'entries')}`;
     const since = formatDuration(Math.max(0, Date.now() - Date.parse(run.startedAt)));
     print(`${run.kind} ${run.id} of ${run.basepathId}: ${run.phase} for ${since}, ${done}, ${formatBytes(run.sentBytes)} in long-term storage`);
   }
+  for (const { host, since, user, reason } of drained ?? []) {
+    print(`${host} is drained for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}${user === null ? '' : ` by ${user}`}${reason === '' ? '' : ` (${reason})`}; to end that: bw-bkup resume ${host}`);
+  }
   const waiting = queueLine(queues ?? {});
   if (waiting !== null) print(waiting);
+  for (const { topdir, reason, jobs } of parked ?? []) print(`${plural(jobs, 'job')} of ${topdir} may not start now: ${PARKED[reason]} (bw-bkup limits)`);
 }
 
 /** What is not ended in the queues, or null when nothing is. */

@@ -1,7 +1,7 @@
 import type { Run, RunProgress } from '../../shared/runs/run-store.js';
-import type { ProgressState } from '../../shared/terminal/index.js';
+import { formatCount, type ProgressState } from '../../shared/terminal/index.js';
 
-export type FollowedRun = Pick<Run, 'basepathId' | 'phase' | 'records' | 'bytes' | 'startedAt'> & { readonly done: Pick<RunProgress, 'entries' | 'doneBytes'> };
+export type FollowedRun = Pick<Run, 'basepathId' | 'phase' | 'records' | 'bytes' | 'startedAt'> & { readonly done: Pick<RunProgress, 'found' | 'entries' | 'doneBytes'> };
 
 /**
  * Several runs as one line of progress, or null when there is nothing to say (pure). Totals are known once nothing is being planned any more.
@@ -20,6 +20,15 @@ export function sumProgress(runs: readonly FollowedRun[], nowMs: number): Progre
     totalBytes: planned ? sum((run) => Number(run.bytes)) : null,
     elapsedMs: Math.max(0, nowMs - Math.min(...runs.map((run) => Date.parse(run.startedAt)))),
   };
+}
+
+/** How far the scans are, as a line, while nothing but scans runs (pure); null otherwise. The rate is that since the start. */
+export function scanLine(runs: readonly FollowedRun[], nowMs: number): string | null {
+  const first = runs[0];
+  if (first === undefined || runs.some((run) => run.phase !== 'planning')) return null;
+  const found = runs.reduce((sum, run) => sum + run.done.found, 0);
+  const seconds = (nowMs - Math.min(...runs.map((run) => Date.parse(run.startedAt)))) / 1000;
+  return `${labelOf(first, runs)}: ${formatCount(found)} entries found${seconds < 1 ? '' : ` · ${formatCount(Math.round(found / seconds))}/s`}`;
 }
 
 function labelOf(first: FollowedRun, runs: readonly FollowedRun[]): string {

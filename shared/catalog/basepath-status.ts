@@ -46,7 +46,7 @@ export interface BasepathStatus {
   readonly bytes: string;
   readonly lastAttempt: AttemptSummary | null;
   /** Of the newest failed attempt, until a backup settles it. A failed full is settled by a full only. */
-  readonly lastError: { readonly code: string; readonly message: string; readonly at: string; readonly level: Manifest['level'] } | null;
+  readonly lastError: { readonly backupId: string; readonly code: string; readonly message: string; readonly at: string; readonly level: Manifest['level']; readonly dismissed: boolean } | null;
   /** Since the capture of lastSealed: what a restore would lose. */
   readonly ageMs: number | null;
   readonly fullAgeMs: number | null;

@@ -1,4 +1,5 @@
 import type { JournalRecord, RecordOf } from '../journal/record.js';
+import { isCancelled } from '../dead-letters/dead-letter.js';
 import type { PathJson } from '../paths/path-json.js';
 import type { AttemptSummary, BasepathCondition, BasepathStatus, SealedSummary } from './basepath-status.js';
 import type { Manifest } from './manifest.js';
@@ -6,12 +7,12 @@ import type { Manifest } from './manifest.js';
 /** The few fields of a manifest that are kept: whole ones of 5,000 basepaths would fill gigabytes. */
 type Newest = SealedSummary & Pick<Manifest, 'counts'> & { readonly source: Pick<Manifest['source'], 'path' | 'topdir'> };
 
-type Failure = NonNullable<BasepathStatus['lastError']> & { readonly atMs: number };
+type Failure = Omit<NonNullable<BasepathStatus['lastError']>, 'dismissed'> & { readonly atMs: number };
 
 /** Those that say how a basepath is; what operators decided is not tallied. */
-export type TalliedRecord = RecordOf<'basepath-assigned' | 'basepath-seen-deleted' | 'basepath-renamed' | 'attempt-started' | 'attempt-ended' | 'sealed' | 'verified' | 'removed'>;
+export type TalliedRecord = RecordOf<'basepath-assigned' | 'basepath-seen-deleted' | 'basepath-renamed' | 'attempt-started' | 'attempt-ended' | 'sealed' | 'verified' | 'removed' | 'dismissed'>;
 
-const TALLIED: ReadonlySet<JournalRecord['kind']> = new Set<TalliedRecord['kind']>(['basepath-assigned', 'basepath-seen-deleted', 'basepath-renamed', 'attempt-started', 'attempt-ended', 'sealed', 'verified', 'removed']);
+const TALLIED: ReadonlySet<JournalRecord['kind']> = new Set<TalliedRecord['kind']>(['basepath-assigned', 'basepath-seen-deleted', 'basepath-renamed', 'attempt-started', 'attempt-ended', 'sealed', 'verified', 'removed', 'dismissed']);
 
 export function isTallied(record: JournalRecord): record is TalliedRecord {
   return TALLIED.has(record.kind);
@@ -32,6 +33,7 @@ export class BasepathTally {
   private proven: BasepathStatus['lastProven'] = null;
   private sealedOnRecord: string | null = null;
   private sealedIsThere = false;
+  private readonly dismissed = new Set<string>();
   private damaged = 0;
   private readonly shrunk: string[] = [];
 
@@ -61,6 +63,9 @@ export class BasepathTally {
         break;
       case 'removed':
         if (this.sealedOnRecord === record.backupId) this.sealedOnRecord = null;
+        break;
+      case 'dismissed':
+        this.dismissed.add(record.backupId);
         break;
       case 'verified':
         if (record.method === 'restore-drill' && record.outcome === 'sound') this.proven = { backupId: record.backupId, at: record.at, samplePercent: record.samplePercent };
@@ -98,7 +103,7 @@ export class BasepathTally {
       files: newest?.counts.records ?? 0,
       bytes: newest?.counts.sourceBytes ?? '0',
       lastAttempt: this.attempt,
-      lastError: failure === null ? null : { code: failure.code, message: failure.message, at: failure.at, level: failure.level },
+      lastError: failure === null ? null : this.told(failure),
       ageMs: newest === null ? null : nowMs - Date.parse(newest.capturedAt),
       fullAgeMs: newestFull === null ? null : nowMs - Date.parse(newestFull.capturedAt),
       lastVerified: this.verified,
@@ -107,6 +112,10 @@ export class BasepathTally {
       shrunk: this.shrunk,
       lostBackup: this.sealedIsThere ? null : this.sealedOnRecord,
     };
+  }
+
+  private told({ backupId, code, message, at, level }: Failure): BasepathStatus['lastError'] {
+    return { backupId, code, message, at, level, dismissed: this.dismissed.has(backupId) || isCancelled(code) };
   }
 
   private noteBackup(backupId: string): void {
@@ -119,7 +128,7 @@ export class BasepathTally {
     if (this.attempt === null || this.attempt.startedAt <= startedAt || this.attempt.backupId === backupId) this.attempt = { backupId, level, outcome, startedAt, endedAt };
     if (outcome !== 'failed') return;
     const { code, message } = record.error ?? { code: 'UNKNOWN', message: 'no reason on record' };
-    const failure = { code, message, at: endedAt, atMs: Date.parse(endedAt), level };
+    const failure = { backupId, code, message, at: endedAt, atMs: Date.parse(endedAt), level };
     if (level === 'full') this.failedFull = newer(failure, this.failedFull);
     else this.failedOther = newer(failure, this.failedOther);
   }

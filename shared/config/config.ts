@@ -17,6 +17,9 @@ export interface Config {
   readonly dar: DarConfig;
   readonly shards: ShardLimits;
   readonly worker: WorkerConfig;
+  /** Bytes of memory one dar may take on whatever host it runs: the least of all hosts of the site. */
+  readonly shardMemoryBytes: number;
+  readonly preemption: { readonly enabled: boolean; readonly maxPerBackup: number };
   readonly limits: LimitsConfig;
   readonly index: IndexConfig;
   readonly restore: { readonly allowedTargets: readonly string[] };
@@ -46,6 +49,7 @@ export interface TopdirConfig {
   readonly hooks: { readonly before: readonly string[] | null; readonly after: readonly string[] | null };
   /** Settings that differ for this topdir, already merged over the site's. */
   readonly dar: DarConfig;
+  readonly scan: ScanConfig;
   readonly shards: ShardLimits;
   readonly limits: LimitsConfig;
   readonly index: IndexConfig;
@@ -135,12 +139,12 @@ export interface DarConfig {
   readonly retryOnChange: number;
 }
 
-/** incrementalSlots: 0 to 1, the share of slots that fulls never take. */
 export interface WorkerConfig {
   readonly slots: number;
   /** 0 to 1, the share of slots that fulls never take. */
   readonly incrementalSlots: number;
   readonly transferSlots: number;
+  readonly memoryBudget: number;
   readonly stopGraceMs: number;
   /** To all LTS together, and as many back; null = unlimited. */
   readonly bandwidthBytesPerSecond: number | null;
@@ -155,6 +159,11 @@ export interface PolitenessConfig {
   readonly windows: { readonly fulls: readonly Window[] | null };
   readonly statLatencyMs: number | null;
   readonly statFactor: number | null;
+}
+
+export interface ScanConfig {
+  /** Most finds at a time on a source's filesystem, of one host. */
+  readonly concurrency: number;
 }
 
 export interface IndexConfig {

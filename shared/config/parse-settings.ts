@@ -16,6 +16,8 @@ export type LtsSettings = Values<typeof ltsSchema>;
 /** All values, typed and merged, but not yet known to be complete or to fit this host. */
 export interface Settings {
   readonly host: Config['host'];
+  /** Bytes of memory for one dar on the host that has least. */
+  readonly shardMemory: number;
   readonly site: SiteSettings;
   readonly topdirs: readonly TopdirSettings[];
   readonly lts: readonly LtsSettings[];
@@ -49,7 +51,7 @@ export function parseSettings(input: ParseInput): Parsed {
   const yaml = readYaml(input.text, input.file);
   const problems: ConfigProblem[] = [...yaml.problems];
   const report: Report = (problem) => void problems.push(problem);
-  const { host, site } = readSite(input, yaml, report);
+  const { host, site, shardMemory } = readSite(input, yaml, report);
   const items = (name: 'topdirs' | 'lts'): FilePart[] => listItems(yaml.root[name], [name], '', yaml, report);
   const topdirs = items('topdirs').map((part) => ({ part, loaded: readTopdir(part, site, yaml, report) }));
   const lts = items('lts').map((part) => ({ part, loaded: loadSection(ltsSchema, [fileLayer(ltsSchema, part, report)]) }));
@@ -58,7 +60,7 @@ export function parseSettings(input: ParseInput): Parsed {
     host: { ...(site.sources.get('host') ?? DEFAULT_SOURCE), value: host },
     ...Object.fromEntries([...topdirs.flatMap(({ loaded }) => [loaded, ...loaded.basepaths]), ...lts.map(({ part, loaded }) => ({ part, ...loaded }))].flatMap(({ part, sources }) => prefixed(part, sources))),
   };
-  const settings: Settings = { host, site: site.values, topdirs: topdirs.map(({ loaded }) => ({ ...loaded.values, basepaths: loaded.basepaths.map(({ values }) => values) })), lts: lts.map((l) => l.loaded.values) };
+  const settings: Settings = { host, shardMemory, site: site.values, topdirs: topdirs.map(({ loaded }) => ({ ...loaded.values, basepaths: loaded.basepaths.map(({ values }) => values) })), lts: lts.map((l) => l.loaded.values) };
   // A file that is no YAML gave no values, and a value that could not be read was reported: that they are missing says nothing.
   const known = new Set(problems.map((problem) => problem.key));
   const missing = yaml.problems.length > 0 ? [] : findMissing(settings).filter(({ key }) => !known.has(key));
@@ -68,7 +70,7 @@ export function parseSettings(input: ParseInput): Parsed {
 
 const DEFAULT_SOURCE: SourcedValue = { kind: 'default', where: 'default', value: '' };
 
-function readSite(input: ParseInput, yaml: YamlTree, report: Report): { host: string; site: LoadedSection<typeof siteSchema> } {
+function readSite(input: ParseInput, yaml: YamlTree, report: Report): { host: string; site: LoadedSection<typeof siteSchema>; shardMemory: number } {
   const tree = Object.fromEntries(Object.entries(yaml.root).filter(([name]) => !COLLECTIONS.includes(name)));
   // The collections are names that can be meant at the top too.
   const file = fileLayer({ ...siteSchema, ...COLLECTION_NAMES }, { kind: 'file', tree, path: [], prefix: '', where: yaml.where }, report);
@@ -78,7 +80,13 @@ function readSite(input: ParseInput, yaml: YamlTree, report: Report): { host: st
   const overrides = hostLayers(yaml, report);
   // `hosts:` may name a host in full or by its first label.
   const own = overrides.get(host) ?? overrides.get(host.split('.')[0] ?? host);
-  return { host, site: loadSection(siteSchema, [file, ...(own === undefined ? [] : [own]), env, flags]) };
+  const site = loadSection(siteSchema, [file, ...(own === undefined ? [] : [own]), env, flags]);
+  const hosts = [[], ...[...overrides.values()].map((layer) => [layer])].map((layers) => loadSection(siteSchema, [file, ...layers]));
+  return { host, site, shardMemory: Math.min(...[site, ...hosts].map(({ values }) => memoryPerSlot(values))) };
+}
+
+function memoryPerSlot({ worker }: SiteSettings): number {
+  return Math.floor(worker.memoryBudget / worker.slots);
 }
 
 /** So that `topdir:` is told "did you mean topdirs?"; never holds values. */

@@ -45,9 +45,12 @@ export const overridableSections = {
     storeOnly: { doc: 'File name masks not worth compressing (dar -Z).', format: 'textList', default: ['*.gz', '*.bz2', '*.xz', '*.zst', '*.zip', '*.jpg', '*.png', '*.mp4'] },
     retryOnChange: { doc: 'How often a file that changed while it was read is tried again.', format: 'count', default: 3, min: 0, max: 100 },
   },
+  scan: {
+    concurrency: { doc: 'Most find processes at a time on the source\'s filesystem, from one host, all scans together: its metadata server is everybody\'s.', format: 'count', default: 4, min: 1, max: 64 },
+  },
   shards: {
-    maxFiles: { doc: 'Most files in one shard (dar needs about 0.85 kB of memory for each).', format: 'count', default: 300_000, min: 1 },
-    maxSize: { doc: 'Most bytes in one shard.', format: 'size', default: '1TiB', min: 1 },
+    maxFiles: { doc: 'Most files in one shard, however much memory there is: dar closes an archive of 300,000 in half a second when it must make room.', format: 'count', default: 300_000, min: 1 },
+    maxSize: { doc: 'Most bytes in one shard. Where slices are small it is less: 32 of them, but not below 16 GiB.', format: 'size', default: '1TiB', min: 1 },
   },
   limits: {
     maxExceptions: { doc: 'Paths of one basepath that may fail to be saved before the whole backup fails.', format: 'count', default: 1000, min: 0 },
@@ -121,6 +124,7 @@ export const hostSections = {
   worker: {
     slots: { doc: 'Shards (dar processes) this host works on at a time.', format: 'count', default: 2, min: 1, max: 256 },
     incrementalSlots: { doc: 'Share of the slots (rounded down) that fulls never take: they are for incrementals and differentials.', format: 'share', default: '25%' },
+    memoryBudget: { doc: 'Memory all dar processes of this host may take together; with slots it bounds the files of a shard (0.85 kB each). Shards run anywhere, so that the least of all hosts counts.', format: 'size', default: '4GiB', min: 64 * 1024 ** 2 },
     transferSlots: { doc: 'Transfers this host runs at a time.', format: 'count', default: 2, min: 1, max: 256 },
     bandwidth: { doc: 'Most bytes per second from this host to all long-term storage together, and as many back; none = unlimited.', format: 'rate', default: null, nullable: true },
     nice: { doc: 'Nice value of dar and find where they read what is backed up; none = as the worker.', format: 'count', default: null, nullable: true, min: 0, max: 19 },
@@ -144,6 +148,10 @@ export const hostSections = {
 export const siteSchema = {
   host: { doc: 'Name of this host in queues, logs and hosts:; none = the name of the machine.', format: 'name', default: null, nullable: true },
   ...hostSections,
+  preemption: {
+    enabled: { doc: 'Whether incrementals and differentials that run give their slot to fulls and restores that wait for one.', format: 'boolean', default: true },
+    maxPerBackup: { doc: 'A backup that had to give way so often is left alone.', format: 'count', default: 3, min: 1 },
+  },
   catalog: {
     dir: { doc: 'Directory of sealed backups and the journal, on a filesystem every host sees.', format: 'absolutePath', default: null, required: true },
   },

@@ -12,7 +12,7 @@ export interface Resolved {
 }
 
 /** Settings without problems as the program uses them: units in names, nothing missing. */
-export function toConfig({ host, site, topdirs, lts }: Settings, { redisUrl, stagingBudgetBytes }: Resolved): Config {
+export function toConfig({ host, site, topdirs, lts, shardMemory }: Settings, { redisUrl, stagingBudgetBytes }: Resolved): Config {
   const policy = {
     topdirs: topdirs.map(toTopdir),
     catalog: { dir: present(site.catalog.dir) },
@@ -26,6 +26,7 @@ export function toConfig({ host, site, topdirs, lts }: Settings, { redisUrl, sta
     retention: toRetention(site.retention),
     removal: { everyMs: site.removal.every, eraser: site.removal.eraser },
     verify: toVerify(site.verify),
+    preemption: site.preemption,
   };
   return {
     host,
@@ -34,17 +35,19 @@ export function toConfig({ host, site, topdirs, lts }: Settings, { redisUrl, sta
     state: site.state,
     redis: { url: redisUrl },
     worker: toWorker(site.worker),
+    shardMemoryBytes: shardMemory,
     http: site.http satisfies HttpConfig,
     logging: site.logging,
     policyHash: policyHash(policy),
   };
 }
 
-function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, shards, limits, index, schedule, retention, politeness, basepaths }: TopdirSettings): TopdirConfig {
+function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, scan, shards, limits, index, schedule, retention, politeness, basepaths }: TopdirSettings): TopdirConfig {
   const own = { path: present(path), readFrom, depth, exclude, sentinel, hooks };
   return {
     ...own,
     dar: toDar(dar),
+    scan,
     shards: toShards(shards),
     limits,
     index: { racyWindowMs: index.racyWindow },

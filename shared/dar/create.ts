@@ -69,7 +69,7 @@ export async function startCreate(spec: CreateSpec): Promise<DarCreate> {
   try {
     const position = await logPosition(spec.logFile);
     const args = [...(mergeFrom === undefined ? createArgs(spec) : mergeArgs({ ...spec, from: mergeFrom })), ...(hiddenFile === null ? [] : ['-B', hiddenFile])];
-    const child = await startGuarded(darCommand(args), { logFile: spec.logFile, stagingDir: dirname(spec.base) });
+    const child = await startGuarded({ ...darCommand(args), ...(mergeFrom === undefined ? { polite: true } : {}) }, { logFile: spec.logFile, stagingDir: dirname(spec.base) });
     const done = finish(spec, child, position, hiddenFile);
     done.catch(() => undefined); // whoever awaits it gets the rejection
     const { pid, terminate, kill, pause, resume } = child;

@@ -40,16 +40,8 @@ export class FindListing {
   async start(command: Command, signal?: AbortSignal): Promise<void> {
     await writeFile(this.messages, '', { mode: 0o600 });
     await removeFile(this.#listing); // of a start that was cut off
-    this.#pipeline = startPipeline([command], { stdoutFile: this.#listing, ...(signal === undefined ? {} : { signal }) });
+    this.#pipeline = startPipeline([{ ...command, polite: true }], { stdoutFile: this.#listing, ...(signal === undefined ? {} : { signal }) });
     this.#pipeline.done.catch(() => undefined); // whoever reads it is told
-  }
-
-  /** Whether it ends by itself within so many ms. */
-  async endsWithin(ms: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<boolean>((resolve) => { timer = setTimeout(resolve, ms, false); });
-    const ended = this.#running.done.then(() => true, () => true);
-    return await Promise.race([ended, late]).finally(() => { clearTimeout(timer); });
   }
 
   /** Hands over what it prints, whole lines with their terminators, each piece valid until the next; then judges it. Throws INDEX_VOID, SOURCE_UNREADABLE. */

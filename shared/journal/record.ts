@@ -50,6 +50,19 @@ export const journalRecordSchema = z.discriminatedUnion('kind', [
     ...endedSchema.shape,
   }),
   kind('sealed', { backupId, basepathId }),
+  /** A restore has made its directory and begins: what `restore --resume` goes on with. */
+  kind('restore-begun', {
+    restoreId: z.string().min(1),
+    backupId,
+    basepathId,
+    target: pathJsonSchema,
+    paths: z.array(pathJsonSchema),
+    conflict: z.enum(['refuse', 'keep', 'rename', 'overwrite']),
+    /** The restore that made the directory: this one, or the first of those that it goes on with. */
+    origin: z.string().min(1),
+    /** Inode of that directory. */
+    directory: z.string(),
+  }),
   kind('restore-ended', {
     restoreId: z.string().min(1),
     backupId,
@@ -85,6 +98,8 @@ export const journalRecordSchema = z.discriminatedUnion('kind', [
   kind('released', { basepathId, backupId: backupId.nullable(), reason: z.string(), user: z.string().optional() }),
   /** A backup that sealed flagged as shrunk is as it should be: what was before it may go. */
   kind('accepted', { backupId, basepathId, reason: z.string(), user: z.string().optional() }),
+  /** An operator knows of the failure of this backup: it is no alarm any more. */
+  kind('dismissed', { basepathId, backupId, reason: z.string(), user: z.string().optional() }),
   /** A prune of a topdir was carried out under this retention (hash of its settings). */
   kind('pruned', { topdir: z.string(), policy: z.string(), removed: count, accepted: z.boolean() }),
   /** What a person decided: act is the command (`dismiss`, `accept-shrunk`, ...). */

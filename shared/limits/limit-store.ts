@@ -7,7 +7,7 @@ export async function readLimits(redis: Redis, nowMs: number): Promise<SetLimit[
   const fields = await redis.hgetall(LIMITS_KEY);
   return Object.values(fields).flatMap((json) => {
     const parsed = setLimitSchema.safeParse(JSON.parse(json));
-    return parsed.success && isInForce(parsed.data, nowMs) ? [parsed.data as SetLimit] : [];
+    return parsed.success && isInForce(parsed.data, nowMs) ? [parsed.data] : [];
   });
 }
 

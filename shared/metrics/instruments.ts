@@ -32,6 +32,10 @@ export class Instruments {
     found(this.#histograms, name).observe(labels, value);
   }
 
+  set<K extends GaugeName>(name: K, labels: LabelsOf<K>, value: number): void {
+    found(this.#gauges, name).set(labels, value);
+  }
+
   /** Replaces all samples of a gauge in one synchronous step, so that no scrape sees half of them. */
   replace<K extends GaugeName>(name: K, samples: readonly Sample<LabelsOf<K>>[]): void {
     const gauge = found(this.#gauges, name);

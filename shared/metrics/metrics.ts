@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Redis } from 'ioredis';
 import type { BwError } from '../errors/bw-error.js';
+import type { ParkedCount } from '../limits/places.js';
 import { publishAges, summarizeAges, type BasepathAges } from './ages.js';
 import { Collector } from './collector.js';
 import { Instruments } from './instruments.js';
@@ -81,6 +82,14 @@ export class Metrics extends Recorders {
     this.#collect('queues', 0, ['bw_jobs'], async () => {
       const samples = await Promise.all(list().map((queue) => countJobs(queue, redis)));
       this.#instruments.replace('bw_jobs', samples.flat());
+    });
+  }
+
+  /** Counts parked jobs at every scrape; one process per site. */
+  collectParked(count: () => Promise<readonly ParkedCount[]>): void {
+    this.#collect('parked', 0, ['bw_parked_jobs'], async () => {
+      const samples = (await count()).map(({ topdir, reason, jobs }) => ({ labels: { topdir, reason }, value: jobs }));
+      this.#instruments.replace('bw_parked_jobs', samples);
     });
   }
 

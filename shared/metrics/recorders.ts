@@ -1,4 +1,5 @@
 import type { Manifest } from '../catalog/manifest.js';
+import { PARK_REASONS, type ParkReason } from '../limits/places.js';
 import type { ExitStatus } from '../process/command.js';
 import type { Instruments } from './instruments.js';
 
@@ -13,7 +14,9 @@ const OUTCOMES: readonly Manifest['outcome'][] = ['clean', 'with-exceptions'];
 /** What the product tells its metrics, in its own words. Milliseconds and bytes in, seconds and bytes out. Nothing here throws for finite, non-negative numbers. */
 export class Recorders {
   constructor(private readonly to: Instruments) {
+    to.add('bw_scanned_entries_total', {}, 0);
     // Known series begin at 0, else the first event after a start is invisible to increase().
+    for (const reason of PARK_REASONS) to.add('bw_jobs_parked_total', { reason }, 0);
     for (const level of LEVELS) {
       for (const outcome of OUTCOMES) to.add('bw_backups_sealed_total', { level, outcome }, 0);
       to.add('bw_archive_bytes_total', { level }, 0);
@@ -27,6 +30,23 @@ export class Recorders {
   jobFinished(job: { readonly queue: string; readonly name: string; readonly outcome: JobOutcome; readonly wallMs: number }): void {
     const { queue, name, outcome } = job;
     this.to.observe('bw_job_duration_seconds', { queue, name, outcome }, job.wallMs / 1000);
+  }
+
+  /** A scan found so many entries more. */
+  scanned(entries: number): void {
+    this.to.add('bw_scanned_entries_total', {}, entries);
+  }
+
+  /** A job may not start now and was put off. */
+  jobParked(reason: ParkReason): void {
+    this.to.add('bw_jobs_parked_total', { reason }, 1);
+  }
+
+  /** What a stat of the source takes, and for how long it has been spared since the last report. */
+  sourceProbed(source: { readonly topdir: string; readonly statMs: number; readonly throttledMs: number }): void {
+    const { topdir, statMs, throttledMs } = source;
+    this.to.set('bw_source_stat_seconds', { topdir }, statMs / 1000);
+    this.to.add('bw_source_throttled_seconds_total', { topdir }, throttledMs / 1000);
   }
 
   /** An archive is complete and kept. The dar process is reported by darExited. */

@@ -7,6 +7,8 @@ export interface Command {
   readonly args: readonly Arg[];
   /** Working directory, raw bytes allowed. */
   readonly cwd?: Arg;
+  /** Reads users' filesystems: started with the nice value and I/O class that `setNiceness` says. */
+  readonly polite?: true;
   /** Added to a minimal environment (PATH, HOME, TMPDIR, LC_ALL=C). */
   readonly env?: Readonly<Record<string, string>>;
 }

@@ -4,7 +4,7 @@ import { launchable } from './argument-bytes.js';
 import type { Command, ExitStatus } from './command.js';
 import { GUARDIAN_SCRIPT } from './guardian-script.js';
 import { startGuardian, type Guardian } from './guardian.js';
-import { childEnv, hasPdeathsig, resolveProgram, type Launch } from './launch.js';
+import { childEnv, hasPdeathsig, resolveProgram, wholeArgv, type Launch } from './launch.js';
 import { currentLauncher } from './launcher/launcher.js';
 import { watchPeakMemory, type PeakMemory } from './peak-memory.js';
 import { STAGING_MARK } from './strays.js';
@@ -52,7 +52,7 @@ export async function startGuarded(command: Command, options: GuardedOptions): P
 }
 
 function guardianLaunch(command: Command, options: GuardedOptions): Launch {
-  const { argv, cwd } = launchable([resolveProgram(command.program), ...command.args], command.cwd);
+  const { argv, cwd } = launchable(wholeArgv(command), command.cwd);
   const tied = hasPdeathsig() ? [resolveProgram('setpriv'), '--pdeathsig', 'TERM', '--', ...argv] : argv;
   const env = childEnv({ ...command.env, [STAGING_MARK]: options.stagingDir });
   return { file: '/bin/sh', args: ['-c', GUARDIAN_SCRIPT, 'sh', ...tied], cwd, env };

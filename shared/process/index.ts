@@ -4,6 +4,7 @@ export { activeChildren, killAll, type ActiveChild } from './active-children.js'
 export { tailText, type BoundedOutput } from './bounded-output.js';
 export { runAttached } from './attached.js';
 export { hasPdeathsig, hasProgram, resolveProgram } from './launch.js';
+export { setNiceness, type Niceness } from './niceness.js';
 export { useLauncher } from './launcher/launcher.js';
 export { startPipeline, type Pipeline, type PipelineOptions, type StageResult } from './pipeline.js';
 export { describeStatus, run, type RunOptions, type RunResult } from './run.js';

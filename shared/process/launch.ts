@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { BwError } from '../errors/bw-error.js';
 import { launchable } from './argument-bytes.js';
-import type { Command } from './command.js';
+import type { Arg, Command } from './command.js';
+import { nicePrefix } from './niceness.js';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -29,9 +30,15 @@ export function launchOf(command: Command, deathSignal: 'KILL'): Launch {
 
 /** How to start a command for which another process answers: a launcher ends what it started when we are gone. Throws as launchOf. */
 export function plainLaunchOf(command: Command): Launch {
-  const { argv, cwd } = launchable([resolveProgram(command.program), ...command.args], command.cwd);
+  const { argv, cwd } = launchable(wholeArgv(command), command.cwd);
   const [file, ...args] = argv as [string, ...string[]];
   return { file, args, cwd, env: childEnv(command.env) };
+}
+
+/** Its program by absolute path and its arguments, behind what makes it nice. Throws PROGRAM_NOT_FOUND. */
+export function wholeArgv({ program, args, polite }: Command): Arg[] {
+  const orNull = (name: string): string | null => (hasProgram(name) ? resolveProgram(name) : null);
+  return [...(polite === true ? nicePrefix(orNull) : []), resolveProgram(program), ...args];
 }
 
 /** Only what programs need: a user's or an operator's shell settings must not change what is saved. */

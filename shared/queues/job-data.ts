@@ -32,6 +32,8 @@ export const shardJobSchema = z.strictObject({
   backupId: z.ulid(),
   basepathId: id,
   shard: z.number().int().positive(),
+  /** Whose windows and places count. */
+  topdir: z.string().optional(),
   priorityClass,
 });
 
@@ -59,6 +61,8 @@ export const restoreJobSchema = z.strictObject({
   /** Paths below the basepath; empty = everything. */
   paths: z.array(pathJsonSchema).max(10_000),
   conflict: z.enum(['refuse', 'keep', 'rename', 'overwrite']),
+  /** Goes on in the directory that this earlier restore made. */
+  resumes: z.ulid().optional(),
 });
 
 /** `part`: its number in the restore's plan. */

@@ -7,6 +7,9 @@ export const QUEUES = {
   deadLetter: 'dead-letter',
 } as const;
 
+/** What the name of a worker (`HOST/QUEUE`), on record in the jobs it does, ends with when it is a slot that fulls never take. */
+export const OWN_SLOT_NAME = '/own';
+
 /** Slices lie on one host's staging: only its own workers can send them. */
 export function transferQueue(host: string): string {
   return `transfer-${host}`;
@@ -52,6 +55,16 @@ export function placesKey(topdir: string): string {
 /** Sorted set of the jobs of a topdir that are parked for this reason, by priority. */
 export function parkedKey(reason: string, topdir: string): string {
   return `${PREFIX}:parked:${reason}:${topdir}`;
+}
+
+/** Stream of what running workers are told at once (shared/orders). */
+export const ORDERS_KEY = `${PREFIX}:orders`;
+/** Hash host -> since when, by whom and why it takes no new work (JSON). */
+export const DRAINED_KEY = `${PREFIX}:drained`;
+
+/** Taken by whoever stops this start of a job for another one; goes away by itself. */
+export function preemptionKey(jobId: string, start: number): string {
+  return `${PREFIX}:preempted:${jobId}:${start}`;
 }
 
 /** Hash host -> heartbeat (JSON). */

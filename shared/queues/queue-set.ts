@@ -21,6 +21,11 @@ export class QueueSet {
     return this.named(QUEUES.cleanup);
   }
 
+  /** No worker takes from it. */
+  get deadLetter(): Queue {
+    return this.named(QUEUES.deadLetter);
+  }
+
   transfer(host: string): Queue {
     return this.named(transferQueue(host));
   }

@@ -1,3 +1,6 @@
+import { isCancelled, type DeadLetter } from '../dead-letters/dead-letter.js';
+import { DeadLetters } from '../dead-letters/dead-letters.js';
+import { lastError } from '../dead-letters/last-error.js';
 import type { Journal } from '../journal/journal.js';
 import type { RecordOf } from '../journal/record.js';
 import type { QueueSet } from '../queues/queue-set.js';
@@ -16,19 +19,33 @@ export interface FailRunParts {
 }
 
 /**
- * Ends a run whose job failed for good: journal entry, run marked failed, leftovers ordered away. The run's phase
- * makes it idempotent: worker event and producer sweep may both report the same failure.
+ * Ends a run whose job failed for good: dead letter, journal entry, run marked failed, leftovers ordered away. The run's phase
+ * makes it idempotent: worker event and producer sweep may both report the same failure. The letter comes first: whoever finds the run not yet
+ * failed after a crash adds it again, which has no further effect. False, and nothing,
+ * when it is in none of the phases of `onlyIn`.
  */
-export async function failRun(parts: FailRunParts, id: string, error: { code: string; message: string }): Promise<boolean> {
+export async function failRun(parts: FailRunParts, id: string, error: { code: string; message: string }, onlyIn: readonly Run['phase'][] = OPEN): Promise<boolean> {
   const run = await parts.runs.read(id);
-  if (run === null || run.phase === 'done' || run.phase === 'failed') return false;
   const endedAt = parts.now().toISOString();
-  await parts.runs.end(id, { phase: 'failed', endedAt, error: `${error.code}: ${error.message}` });
+  if (run === null || !onlyIn.includes(run.phase)) return false;
+  if (!isCancelled(error.code)) await addLetter(parts, run, error, endedAt);
+  if (!(await parts.runs.end(id, { phase: 'failed', endedAt, error: `${error.code}: ${error.message}` }, onlyIn))) return false;
   const end = { outcome: 'failed' as const, error, startedAt: run.startedAt, endedAt, bytes: '0', files: 0 };
   if (run.level === 'restore') await recordFailedRestore(parts, run, end);
   else if (run.level === 'verify') await orderStagingSweeps(parts.queues, parts.runs, run); // it says nothing about the backup
   else await recordFailedBackup(parts, run, run.level, end);
   return true;
+}
+
+/** Not ended yet. */
+const OPEN: readonly Run['phase'][] = ['planning', 'saving', 'sealing'];
+
+/** A verification that failed says nothing about the backup, and comes again by its schedule. */
+async function addLetter({ runs, queues }: FailRunParts, run: Run, error: { code: string; message: string }, failedAt: string): Promise<void> {
+  const { id: runId, kind, basepathId, path, level, startedAt } = run;
+  if (kind === 'verify' || level === 'verify') return;
+  const letter: DeadLetter = { v: 1, runId, kind, basepathId, path, level, startedAt, failedAt, ...error, last: await lastError(runs.redis, runId) };
+  await new DeadLetters(queues).add(letter);
 }
 
 type End = Pick<RecordOf<'restore-ended'>, 'outcome' | 'error' | 'startedAt' | 'endedAt' | 'bytes' | 'files'>;
@@ -54,5 +71,8 @@ async function recordFailedRestore(parts: FailRunParts, run: Run, end: End): Pro
 export function parseFailedReason(reason: string): { code: string; message: string } {
   const line = reason.split('\n', 1)[0] ?? '';
   const match = /^([A-Z][A-Z0-9_]+): (.*)$/.exec(line);
-  return match === null ? { code: 'UNEXPECTED', message: line } : { code: match[1] ?? '', message: match[2] ?? '' };
+  if (match !== null) return { code: match[1] ?? '', message: match[2] ?? '' };
+  // BullMQ's own words for a job whose workers died again and again.
+  if (line.startsWith('job stalled more than allowable limit')) return { code: 'WORKERS_LOST', message: 'every worker that took the job died, or lost Redis, while it worked on it' };
+  return { code: 'UNEXPECTED', message: line };
 }

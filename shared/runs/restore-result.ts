@@ -22,6 +22,8 @@ export const restoreResultSchema = z.strictObject({
   outcome: z.enum(['clean', 'with-exceptions']),
   archives: count,
   archiveBytes: count,
+  /** Files that an earlier restore had left as they should be. */
+  skipped: count.default(0),
   problems: z.array(restoreProblemSchema),
   problemCount: count,
 });

@@ -132,5 +132,9 @@ export function setBandwidth(lts: string | null, bytesPerSecond: number | null):
 }
 
 function both(a: BandwidthLimiter, b: BandwidthLimiter): BandwidthLimiter {
-  return { take: async (bytes, signal) => void (await Promise.all([a.take(bytes, signal), b.take(bytes, signal)])) };
+  return {
+    take: async (bytes, signal) => {
+      await Promise.all([a.take(bytes, signal), b.take(bytes, signal)]);
+    },
+  };
 }

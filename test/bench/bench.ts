@@ -8,11 +8,14 @@ import { due } from './cases/due.js';
 import { history } from './cases/history.js';
 import { incremental } from './cases/incremental.js';
 import { memory } from './cases/memory.js';
+import { noChange } from './cases/no-change.js';
+import { planning } from './cases/planning.js';
 import { restoreAll, restoreOne } from './cases/restore.js';
 import { smallBasepaths } from './cases/small-basepaths.js';
 import { smallFiles } from './cases/small-files.js';
 import { keepProfilesIn } from './cpu-profile.js';
 import { describeMachine } from './machine.js';
+import { renderPlot } from './plot.js';
 import { renderReport, type Report } from './report.js';
 import type { CaseOptions, CaseResult } from './result.js';
 
@@ -21,7 +24,9 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   'big-files': bigFiles,
   'small-basepaths': smallBasepaths,
   incremental,
+  'no-change': noChange,
   memory,
+  planning,
   restore: restoreAll,
   'restore-one': restoreOne,
   history,
@@ -48,7 +53,7 @@ const program = new Command('bench')
   .option('--runs <n>', 'how often each case is measured', positive, 5)
   .addOption(new Option('--only <case...>', 'only these cases').choices(Object.keys(CASES)))
   .option('--quick', 'tiny sizes, once: does the bench itself work?')
-  .option('--out <dir>', `where results.md and results.json go (default: ${KEPT}, for a complete run; else nowhere)`)
+  .option('--out <dir>', `where results.md, results.json and results.svg go (default: ${KEPT}, for a complete run; else nowhere)`)
   .option('--profile <dir>', 'keep a CPU profile of this process for every run of the product (warm-ups too): slower, not for results');
 
 function positive(text: string): number {
@@ -116,6 +121,7 @@ async function publish(report: Report, dir: string | null): Promise<void> {
   if (dir === null) return;
   await mkdir(dir, { recursive: true });
   await writeFile(join(dir, 'results.md'), text);
+  await writeFile(join(dir, 'results.svg'), renderPlot(report.cases));
   await writeFile(join(dir, 'results.json'), `${JSON.stringify(report, null, 2)}\n`);
 }
 

@@ -53,7 +53,7 @@ export function profileOf(lines: readonly LogLine[], manifest: Manifest, startMs
     sealMs,
     waitMs: totalMs - planMs - saveMs - transferTailMs - sealMs,
     darBusyMs,
-    shardBusyMs: sum(shards.map(lengthOf)) - darBusyMs,
+    shardBusyMs: Math.max(0, sum(shards.map(lengthOf)) - darBusyMs),
     transferBusyMs: sum(sends.map(lengthOf)),
   };
 }

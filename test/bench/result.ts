@@ -16,6 +16,16 @@ export interface Row {
   readonly target: string;
   /** null: reported, nothing promised. */
   readonly met: boolean | null;
+  /** For the plot; absent where there is no baseline. */
+  readonly ratios?: Ratios;
+}
+
+/** Time of bw-bkup over that of the baseline. */
+export interface Ratios {
+  readonly median: number;
+  readonly least: number;
+  readonly most: number;
+  readonly target: number | null;
 }
 
 export interface PhaseReport {
@@ -48,6 +58,9 @@ export interface CaseOptions {
   readonly atEnd: (close: () => Promise<void>) => void;
 }
 
+/** At most so many runs of what takes longer than a minute. */
+export const LONG_RUNS = 3;
+
 export interface Comparison {
   readonly what: string;
   readonly target: number | null;
@@ -68,6 +81,7 @@ export function compare({ what, target, productMs, baselineMs }: Comparison): Ro
     runs: ratios.map((each) => each.toFixed(2)).join(' '),
     target: target === null ? '-' : `<= ${target.toFixed(2)}`,
     met: target === null ? null : ratio <= target,
+    ratios: { median: ratio, least: Math.min(...ratios), most: Math.max(...ratios), target },
   };
 }
 

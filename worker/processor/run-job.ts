@@ -1,4 +1,4 @@
-import { DelayedError, UnrecoverableError, WaitingChildrenError, type Job } from 'bullmq';
+import { DelayedError, UnrecoverableError, WaitingChildrenError, WaitingError, type Job } from 'bullmq';
 import type { Logger } from 'pino';
 import { BwError, formatError, toBwError } from '../../shared/errors/bw-error.js';
 
@@ -15,12 +15,14 @@ export interface JobRun {
   readonly signal: AbortSignal;
   /** Aborted when it must end at once, whatever is lost. */
   readonly hurry: AbortSignal;
+  /** Puts this job back to the head of its class. */
+  readonly giveWay: () => Promise<void>;
   /** Asks this job to stop. */
   readonly stop: (reason: StopReason) => void;
   readonly logger: Logger;
 }
 
-/** A stopped job goes back to its class after this, ms: another worker takes it at once. */
+/** A stopped job goes back to the end of its class after this, ms: another worker takes it at once. */
 const HAND_BACK_MS = 100;
 
 /**
@@ -46,6 +48,10 @@ async function handBack(run: JobRun): Promise<never> {
   if (reason === 'cancelled') throw failed(run, cancelled(run), 0);
   run.logger.info({ reason }, 'job stopped and handed back');
   // With a lost lock the job is somebody else's already: the move is refused, which is right.
+  if (reason === 'preempted') {
+    await run.giveWay();
+    throw new WaitingError();
+  }
   if (reason !== 'lost-lock') await run.job.moveToDelayed(Date.now() + HAND_BACK_MS, run.token);
   throw new DelayedError(`stopped: ${reason}`);
 }

@@ -18,7 +18,7 @@ export interface RunningJob {
 /** The jobs that run on this worker: the one place from which they are stopped, whoever wants it. */
 export class RunningJobs {
   readonly #running = new Map<string, RunningJob>();
-  #closing: StopReason | null = null;
+  readonly #refusing = new Map<string, StopReason>();
 
   /** `ends` takes it off the list again. */
   begin(queue: string, job: Job, nowMs = Date.now()): RunningJob & { readonly ends: () => void } {
@@ -34,7 +34,8 @@ export class RunningJobs {
     const running: RunningJob = { job, queue, startedMs: nowMs, signal: stopping.signal, hurry: hurrying.signal, stop, hurryUp };
     const key = keyOf(queue, job.id);
     this.#running.set(key, running);
-    if (this.#closing !== null) stop(this.#closing);
+    const refused = this.#refusing.get(queue);
+    if (refused !== undefined) stop(refused);
     const ends = (): void => {
       if (this.#running.get(key) === running) this.#running.delete(key);
     };
@@ -48,15 +49,15 @@ export class RunningJobs {
     return running !== undefined;
   }
 
-  /** Stops all that run now and are `wanted`. */
-  stopAll(reason: StopReason, wanted: (running: RunningJob) => boolean = () => true): void {
-    for (const running of this.list()) if (wanted(running)) running.stop(reason);
+  /** Stops what begins on these queues from now on, and with `running` also what runs on them now. */
+  refuse(queues: readonly string[], reason: StopReason, { running }: { readonly running: boolean }): void {
+    for (const queue of queues) this.#refusing.set(queue, reason);
+    if (!running) return;
+    for (const each of this.list()) if (queues.includes(each.queue)) each.stop(reason);
   }
 
-  /** Stops all, and whatever begins from now on. */
-  close(reason: StopReason): void {
-    this.#closing = reason;
-    this.stopAll(reason);
+  accept(queues: readonly string[]): void {
+    for (const queue of queues) this.#refusing.delete(queue);
   }
 
   hurryAll(reason: StopReason): void {

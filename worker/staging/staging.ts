@@ -1,5 +1,6 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { removeTree } from '../../shared/files/remove-tree.js';
 import type { StagingAccount } from './account.js';
 import type { Reservation } from './restores.js';
 
@@ -56,7 +57,7 @@ export class Staging {
   }
 
   private async remove(relative: string): Promise<void> {
-    await rm(join(this.root, relative), { recursive: true, force: true });
+    await removeTree(join(this.root, relative));
   }
 }
 

@@ -8,11 +8,18 @@ import { expectSwept, filesBelow, orphans } from '../bad-input/leftovers.js';
 import { bytes, restore, resultOf } from '../bad-input/restoring.js';
 import { until } from '../bad-input/until.js';
 import { compiledProduct } from './compiled-product.js';
+import { changeLimits, shareOneBasepath } from './fair-workers.js';
 import { descendantsOf, isAlive, SHORT_LOCKS, startWorkerProcess, untilDarRuns, untilNothingRuns } from './worker-process.js';
 
 const product = compiledProduct();
 const timing = { ...FAST_RETRIES, ...SHORT_LOCKS };
 const MIB = 1024 * 1024;
+
+// Here because the product is compiled once per file.
+describe('workers that share', () => {
+  it('the 30 shards of one basepath use all their slots; small basepaths that come later do not wait for them', () => shareOneBasepath(product));
+  it('a topdir follow its concurrency, and their bandwidth, as operators change it', () => changeLimits(product));
+});
 
 describe('a worker that is killed while dar runs', () => {
   it.each(['running', 'stopped', 'waiting for staging'])('dar %s: no process of ours remains, another worker seals, and the killed one sweeps when it comes back', async (state) => {

@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { FindSlots } from '../../../shared/index/find-slots.js';
 import { scan, type ParallelScan, type Scan } from '../../../shared/index/scan.js';
 import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
+import { needsRoot } from '../../helpers/needs.js';
 import { workspace } from '../../helpers/workspace.js';
 import { collect } from '../../unit/shared/index/make-record.js';
 import { bindMount, mountTmpfs } from '../bad-input/mounts.js';
@@ -43,11 +44,11 @@ async function randomTree(seed: number): Promise<string> {
   const next = (below: number): number => (state = (state * 48271) % 2147483647) % below;
   const directories = [Buffer.from(root)];
   mkdirSync(root);
-  for (let i = 0; i < 400; i += 1) {
-    const parent = directories[next(4) === 0 ? directories.length - 1 : next(directories.length)] as Buffer;
+  for (let i = 0; i < 150; i += 1) {
+    const parent = directories[next(directories.length)] as Buffer;
     const name = Buffer.from(`${['a', '.b', '-c', 'd\n', 'e\r', 'f\xff', '+', ' ', "'\\"][next(9)] as string}${i}`, 'latin1');
     const path = Buffer.concat([parent, Buffer.from('/'), name]);
-    if (next(3) === 0) directories.push(path);
+    if (next(5) === 0) directories.push(path);
     if (directories.at(-1) === path) mkdirSync(path);
     else if (next(9) === 0) symlinkSync('/etc', path);
     else writeFileSync(path, 'x'.repeat(next(100)));
@@ -57,17 +58,17 @@ async function randomTree(seed: number): Promise<string> {
   return root;
 }
 
-it.each([1, 2, 3, 4])('gives the same as one find for any tree (seed %i)', async (seed) => {
+it.each([1, 2])('gives the same as one find for any tree (seed %i)', async (seed) => {
   const root = await randomTree(seed);
-  expect((await expectSame(root)).paths).toBeGreaterThan(400);
+  expect((await expectSame(root)).paths).toBeGreaterThan(150);
   const excluded = await expectSame(root, ['.b*', `/a${seed}`, '-c*/d*']);
   expect(excluded.paths).toBeLessThan((await list(root, [], { concurrency: 1 })).paths);
 });
 
 it('lists a flat directory, a chain, and an empty one', async () => {
   const root = join(await workspace(), 'tree');
-  mkdirSync(join(root, Array.from({ length: 40 }, () => 'd').join('/')), { recursive: true });
-  expect((await expectSame(root)).paths).toBe(41);
+  mkdirSync(join(root, Array.from({ length: 12 }, () => 'd').join('/')), { recursive: true });
+  expect((await expectSame(root)).paths).toBe(13);
   const flat = await workspace();
   for (let i = 0; i < 300; i += 1) writeFileSync(join(flat, String(i)), '');
   expect((await expectSame(flat)).paths).toBe(301);
@@ -78,13 +79,14 @@ it('lists a flat directory, a chain, and an empty one', async () => {
 it('goes where no path leads any more', async () => {
   const root = join(await workspace(), 'tree');
   mkdirSync(root);
+  onTestFinished(() => { execFileSync('rm', ['-rf', '--', root]); }); // Node's rm goes by path
   // Each mkdir relative to the one above: the whole is 5,000 bytes long.
   execFileSync('sh', ['-c', 'cd "$1"; n=$(printf "%0250d" 0); i=0; while [ $i -lt 20 ]; do mkdir $n; cd -P ./$n; touch f; i=$((i+1)); done', 'sh', root]);
   expect((await expectSame(root)).paths).toBe(41);
 });
 
-it('does not cross mounts, and tells a loop of them', async (test) => {
-  if (process.getuid?.() !== 0) test.skip('needs root');
+it('does not cross mounts, and tells a loop of them', async (context) => {
+  needsRoot(context);
   const root = join(await workspace(), 'tree');
   mkdirSync(join(root, 'a/b/c'), { recursive: true });
   mkdirSync(join(root, 'z'));
@@ -97,8 +99,8 @@ it('does not cross mounts, and tells a loop of them', async (test) => {
   expect(found.paths).toBe(6);
 });
 
-it('flags what could not be listed and names it, as one find does', async (test) => {
-  if (process.getuid?.() !== 0) test.skip('needs root');
+it('flags what could not be listed and names it, as one find does', async (context) => {
+  needsRoot(context);
   const root = join(await workspace(), 'tree');
   for (const name of ['open/below', 'secret/below', 'names-only/below', 'se\ncret']) mkdirSync(join(root, name), { recursive: true });
   chmodSync(join(root, 'secret'), 0o700);
@@ -159,11 +161,11 @@ it('ends all finds when it is stopped', async () => {
   const dir = await workspace();
   const marks = await workspace();
   const stop = new AbortController();
-  await fakeProgram('find', `case "$1" in .) exec /usr/bin/find "$@" ;; esac; trap 'touch ${marks}/$$; exit 1' TERM; printf '\\0'; while :; do sleep 0.05; done`);
-  let seen = 0;
-  const onProgress = (): void => { seen += 1; if (seen === 3) stop.abort(); }; // the first level and two finds of the second
+  await fakeProgram('find', `case "$1" in .) exec /usr/bin/find "$@" ;; esac; trap 'touch ${marks}/ended.$$; exit 1' TERM; touch ${marks}/$$; printf '\\0'; while :; do sleep 0.05; done`);
+  const onProgress = (): void => { if (readdirSync(marks).length === 2) stop.abort(); };
   const parallel = { slots: new FindSlots(), filesystem: 'fs', concurrency: 2, splitAfterMs: 0 };
   await expect(scan({ root, exclude: [], tempDir: dir, signal: stop.signal, onProgress, parallel })).rejects.toMatchObject({ code: 'INDEX_VOID' });
-  expect(readdirSync(marks).length).toBe(2);
+  // xargs ends at once, the scripts a moment later.
+  await expect.poll(() => readdirSync(marks).filter((name) => name.startsWith('ended')).length).toBe(2);
   expect(readdirSync(dir)).toEqual([]);
 });

@@ -178,7 +178,7 @@ it('is void when the sort fails', async () => {
 it('leaves no find behind when it is stopped', async () => {
   const tree = await makeTree();
   const marker = join(await workspace(), 'ended');
-  await fakeProgram('find', `trap 'touch ${marker}; exit 1' TERM; printf '\\\\0'; while :; do sleep 0.05; done`);
+  await fakeProgram('find', `trap 'touch ${marker}; exit 1' TERM; printf '\\0'; while :; do sleep 0.05; done`);
   const stop = new AbortController();
   const found = scan({ root: bytePath.fromText(tree), exclude: [], tempDir: await workspace(), signal: stop.signal, onProgress: () => { stop.abort(); } });
   await expect(found).rejects.toMatchObject({ code: 'INDEX_VOID' });

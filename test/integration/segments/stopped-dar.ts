@@ -11,14 +11,23 @@ export interface StoppedDar {
 }
 
 /**
- * Puts a dar in front of the real one that stops itself (SIGSTOP, as back-pressure does) when it has begun slice `atSlice` of the first `times` archives of data: so
- * no test has to win a race for a moment in the middle. `dir`: a directory of the test. Until the test ends.
+ * Puts a dar in front of the real one that stops itself (SIGSTOP, as back-pressure does) when slice `slice` has more than `bytes`, in the first `times` archives of
+ * data: no test has to win a race for a moment in the middle. It goes on only for moments until it is there. (Well inside a slice: a SIGTERM exactly at the edge of one makes
+ * libdar 2.7.8 fail now and then, which costs the start.) `dir`: a directory of the test. Until the test ends.
  */
-export async function stopDarAt(dir: string, atSlice: number, times = 1): Promise<StoppedDar> {
+export async function stopDarAt(dir: string, { slice, bytes, times = 1 }: { slice: number; bytes: number; times?: number }): Promise<StoppedDar> {
   const bin = join(dir, 'stopping-bin');
   await mkdir(bin);
   const real = resolveProgram('dar');
   const path = `PATH='${process.env['PATH'] ?? ''}'`;
+  await writeFile(join(bin, 'watch'), `#!/bin/sh
+${path}
+while kill -STOP "$1"; do
+  [ "$(stat -c %s "$2.${slice}.dar" 2>/dev/null || echo 0)" -gt ${bytes} ] && : > "$3/stands" && exit
+  kill -CONT "$1"
+  sleep 0.01
+done
+`, { mode: 0o755 });
   const script = `#!/bin/sh
 case " $* " in
   *skeleton*|*placeholder*) exec ${real} "$@" ;;
@@ -27,7 +36,7 @@ case " $* " in
 esac
 for i in ${Array.from({ length: times }, (_, i) => i).join(' ')}; do
   if (${path}; mkdir '${bin}/'$i) 2>/dev/null; then
-    ( until [ -e "$2.${atSlice}.dar" ]; do :; done; kill -STOP $$; : > '${bin}/'$i/stands ) </dev/null >/dev/null 2>&1 &
+    '${bin}/watch' $$ "$2" '${bin}/'$i </dev/null >/dev/null 2>&1 &
     break
   fi
 done

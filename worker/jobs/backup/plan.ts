@@ -5,6 +5,7 @@ import { readRoot } from '../../../shared/paths/basepath-root.js';
 import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson, toPathJson } from '../../../shared/paths/path-json.js';
 import type { BackupJob } from '../../../shared/queues/job-data.js';
+import { limitsOf } from '../../../shared/runs/limits-of.js';
 import type { Run } from '../../../shared/runs/run-store.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
@@ -14,6 +15,7 @@ import { journalStart, markSaving } from './mark-saving.js';
 import { planConsolidation } from './plan-consolidation.js';
 import { writePlan, type PlanFile, type PlannedShard } from './plan-file.js';
 import { METADATA_KEY } from '../shard/metadata-archive.js';
+import { reportScan } from './report-scan.js';
 import { checkIdentity } from './source-identity.js';
 import { survey, type Survey } from './survey.js';
 
@@ -35,7 +37,9 @@ export async function planBackup(context: WorkerContext, job: BackupJob, run: Jo
   const work = await context.catalog.createWork(job.backupId, run.job.attemptsStarted);
   const capturedAt = context.now();
   const allowEmpty = topdir.limits.allowEmpty && (newest === null || newest.counts.records <= 1);
-  const surveyed = await survey({ context, topdir, root, chain, workDir: work.path, allowEmpty, signal: run.signal });
+  const { limits } = limitsOf(context.config, topdir, known.values());
+  const onProgress = reportScan(context, job.backupId);
+  const surveyed = await survey({ context, topdir, root, facts, limits, chain, workDir: work.path, allowEmpty, signal: run.signal, onProgress });
   const plan = await writePlanOf({ context, job, root, facts, workPath: work.path, capturedAt, surveyed, newest, run });
   const { records, changed, removed, sourceBytes } = plan.counts;
   run.logger.info({ level: job.level, parent: plan.parent?.backupId ?? null, records, changed, removed, bytes: sourceBytes, shards: plan.shards.length }, 'planned');

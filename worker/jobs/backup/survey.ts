@@ -3,8 +3,10 @@ import type { Manifest } from '../../../shared/catalog/manifest.js';
 import type { TopdirConfig } from '../../../shared/config/config.js';
 import { compareStates, type StateDifference } from '../../../shared/index/compare-states.js';
 import { LineWriter } from '../../../shared/index/line-file.js';
+import type { RootFacts } from '../../../shared/index/inspect-root.js';
 import { planShards, type ShardPlan } from '../../../shared/index/plan-shards.js';
 import { scan, type Scan } from '../../../shared/index/scan.js';
+import type { CutLimits } from '../../../shared/index/shard-cutter.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
 import type { WorkerContext } from '../../context.js';
 import type { PlanFile } from './plan-file.js';
@@ -17,17 +19,24 @@ export interface SurveyRequest {
   readonly topdir: TopdirConfig;
   /** Absolute root that is read. */
   readonly root: BytePath;
+  readonly facts: RootFacts;
+  /** Of each shard. */
+  readonly limits: CutLimits;
   /** The chain to compare with, the full first; empty: everything is to be saved. */
   readonly chain: readonly Manifest[];
   readonly workDir: string;
   readonly allowEmpty: boolean;
   readonly signal: AbortSignal;
+  readonly onProgress: (paths: number) => void;
 }
 
 /** Lists the source, compares it with the state of the chain, and cuts what is to be saved into shards. Throws SOURCE_*, INDEX_*, SORT_FAILED. */
 export async function survey(request: SurveyRequest): Promise<Survey> {
-  const { topdir, root, workDir: tempDir, allowEmpty, signal } = request;
-  const found = await scan({ root, exclude: topdir.exclude, tempDir, allowEmpty, signal });
+  const { context, topdir, root, facts, workDir: tempDir, allowEmpty, signal, onProgress } = request;
+  const { slots, leave } = context.sources.scanning(topdir.path, root, context.finds);
+  const concurrency = context.limits.get('scan.concurrency', { topdir: topdir.path }) ?? topdir.scan.concurrency;
+  const parallel = { slots, filesystem: `${facts.fsType} ${facts.fsId}`, concurrency };
+  const found = await scan({ root, exclude: topdir.exclude, tempDir, allowEmpty, signal, onProgress, parallel }).finally(leave);
   return request.chain.length === 0 ? surveyAll(request, found) : surveyDifference(request, found);
 }
 
@@ -52,8 +61,8 @@ async function surveyDifference(request: SurveyRequest, found: Scan): Promise<Su
   return { found, shards, metadata: difference.rootChanged, counts, parent: await parentOf(chain, difference, workDir) };
 }
 
-function cut({ topdir, root, workDir: outDir, signal }: SurveyRequest, found: Scan, records: Scan['records']): Promise<ShardPlan> {
-  return planShards({ root, records, limits: topdir.shards, outDir, known: found.exceptions, signal });
+function cut({ root, limits, workDir: outDir, signal }: SurveyRequest, found: Scan, records: Scan['records']): Promise<ShardPlan> {
+  return planShards({ root, records, limits, outDir, known: found.exceptions, signal });
 }
 
 async function parentOf(chain: readonly Manifest[], difference: StateDifference, workDir: string): Promise<PlanFile['parent']> {

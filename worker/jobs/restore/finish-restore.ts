@@ -13,6 +13,7 @@ import { copyDirectoryMetadata } from '../../directory-metadata/directory-metada
 import { openArchive } from './open-archive.js';
 import type { OpenRestore } from './open-restore.js';
 import { attributeProblems } from './problems.js';
+import { racySinceOf } from './racy-since.js';
 import { removeUnwanted } from './remove-unwanted.js';
 import { mergeInPlace } from './merge-in-place.js';
 import { setDirectories } from './set-directories.js';
@@ -46,19 +47,15 @@ async function childResults(run: JobRun): Promise<ArchiveRestored[]> {
   return Object.values(await run.job.getChildrenValues()).map((value: unknown) => archiveRestoredSchema.parse(value));
 }
 
-/** index.racyWindow of the design: timestamps are trustworthy only some time after the fact. */
-const RACY_WINDOW_SECONDS = 60;
-
 /** Looks at what is there now, path by path, whatever dar said. */
 async function verify(context: WorkerContext, run: JobRun, { request, chain, layers }: OpenRestore, target: string): Promise<Verified> {
-  const racySince = new Map(chain.map(({ backupId, capturedAt }) => [backupId, Date.parse(capturedAt) / 1000 - RACY_WINDOW_SECONDS]));
   return verifyRestored({
     layers,
     paths: request.paths.map(fromPathJson),
     target,
     tempDir: await context.staging.createStart(request.restoreId, 'verify'),
     owners: process.getuid?.() === 0,
-    racySince: ({ seenIn }) => racySince.get(seenIn) ?? 0,
+    racySince: racySinceOf(chain),
     signal: run.signal,
   });
 }
@@ -81,7 +78,7 @@ async function applyMetadataArchive(context: WorkerContext, run: JobRun, { reque
   return same ? problems : [...problems, { where: '.', problem: 'owner, mode, ACL or xattrs of the basepath directory itself could not all be restored' }];
 }
 
-function summarise({ request: job, chain }: OpenRestore, restored: readonly ArchiveRestored[], problems: readonly RestoreProblem[], unlisted: number): RestoreResult {
+function summarise({ request: job, chain, plan }: OpenRestore, restored: readonly ArchiveRestored[], problems: readonly RestoreProblem[], unlisted: number): RestoreResult {
   const manifest = chain.at(-1) as Manifest;
   const cut = restored.reduce((sum, part) => sum + part.problemCount - part.problems.length, unlisted);
   const all = [...problems, ...unsavedPaths(manifest)];
@@ -92,6 +89,7 @@ function summarise({ request: job, chain }: OpenRestore, restored: readonly Arch
     outcome: all.length + cut === 0 ? 'clean' : 'with-exceptions',
     archives: restored.length,
     archiveBytes: restored.reduce((sum, part) => sum + part.bytes, 0),
+    skipped: plan.skipped,
     problems: all.slice(0, MAX_PROBLEMS),
     problemCount: all.length + cut,
   };

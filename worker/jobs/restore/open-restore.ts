@@ -4,7 +4,7 @@ import type { StateLayer } from '../../../shared/index/state.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { parseJob, restoreJobSchema, type RestoreJob } from '../../../shared/queues/job-data.js';
 import type { WorkerContext } from '../../context.js';
-import { restorePlan, type RestorePlan } from './restore-plan.js';
+import { restorePlan, type Earlier, type RestorePlan } from './restore-plan.js';
 
 /** What all jobs of one restore work with. */
 export interface OpenRestore {
@@ -17,12 +17,20 @@ export interface OpenRestore {
   readonly plan: RestorePlan;
 }
 
-/** `work`: name of the restore's work directory. Throws MANIFEST_*, CHAIN_BROKEN, RESTORE_PATH_UNKNOWN. */
-export async function openRestore(context: WorkerContext, request: RestoreJob, work: string, signal: AbortSignal): Promise<OpenRestore> {
-  const chain = await context.catalog.chain(await context.catalog.readManifest(request.basepathId, request.backupId));
-  const layers = chain.map((manifest) => ({ file: context.catalog.file(manifest, manifest.index), backupId: manifest.backupId }));
+/** The backups a restore needs, the full first. Throws MANIFEST_*, CHAIN_BROKEN. */
+export async function openChain({ catalog }: WorkerContext, { basepathId, backupId }: Pick<RestoreJob, 'basepathId' | 'backupId'>): Promise<Pick<OpenRestore, 'chain' | 'layers'>> {
+  const chain = await catalog.chain(await catalog.readManifest(basepathId, backupId));
+  return { chain, layers: chain.map((manifest) => ({ file: catalog.file(manifest, manifest.index), backupId: manifest.backupId })) };
+}
+
+/**
+ * `work`: name of the restore's work directory. `there`: for the first start of one that goes on with an earlier one. Throws MANIFEST_*, CHAIN_BROKEN,
+ * RESTORE_PATH_UNKNOWN.
+ */
+export async function openRestore(context: WorkerContext, request: RestoreJob, work: string, signal: AbortSignal, there?: Earlier): Promise<OpenRestore> {
+  const { chain, layers } = await openChain(context, request);
   const { path: workDir } = context.catalog.workDir(request.restoreId, work);
-  const plan = await restorePlan({ chain, layers, paths: request.paths.map(fromPathJson), workDir, signal });
+  const plan = await restorePlan({ chain, layers, paths: request.paths.map(fromPathJson), workDir, signal, ...(there === undefined ? {} : { there }) });
   return { request, chain, layers, workDir, plan };
 }
 
@@ -30,7 +38,8 @@ export async function openRestore(context: WorkerContext, request: RestoreJob, w
 export async function openRestoreOf(context: WorkerContext, restoreId: string, signal: AbortSignal): Promise<OpenRestore> {
   const state = await context.runs.read(restoreId);
   const parent = state === null ? undefined : await context.queues.backup.getJob(state.jobId);
-  if (parent === undefined || state === null || state.work === null) throw restoreGone(restoreId);
+  // Of one that has failed nothing more is restored: another may go on in its directory.
+  if (parent === undefined || state === null || state.work === null || state.phase === 'failed') throw restoreGone(restoreId);
   return openRestore(context, parseJob(restoreJobSchema, parent.data, parent.id), state.work, signal);
 }
 
@@ -50,6 +59,6 @@ export function restoreGone(restoreId: string): BwError {
     message: 'the run of this restore is not on record',
     subject: `restore ${restoreId}`,
     retry: 'permanent',
-    hint: 'Redis lost it: start the restore again, into a new directory.',
+    hint: 'Redis lost it: go on with `bw-bkup restore BASEPATH --to DIR --resume`.',
   });
 }

@@ -1,4 +1,5 @@
 import { bytePath, showPath } from '../../../shared/paths/byte-path.js';
+import type { ExtractSpec } from '../../../shared/dar/index.js';
 import { parseJob, restoreArchiveJobSchema } from '../../../shared/queues/job-data.js';
 import { MAX_PROBLEMS, type ArchiveRestored } from '../../../shared/runs/restore-result.js';
 import type { WorkerContext } from '../../context.js';
@@ -7,6 +8,7 @@ import { extractPart } from './extract-part.js';
 import { archiveOf } from './open-archive.js';
 import { manifestOf, openRestoreOf, restoreGone } from './open-restore.js';
 import { attributeProblems } from './problems.js';
+import { reportWhile } from './report-progress.js';
 import { currentTarget } from './target.js';
 
 /**
@@ -20,10 +22,16 @@ export async function restoreArchiveJob(context: WorkerContext, run: JobRun): Pr
   if (part === undefined) throw restoreGone(data.restoreId);
   const archive = archiveOf(manifestOf(restore, part.backupId), part.archive);
   const { extractTo } = await currentTarget(context, restore.request);
-  const done = await extractPart({ context, restore, part, to: extractTo, pass: 'default-acls-excluded', only: part.records, signal: run.signal });
-  run.signal.throwIfAborted();
   const bytes = archive.slices.reduce((sum, slice) => sum + slice.bytes, 0);
-  await context.runs.reportPart(data.restoreId, `part-${data.part}`, { entries: archive.entries, doneBytes: bytes, archiveBytes: 0 });
+  const reported = { restoreId: data.restoreId, part: data.part, entries: part.entries ?? archive.entries, bytes };
+  const over = new AbortController();
+  const signal = AbortSignal.any([run.signal, over.signal]);
+  const onStart: ExtractSpec['onStart'] = (child) => reportWhile(context, reported, child, () => { over.abort(); });
+  const done = await extractPart({ context, restore, part, to: extractTo, pass: 'default-acls-excluded', only: part.records, signal, onStart }).catch((thrown: unknown) => {
+    throw over.signal.aborted ? restoreGone(data.restoreId) : thrown;
+  });
+  run.signal.throwIfAborted();
+  await context.runs.reportPart(data.restoreId, `part-${data.part}`, { entries: reported.entries, doneBytes: bytes, archiveBytes: 0 });
   const problems = attributeProblems(archive.name, done.problems);
   for (const problem of problems) run.logger.warn({ problem }, 'dar could not restore attributes');
   if (done.exitCode !== 0) run.logger.warn({ exitCode: done.exitCode, said: done.problems.slice(0, 20).map((line) => showPath(bytePath.fromBuffer(line))) }, 'dar complained');

@@ -1,6 +1,9 @@
 import { WaitingChildrenError } from 'bullmq';
-import { fromPathJson } from '../../../shared/paths/path-json.js';
+import { scan } from '../../../shared/index/scan.js';
+import { bytePath } from '../../../shared/paths/byte-path.js';
+import { fromPathJson, toPathJson } from '../../../shared/paths/path-json.js';
 import { JOB_VERSION, parseJob, restoreJobSchema, type RestoreArchiveJob, type RestoreJob } from '../../../shared/queues/job-data.js';
+import { shardPriorities } from '../../../shared/queues/fair-share.js';
 import { priorityOf } from '../../../shared/queues/priorities.js';
 import type { RestoreResult } from '../../../shared/runs/restore-result.js';
 import type { Run } from '../../../shared/runs/run-store.js';
@@ -9,8 +12,11 @@ import type { JobRun } from '../../processor/run-job.js';
 import { claimBackup } from '../claim-backup.js';
 import { finishRestore } from './finish-restore.js';
 import { makeDirectories } from './make-directories.js';
-import { openRestore, restoreGone, type OpenRestore } from './open-restore.js';
-import { currentTarget, prepareTarget } from './target.js';
+import { openChain, openRestore, restoreGone, type OpenRestore } from './open-restore.js';
+import { racySinceOf } from './racy-since.js';
+import type { Earlier } from './restore-plan.js';
+import { archiveJobId, canStay, inodeOf, openDirectories, withAttributes } from './resume.js';
+import { currentTarget, prepareTarget, type RestoreTarget } from './target.js';
 
 /**
  * Restores the state of a backup (or paths of it): its archives in parallel on any worker, while the job gives its slot back, then what comes when all files
@@ -35,6 +41,7 @@ async function begin(context: WorkerContext, data: RestoreJob, { plan, layers, c
   const archives = plan.parts.flatMap(({ backupId, archive }) => chain.find((each) => each.backupId === backupId)?.archives.filter(({ key }) => key === archive) ?? []);
   const bytes = archives.flatMap(({ slices }) => slices).reduce((sum, slice) => sum + BigInt(slice.bytes), 0n);
   await context.runs.update(data.restoreId, { shards: plan.parts.length, records: plan.records, bytes: bytes.toString() });
+  await context.runs.reportPart(data.restoreId, 'skipped', { entries: plan.skipped, doneBytes: 0, archiveBytes: 0 });
   const { extractTo } = await currentTarget(context, data);
   await makeDirectories(layers, data.paths.map(fromPathJson), extractTo);
 }
@@ -44,9 +51,8 @@ async function currentRun(context: WorkerContext, data: RestoreJob, run: JobRun)
   if (known !== null) return known;
   const manifest = await context.catalog.readManifest(data.basepathId, data.backupId);
   const work = await context.catalog.createWork(data.restoreId, run.job.attemptsStarted);
-  // What cannot be restored is refused before the target is touched.
-  await openRestore(context, data, work.name, run.signal);
-  await prepareTarget(context, data);
+  const { extractTo } = await firstStart(context, data, work.name, run.signal);
+  await recordBegin(context, data, extractTo);
   await context.runs.create({
     id: data.restoreId,
     kind: 'restore',
@@ -73,12 +79,37 @@ async function currentRun(context: WorkerContext, data: RestoreJob, run: JobRun)
   return created;
 }
 
+/** What cannot be restored is refused before a new target is touched; one that is there already is part of the plan. */
+async function firstStart(context: WorkerContext, data: RestoreJob, work: string, signal: AbortSignal): Promise<RestoreTarget> {
+  if (data.resumes === undefined) {
+    await openRestore(context, data, work, signal);
+    return prepareTarget(context, data, signal);
+  }
+  const target = await prepareTarget(context, data, signal);
+  const { chain, layers } = await openChain(context, data);
+  await openDirectories({ layers, chain, paths: data.paths.map(fromPathJson), target: target.extractTo, signal });
+  const tempDir = await context.staging.createStart(data.restoreId, 'resume');
+  const { records } = await scan({ root: bytePath.fromText(target.extractTo), exclude: [], tempDir, allowEmpty: true, signal });
+  const [racySince, attributes, owners] = [racySinceOf(chain), withAttributes(chain), process.getuid?.() === 0];
+  const there: Earlier = { records, canStay: (want, have) => canStay(want, have, { owners, racySince: racySince(want), attributes: attributes.has(`${want.heldBy} ${want.archive}`) }) };
+  await openRestore(context, data, work, signal, there);
+  return target;
+}
+
+/** Before anything is extracted: from here on the directory is one to go on with. */
+async function recordBegin(context: WorkerContext, { restoreId, backupId, basepathId, target, paths, conflict, resumes }: RestoreJob, extractTo: string): Promise<void> {
+  const directory = (await inodeOf(extractTo)) ?? '';
+  await context.journal.append({ kind: 'restore-begun', restoreId, backupId, basepathId, target: toPathJson(bytePath.fromText(target)), paths: [...paths], conflict, origin: resumes ?? restoreId, directory });
+}
+
 async function addArchives(context: WorkerContext, { request, plan }: OpenRestore, run: JobRun): Promise<void> {
   const parent = { id: String(run.job.id), queue: context.queues.backup.qualifiedName };
   const { restoreId, basepathId } = request;
+  // A restore of a few files comes between the archives of a big one.
+  const priorities = await shardPriorities(context.queues.redis, 'restore', run.job.priority, plan.parts.map(() => ({ records: 0, bytes: 0n })));
   const jobs = plan.parts.map((_, part) => {
     const child: RestoreArchiveJob = { v: JOB_VERSION, restoreId, basepathId, part };
-    const opts = { jobId: `restore-archive.${restoreId}.${part}`, priority: priorityOf('restore', 'shard'), parent, failParentOnFailure: true };
+    const opts = { jobId: archiveJobId(restoreId, part), priority: priorities[part] as number, parent, failParentOnFailure: true };
     return { name: 'restore-archive', data: child, opts };
   });
   await context.queues.backup.addBulk(jobs);

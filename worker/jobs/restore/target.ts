@@ -5,6 +5,7 @@ import { checkRestoreTarget } from '../../../shared/paths/restore-target.js';
 import { run } from '../../../shared/process/index.js';
 import type { RestoreJob } from '../../../shared/queues/job-data.js';
 import type { WorkerContext } from '../../context.js';
+import { checkResumable } from './resume.js';
 
 export interface RestoreTarget {
   /** Where dar extracts. */
@@ -18,10 +19,11 @@ const MERGE_PREFIX = '.bw-restore-';
 
 /**
  * Checks and makes the place to restore to; a worker checks again what the command checked before (invariant 11).
- * Throws RESTORE_TARGET_REFUSED, RESTORE_TARGET_NOT_EMPTY.
+ * Throws RESTORE_TARGET_REFUSED, RESTORE_TARGET_NOT_EMPTY; where the job resumes an earlier one, RESTORE_NOT_RESUMABLE, RESTORE_RUNNING.
  */
-export async function prepareTarget(context: WorkerContext, job: RestoreJob): Promise<RestoreTarget> {
+export async function prepareTarget(context: WorkerContext, job: RestoreJob, signal: AbortSignal): Promise<RestoreTarget> {
   const target = await checkRestoreTarget(job.target, context.config.restore.allowedTargets);
+  if (job.resumes !== undefined) return resumed(context, job, signal);
   if (job.conflict !== 'refuse') return inPlace(target, job.restoreId);
   const names = await namesIn(target);
   if (names.length > 0) throw notEmpty(job.target, names[0] ?? '');
@@ -44,7 +46,14 @@ async function namesIn(target: string): Promise<string[]> {
 export async function currentTarget(context: WorkerContext, job: RestoreJob): Promise<RestoreTarget> {
   const target = await checkRestoreTarget(job.target, context.config.restore.allowedTargets);
   if (job.conflict === 'refuse') return { extractTo: target, mergeInto: null };
-  return { extractTo: join(target, `${MERGE_PREFIX}${job.restoreId}`), mergeInto: target };
+  return { extractTo: join(target, `${MERGE_PREFIX}${job.resumes ?? job.restoreId}`), mergeInto: target };
+}
+
+async function resumed(context: WorkerContext, job: RestoreJob, signal: AbortSignal): Promise<RestoreTarget> {
+  const there = await currentTarget(context, job);
+  await checkResumable(context, job, there.extractTo, signal);
+  await closeTarget(there.extractTo);
+  return there;
 }
 
 async function inPlace(target: string, restoreId: string): Promise<RestoreTarget> {
@@ -66,6 +75,6 @@ function notEmpty(target: string, first: string): BwError {
     subject: target,
     detail: `it holds ${JSON.stringify(first)}`,
     retry: 'permanent',
-    hint: 'Choose a new directory, or restore into it on purpose with --in-place --on-conflict keep|rename|overwrite.',
+    hint: 'Choose a new directory, go on with an earlier restore into it with --resume, or restore into it on purpose with --in-place --on-conflict keep|rename|overwrite.',
   });
 }

@@ -62,10 +62,11 @@ export async function openShard(context: WorkerContext, run: JobRun): Promise<Sh
   const stagingDir = await context.staging.createStart(data.backupId, start);
   const parent = { id: state.jobId, queue: context.queues.backup.qualifiedName };
   const { backupId, basepathId, priorityClass } = data;
-  const sender = new SliceSender(context, { backupId, basepathId, priorityClass, start, parent, check: () => checkCounts(context, data, start) });
   const root = readRoot(topdir, fromPathJson(job.path));
   const over = new AbortController();
   const signal = AbortSignal.any([run.hurry, over.signal]);
+  const check = (): Promise<void> => checkCounts(context, data, start);
+  const sender = new SliceSender(context, { backupId, basepathId, priorityClass, start, parent, check, signal, logger: run.logger });
   return { context, run: { ...run, signal }, data, state, plan, shard, topdir, root, workDir, stagingDir, start, sender, brake: new Brake(), over, stop: run.signal, kept };
 }
 

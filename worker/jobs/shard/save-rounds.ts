@@ -77,8 +77,6 @@ async function bytesIn(recordsFile: string): Promise<bigint> {
   return bytes;
 }
 
-type RoundEnd = Pick<RoundResult, 'retry'> & { readonly interrupted: boolean };
-
 function unlessNotBegun(thrown: unknown): null {
   if (thrown instanceof NotBegun) return null;
   throw thrown;
@@ -91,6 +89,9 @@ interface Made {
   /** Number of the last archive; they go on where earlier starts ended. */
   segment: number;
 }
+
+/** `retry`: what is still to be saved. */
+type RoundEnd = Pick<RoundResult, 'retry'> & { readonly interrupted: boolean };
 
 async function suspend(frame: ShardFrame, reconciler: ShardReconciler, made: Made): Promise<SuspendedRounds> {
   if (made.archives.length === 0) throw stopped(frame);

@@ -11,6 +11,7 @@ import { archiveOf } from '../restore/open-archive.js';
 import { manifestOf, type OpenRestore } from '../restore/open-restore.js';
 import { attributeProblems } from '../restore/problems.js';
 import { removeUnwanted } from '../restore/remove-unwanted.js';
+import { racySinceOf } from '../restore/racy-since.js';
 import { setDirectories } from '../restore/set-directories.js';
 import { restorePlan } from '../restore/restore-plan.js';
 import { verifyRestored } from '../restore/verify-restored.js';
@@ -23,8 +24,6 @@ import { noteRead } from './verify-objects.js';
 const MAX_FILES = 20_000;
 /** Share of the staging budget a drill may fill. */
 const STAGING_SHARE = 0.5;
-/** As in a restore: what changed this long before the scan is compared by whole seconds. */
-const RACY_WINDOW_SECONDS = 60;
 
 /**
  * Restores the newest state of the chain, or a sample of its files, below staging as a restore does, and compares with the index, and with the source where
@@ -40,14 +39,13 @@ export async function restoreDrill(verification: Verification): Promise<void> {
   await makeDirectories(restore.layers, paths, target);
   await extractAll(verification, restore, target);
   if (findings.problemCount > 0) return; // what could not be extracted would be told again, file by file
-  const racySince = new Map(restore.chain.map(({ backupId, capturedAt }) => [backupId, Date.parse(capturedAt) / 1000 - RACY_WINDOW_SECONDS]));
   const verified = await verifyRestored({
     layers: restore.layers,
     paths,
     target,
     tempDir: await context.staging.createStart(job.verifyId, 'verify'),
     owners: process.getuid?.() === 0,
-    racySince: ({ seenIn }) => racySince.get(seenIn) ?? 0,
+    racySince: racySinceOf(restore.chain),
     signal,
   });
   findings.files += verified.looked;

@@ -13,6 +13,9 @@ describe('options of a restore', () => {
     [{ to: '/r', compare: '/', path: ['a'] }, 'does not go with --path'],
     [{ to: '/r', compare: '/dev/null' }, 'is not a directory'],
     [{ to: '/r', backup: 'X', at: '2026-05-01' }, 'either --backup ID or --at TIME'],
+    [{ to: '/r', resume: true, path: ['a'] }, '--resume does not go with'],
+    [{ to: '/r', resume: true, at: '2026-05-01' }, '--resume does not go with'],
+    [{ resume: true }, 'either --to DIR or --in-place'],
     [{ to: '/r', at: 'yesterday' }, '--at yesterday is not a time'],
     [{ to: '/r', at: '2026-13-01' }, 'is not a time'],
     [{ to: '/r', at: 'May 1, 2026' }, 'is not a time'],
@@ -23,6 +26,7 @@ describe('options of a restore', () => {
   it('those that go together', async () => {
     await checkRestoreOptions({ to: '/r', path: ['a'] });
     await checkRestoreOptions({ inPlace: true, onConflict: 'rename' });
+    await checkRestoreOptions({ inPlace: true, resume: true });
     await checkRestoreOptions({ to: '/r', compare: await workspace() });
   });
 });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { sumProgress, type FollowedRun } from '../../../../producer/cli/sum-progress.js';
+import { scanLine, sumProgress, type FollowedRun } from '../../../../producer/cli/sum-progress.js';
 
 const START = Date.parse('2026-01-01T00:00:00Z');
 
 function run(fields: Partial<FollowedRun>): FollowedRun {
-  return { basepathId: 'alice', phase: 'saving', records: 10, bytes: '1000', startedAt: '2026-01-01T00:00:00Z', done: { entries: 4, doneBytes: 300 }, ...fields };
+  return { basepathId: 'alice', phase: 'saving', records: 10, bytes: '1000', startedAt: '2026-01-01T00:00:00Z', done: { found: 7, entries: 4, doneBytes: 300 }, ...fields };
 }
 
 describe('progress of several runs', () => {
@@ -23,6 +23,14 @@ describe('progress of several runs', () => {
   it('tells a phase other than saving', () => {
     expect(sumProgress([run({ phase: 'sealing' })], START)?.label).toBe('alice (sealing)');
     expect(sumProgress([run({ phase: 'sealing' }), run({})], START)?.label).toBe('alice and 1 more');
+  });
+
+  it('counts what scans find, with their rate, while all are planned', () => {
+    const planning = run({ phase: 'planning', done: { found: 1_200_000, entries: 0, doneBytes: 0 } });
+    expect(scanLine([planning], START + 60_000)).toBe('alice (planning): 1,200,000 entries found · 20,000/s');
+    expect(scanLine([planning, planning], START + 500)).toBe('alice and 1 more (planning): 2,400,000 entries found');
+    expect(scanLine([planning, run({})], START)).toBeNull();
+    expect(scanLine([], START)).toBeNull();
   });
 
   it('says nothing of nothing, and no negative time', () => {

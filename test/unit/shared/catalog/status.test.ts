@@ -47,8 +47,14 @@ describe('summarise', () => {
 
   it('keeps the error of the newest open failure', async () => {
     const status = await statusOf([assigned, ended(3, 'failed'), ended(4, 'failed', 'full'), ended(5, 'failed')], [backup({ capturedDay: 1 })]);
-    expect(status.lastError).toEqual({ code: 'DAR_FAILED', message: 'day 5', at: at(5), level: 'incremental' });
+    expect(status.lastError).toEqual({ backupId: backupIdOf(5), code: 'DAR_FAILED', message: 'day 5', at: at(5), level: 'incremental', dismissed: false });
     expect(status.lastAttempt).toMatchObject({ outcome: 'failed', endedAt: at(5) });
+  });
+
+  it('knows a failure that an operator dismissed, and not the one after it', async () => {
+    const dismissed = record(6, { kind: 'dismissed', basepathId: BASEPATH, backupId: backupIdOf(5), reason: 'known' });
+    expect((await statusOf([assigned, ended(5, 'failed'), dismissed], [])).lastError).toMatchObject({ backupId: backupIdOf(5), dismissed: true });
+    expect((await statusOf([assigned, ended(5, 'failed'), dismissed, ended(7, 'failed')], [])).lastError).toMatchObject({ backupId: backupIdOf(7), dismissed: false });
   });
 
   it('shows an attempt without end as running', async () => {

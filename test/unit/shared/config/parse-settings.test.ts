@@ -34,6 +34,15 @@ describe('strength', () => {
     expect(parse(text, { hostname: 'ie02', env: { BW_WORKER_SLOTS: '9' } }).settings.site.worker.slots).toBe(9);
   });
 
+  it('bounds shards by the host that has least memory for one dar, whichever plans', () => {
+    const memory = (more: string, env: NodeJS.ProcessEnv = {}): number => parse(`${text}${more}`, { env }).settings.shardMemory;
+    expect(memory('')).toBe(Math.floor((4 * 2 ** 30) / 7)); // ie02
+    expect(parse(SITE).settings.shardMemory).toBe(2 * 2 ** 30);
+    expect(memory('', { BW_WORKER_MEMORY_BUDGET: '1GiB' })).toBe(Math.floor(2 ** 30 / 3));
+    const others = 'hosts: {ie02: {worker: {slots: 8, memoryBudget: 16GiB}}, ie03: {worker: {memoryBudget: 3GiB}}}\nworker: {slots: 3, memoryBudget: 6GiB}\n';
+    expect([undefined, 'ie02', 'ie03'].map((hostname) => parse(`${SITE}${others}`, hostname === undefined ? {} : { hostname }).settings.shardMemory)).toEqual([2 ** 30, 2 ** 30, 2 ** 30]);
+  });
+
   it('counts an empty variable as not set', () => {
     const { settings, problems } = parse(text, { env: { BW_DAR_SLICE_SIZE: '' } });
     expect([problems, settings.site.dar.sliceSize]).toEqual([[], 2 ** 30]);
@@ -117,7 +126,7 @@ hosts:
     ['topdir: []\n', 'Did you mean topdirs?'],
     ['dar: {sliceSise: 1GiB}\n', 'Did you mean sliceSize?'],
     ['sliceSize: 1GiB\n', 'Did you mean dar.sliceSize?'],
-    ['zzz: 1\n', 'Known here: host, staging, state, redis, worker, http, logging, catalog, dar, shards, limits, index, schedule, retention, removal, verify, restore, topdirs, lts, hosts.'],
+    ['zzz: 1\n', 'Known here: host, staging, state, redis, worker, http, logging, preemption, catalog, dar, scan, shards, limits, index, schedule, politeness, retention, removal, verify, restore, topdirs, lts, hosts.'],
   ])('%j is answered %j', (line, remedy) => {
     expect(parse(SITE + line).problems.map((problem) => problem.remedy)).toEqual([remedy]);
   });

@@ -33,9 +33,20 @@ describe('running jobs', () => {
     expect(running.list()).toEqual([]);
   });
 
-  it('that begin while the worker closes are stopped too', () => {
+  it('of a queue that is refused are stopped, now and when they begin, until it is accepted again', () => {
     const running = new RunningJobs();
-    running.close('shutdown');
-    expect(running.begin('backup', job('late')).signal.reason).toBe('shutdown');
+    const [shard, transfer] = [running.begin('backup', job('a')), running.begin('transfer-here', job('b'))];
+    running.refuse(['backup'], 'drained', { running: true });
+    const late = running.begin('backup', job('c'));
+    running.accept(['backup']);
+    const after = running.begin('backup', job('d'));
+    expect([shard, transfer, late, after].map(({ signal }) => signal.reason as unknown)).toEqual(['drained', undefined, 'drained', undefined]);
+  });
+
+  it('may finish where only new ones are refused', () => {
+    const running = new RunningJobs();
+    const shard = running.begin('backup', job('a'));
+    running.refuse(['backup'], 'drained', { running: false });
+    expect([shard.signal.aborted, running.begin('backup', job('b')).signal.aborted]).toEqual([false, true]);
   });
 });

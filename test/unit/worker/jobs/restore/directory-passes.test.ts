@@ -10,8 +10,8 @@ function passes(backups: Readonly<Record<string, readonly Archive[]>>, parts: re
   return directoryPasses({ chain, plan: { v: 1, parts, inexact: false, records: 0 } } as unknown as Input).map(({ backupId, archive }) => `${backupId}:${archive}`);
 }
 
-const whole = (...keys: readonly string[]): RestorePart[] => keys.map((archive) => ({ backupId: 'F', archive, records: null, directories: null }));
-const listed = (backupId: string, archive: string, directories: boolean): RestorePart => ({ backupId, archive, records: 'r', directories: directories ? 'd' : null });
+const whole = (...keys: readonly string[]): RestorePart[] => keys.map((archive) => ({ backupId: 'F', archive, records: null, directories: null, entries: null }));
+const listed = (backupId: string, archive: string, directories: boolean): RestorePart => ({ backupId, archive, records: 'r', directories: directories ? 'd' : null, entries: 1 });
 
 describe('directoryPasses of a whole full', () => {
   it('are needed only where directories have attributes', () => {

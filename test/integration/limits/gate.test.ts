@@ -1,0 +1,154 @@
+import { Worker, type Job } from 'bullmq';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Config } from '../../../shared/config/config.js';
+import { countParked, LEASE_MS, Places } from '../../../shared/limits/places.js';
+import { removeLimit, writeLimit } from '../../../shared/limits/limit-store.js';
+import type { LimitKey } from '../../../shared/limits/keys.js';
+import { createLogger } from '../../../shared/logging/index.js';
+import { createMetrics } from '../../../shared/metrics/index.js';
+import { PREFIX, QUEUES } from '../../../shared/queues/names.js';
+import { laneOf } from '../../../shared/queues/priorities.js';
+import { QueueSet } from '../../../shared/queues/queue-set.js';
+import { Gate } from '../../../worker/politeness/gate.js';
+import { LiveLimits } from '../../../worker/politeness/live-limits.js';
+import { sampleOf } from '../../unit/shared/metrics/samples.js';
+import { startRedis } from '../http/redis.js';
+
+const NOON = Date.parse('2026-06-03T12:00:00Z');
+const lane = laneOf(30);
+
+/** Two slots behind a gate; jobs run until they are let go. */
+async function bench(politeness: Partial<Config['topdirs'][number]['politeness']>) {
+  const server = await startRedis();
+  const queues = new QueueSet(server.redis);
+  const clock = { ms: NOON };
+  const own = { concurrency: null, windows: { fulls: null }, statLatencyMs: null, statFactor: null, ...politeness };
+  const topdir = (path: string, of: object) => ({ path, schedule: { timezone: 'UTC' }, politeness: of });
+  const config = { host: 'here', lts: [], worker: {}, topdirs: [topdir('/u', own), topdir('/v', { ...own, concurrency: null, windows: { fulls: null } })] } as unknown as Config;
+  const logger = createLogger({ level: 'fatal', format: 'json', host: 'here', component: 'worker' });
+  const metrics = createMetrics({ host: 'here', component: 'worker' });
+  const now = (): Date => new Date(clock.ms);
+  const limits = new LiveLimits({ config, redis: server.redis, logger, now });
+  const places = new Places(server.redis, () => clock.ms);
+  const gate = new Gate({ config, queues, limits, places, metrics, logger, now });
+  limits.onChange(() => gate.limitsChanged());
+  const running = new Map<string, () => void>();
+  const order: string[] = [];
+  const connection = server.redis.duplicate();
+  const worker = new Worker(QUEUES.backup, async (job: Job, token, signal) => {
+    const leave = await gate.enter(job, token);
+    order.push(String(job.id));
+    const done = new Promise<void>((resolve) => { running.set(String(job.id), resolve); });
+    signal?.addEventListener('abort', () => { running.get(String(job.id))?.(); });
+    await done;
+    running.delete(String(job.id));
+    await leave();
+  }, { connection, prefix: PREFIX, concurrency: 4 });
+  onTestFinished(async () => {
+    const closed = worker.close();
+    worker.cancelAllJobs('end');
+    await closed;
+    await queues.close();
+    connection.disconnect();
+  });
+  const set = async (key: LimitKey, value: string | null): Promise<void> => {
+    const place = { key, host: null, topdir: '/u', lts: null };
+    await (value === null ? removeLimit(server.redis, place) : writeLimit(server.redis, { v: 1, ...place, value, until: null, setAt: 0, user: null }));
+    await limits.refresh();
+  };
+  const add = async (jobId: string, data: object, priority = lane.first + 1): Promise<void> => {
+    await queues.backup.add('shard', { topdir: '/u', priorityClass: 'full', ...data }, { jobId, priority });
+  };
+  const states = async (ids: readonly string[]): Promise<string[]> => Promise.all(ids.map(async (id) => (await queues.backup.getJob(id))?.getState() ?? 'gone'));
+  return { queues, clock, limits, gate, places, metrics, running, order, set, add, states };
+}
+
+describe('concurrency of a topdir', () => {
+  it('parks what has no place, lets others pass, wakes in the order of priority, spends no attempt', async () => {
+    const { queues, running, order, add, states } = await bench({ concurrency: 1 });
+    await add('a-1', {}, lane.first);
+    await expect.poll(() => [...running.keys()]).toEqual(['a-1']);
+    await add('a-3', {}, lane.first + 128);
+    await add('a-2', {}, lane.first + 64);
+    await expect.poll(() => states(['a-2', 'a-3'])).toEqual(['delayed', 'delayed']);
+    await add('other-1', { topdir: '/v' }, lane.first + 500);
+    await expect.poll(() => [...running.keys()]).toEqual(['a-1', 'other-1']);
+    running.get('a-1')?.();
+    await expect.poll(() => [...running.keys()]).toEqual(['other-1', 'a-2']);
+    running.get('a-2')?.();
+    await expect.poll(() => order).toEqual(['a-1', 'other-1', 'a-2', 'a-3']);
+    const job = await queues.backup.getJob('a-3');
+    expect([job?.attemptsMade, job?.priority]).toEqual([0, lane.first + 128]);
+    expect(job?.attemptsStarted).toBe(2);
+  });
+
+  it('can be raised and taken away while jobs run and wait', async () => {
+    const { running, metrics, add, set, states } = await bench({});
+    await add('b-0', {});
+    await expect.poll(() => running.size).toBe(1);
+    await set('concurrency', '1');
+    for (const id of ['b-1', 'b-2', 'b-3']) await add(id, {});
+    await expect.poll(() => states(['b-1', 'b-2', 'b-3'])).toEqual(['delayed', 'delayed', 'delayed']);
+    await set('concurrency', '2');
+    await expect.poll(() => running.size).toBe(2);
+    expect((await states(['b-1', 'b-2', 'b-3'])).sort()).toEqual(['active', 'delayed', 'delayed']);
+    await set('concurrency', null);
+    await expect.poll(() => running.size).toBe(4);
+    expect(sampleOf(await metrics.render(), 'bw_jobs_parked_total', { reason: 'concurrency' })).toBeGreaterThanOrEqual(3);
+  });
+
+  it('a holder that died is forgotten with its lease, and its own job gets in at once', async () => {
+    const { clock, places } = await bench({});
+    expect(await places.enter('/u', 1, 'dead')).toBe(true);
+    expect(await places.enter('/u', 1, 'dead')).toBe(true);
+    expect(await places.enter('/u', 1, 'next')).toBe(false);
+    expect(await places.park('/u', 1, 'next', 5)).toEqual([]);
+    clock.ms += LEASE_MS + 1;
+    expect(await places.free('/u', 1)).toEqual(['next']);
+    expect(await places.enter('/u', 1, 'next')).toBe(true);
+  });
+});
+
+describe('parked jobs', () => {
+  it('that were removed are counted no more', async () => {
+    const { queues, places, running, add, states } = await bench({ concurrency: 1 });
+    for (const id of ['c-1', 'c-2', 'c-3']) await add(id, {});
+    await expect.poll(() => states(['c-1', 'c-2', 'c-3'])).toEqual(['active', 'delayed', 'delayed']);
+    await expect.poll(() => countParked(queues.redis, ['/u', '/v'])).toEqual([{ topdir: '/u', reason: 'concurrency', jobs: 2 }]);
+    await (await queues.backup.getJob('c-2'))?.remove();
+    await places.forgetGone('/u');
+    expect(await countParked(queues.redis, ['/u', '/v'])).toEqual([{ topdir: '/u', reason: 'concurrency', jobs: 1 }]);
+    running.get('c-1')?.();
+    await expect.poll(() => [...running.keys()]).toEqual(['c-3']);
+  });
+
+  it('are looked at when a worker starts: limits may have changed meanwhile', async () => {
+    const { gate, running, clock, add, states } = await bench({ windows: { fulls: [{ from: 18 * 60, to: 8 * 60 }] } });
+    await add('d-1', {});
+    await expect.poll(() => states(['d-1'])).toEqual(['delayed']);
+    clock.ms += 7 * 3_600_000;
+    gate.start()();
+    await expect.poll(() => [...running.keys()]).toEqual(['d-1']);
+  });
+});
+
+describe('windows of fulls', () => {
+  it('park fulls and their shards until they open, and nothing else; opened by hand, all go on', async () => {
+    const { queues, running, clock, add, set, states } = await bench({ windows: { fulls: [{ from: 18 * 60, to: 8 * 60 }] } });
+    await add('full-1', {});
+    await add('full-2', {});
+    await add('manual-1', { priorityClass: 'manual-full' });
+    await add('inc-1', { priorityClass: 'incremental' });
+    await expect.poll(() => [...running.keys()].sort()).toEqual(['inc-1', 'manual-1']);
+    await expect.poll(() => states(['full-1', 'full-2'])).toEqual(['delayed', 'delayed']);
+    const job = await queues.backup.getJob('full-1');
+    expect(job?.attemptsMade).toBe(0);
+    expect(Math.abs((job?.delay ?? 0) - 6 * 3_600_000)).toBeLessThan(10_000);
+    await set('windows.fulls', '11:00-13:00');
+    await expect.poll(() => running.size).toBe(4);
+    clock.ms += 3_600_000;
+    await add('full-3', {});
+    running.get('full-1')?.();
+    await expect.poll(() => states(['full-1', 'full-2', 'full-3'])).toEqual(['completed', 'active', 'delayed']);
+  });
+});
