@@ -43,7 +43,7 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
   for (const backend of backends) await backend.probe();
   await continueStrays(config.staging.dir);
   const account = new StagingAccount({ ...config.staging, host: config.host, logger });
-  await account.sweep();
+  await account.open();
   const catalog = await openSiteCatalog(config);
   const queues = new QueueSet(redis, config.removal.eraser);
   logger.info({ dar: dar.version, redis: version, slots: config.worker.slots }, 'worker ready');

@@ -74,7 +74,7 @@ describe('a restore of many slices', () => {
     await mkdir(target);
     const restoreId = ulid();
     const { name } = await context.catalog.createWork(restoreId, 1);
-    const request: RestoreJob = { v: JOB_VERSION, restoreId, basepathId: manifest.basepathId, backupId: manifest.backupId, target, paths: [], conflict: 'refuse' as const };
+    const request: RestoreJob = { v: JOB_VERSION, restoreId, basepathId: manifest.basepathId, backupId: manifest.backupId, target, paths: [], conflict: 'refuse' };
     const { signal } = new AbortController();
     const opened = await openRestore(context, request, name, signal);
     await makeDirectories(opened.layers, [], target);

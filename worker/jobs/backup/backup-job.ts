@@ -67,6 +67,9 @@ async function waitForShards(context: WorkerContext, data: BackupJob, work: stri
   if ((await context.runs.update(data.backupId, { phase: 'sealing' }, ['saving'])) === null) throw runEnded(data.backupId);
 }
 
+/** Added in one transaction, in which Redis serves nobody else: 50 ms. A basepath can have 10,000 shards. */
+const BULK_JOBS = 500;
+
 /** Children of the backup's job, unless an earlier start added all of them; ids that follow from it, so adding twice has one effect. */
 async function enqueueShards(context: WorkerContext, data: BackupJob, run: JobRun, plan: PlanFile): Promise<void> {
   const { processed = 0, unprocessed = 0 } = await run.job.getDependenciesCount({ processed: true, unprocessed: true });
@@ -80,7 +83,7 @@ async function enqueueShards(context: WorkerContext, data: BackupJob, run: JobRu
     const opts = { jobId: `shard.${backupId}.${number}`, priority: priorities[index] as number, parent, failParentOnFailure: true };
     return { name: 'shard', data: shard, opts };
   });
-  await context.queues.backup.addBulk(jobs);
+  for (let at = 0; at < jobs.length; at += BULK_JOBS) await context.queues.backup.addBulk(jobs.slice(at, at + BULK_JOBS));
 }
 
 function runEnded(backupId: string): BwError {

@@ -7,7 +7,7 @@ import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { MadeSlice } from '../../../shared/runs/shard-result.js';
 import type { WorkerContext } from '../../context.js';
 import { isSentNow, sendNow } from '../transfer/send-now.js';
-import { isTooLate } from '../transfer/transfer-job.js';
+import { isTooLate, orderRelease } from '../transfer/transfer-job.js';
 
 export interface SenderOptions {
   readonly backupId: string;
@@ -29,6 +29,7 @@ export interface SenderOptions {
  */
 export class SliceSender {
   #held: CompleteSlice[] = [];
+  #flushed: Promise<void> = Promise.resolve();
 
   constructor(
     readonly context: WorkerContext,
@@ -51,7 +52,14 @@ export class SliceSender {
     other.#held = [];
   }
 
-  async flush(): Promise<void> {
+  /** One at a time: who waits for its own waits for those before, too. */
+  flush(): Promise<void> {
+    const flushed = this.#flushed.then(() => this.#flushHeld());
+    this.#flushed = flushed.catch(() => undefined); // whoever asked for it gets the rejection
+    return flushed;
+  }
+
+  async #flushHeld(): Promise<void> {
     const held = this.#held;
     this.#held = [];
     try {
@@ -64,16 +72,17 @@ export class SliceSender {
 
   /** A small batch is brought away here and now; what fails is left to a transfer job, which is tried again without making the archives again. */
   async #sendNow(slices: readonly CompleteSlice[]): Promise<boolean> {
-    const { backupId, check, signal, logger } = this.options;
+    const { backupId, basepathId, check, signal, logger } = this.options;
+    const { context } = this;
     const first = slices[0];
-    if (first === undefined || !isSentNow(this.context, slices)) return false;
+    if (first === undefined || !isSentNow(context, slices)) return false;
     await check();
     try {
-      const key = `${backupId}-${sendJobId(this.objectOf(first))}`;
-      const sent = await sendNow(this.context, key, this.#items(slices), signal);
-      if (await isTooLate(this.context, this.options, this.options.start)) return true;
-      await this.context.items.add(backupId, sent);
-      await this.context.runs.addSent(backupId, slices.reduce((sum, { bytes }) => sum + bytes, 0) * this.context.backends.length);
+      const sent = await sendNow(context, `${backupId}-${sendJobId(this.objectOf(first))}`, this.#items(slices), signal);
+      if (await isTooLate(context, this.options, this.options.start)) return true;
+      await context.items.add(backupId, sent);
+      await context.runs.addSent(backupId, slices.reduce((sum, { bytes }) => sum + bytes, 0) * context.backends.length);
+      if (context.staging.account.isTight) await orderRelease(context, { backupId, basepathId }, [...sent.keys()]);
       return true;
     } catch (thrown) {
       signal.throwIfAborted();

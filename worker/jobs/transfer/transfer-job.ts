@@ -72,7 +72,7 @@ function toTransferItem([object, item]: [string, StoredItem]): TransferItem {
   return { object, file: item.file, bytes: item.bytes, sha512: item.sha512 };
 }
 
-async function orderRelease(context: WorkerContext, data: TransferJob, objects: readonly string[]): Promise<void> {
+export async function orderRelease(context: WorkerContext, data: Pick<TransferJob, 'backupId' | 'basepathId'>, objects: readonly string[]): Promise<void> {
   const release: ReleaseJob = { v: JOB_VERSION, backupId: data.backupId, basepathId: data.basepathId, objects: [...objects] };
   await context.queues.cleanupOf(context.config.host).add('release', release, { priority: CLEANUP_PRIORITY });
 }
