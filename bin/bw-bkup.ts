@@ -1,7 +1,7 @@
 #!/usr/bin/env -S node --max-old-space-size=512 --max-semi-space-size=4
 // The first limit is not reached (see the memory case of the bench): without one V8 collects so late that the same work shows 40 MB more. The
 // second keeps young objects in few pages (measured: 15 % less processor time for 500 small basepaths, because fewer pages fault after a fork).
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, Option, type CommandOptions } from 'commander';
 import { addConfigOptions } from '../producer/cli/config/config-options.js';
 import type { ConfigOptions } from '../producer/cli/config/config-options.js';
 import type { LimitsOptions } from '../producer/cli/limits-command.js';
@@ -24,8 +24,8 @@ const program = new Command('bw-bkup')
   .exitOverride();
 
 /** Adds a command with the options all have. */
-function command(parent: Command, name: string, description: string): Command {
-  return addConfigOptions(parent.command(name).description(description)).option('-v, --verbose', 'log what is done, as the daemons do');
+function command(parent: Command, name: string, description: string, options: CommandOptions = {}): Command {
+  return addConfigOptions(parent.command(name, options).description(description)).option('-v, --verbose', 'log what is done, as the daemons do');
 }
 
 const startLocal: StartLocal = async (config, logger, parts) => (await import('./start-local.js')).startService(config, logger, parts);
@@ -119,7 +119,8 @@ command(program, 'accept <basepath>', 'a backup that shrunk is right: older ones
 command(program, 'usage', 'what backups take in long-term storage, and when it is full').action(
   ending(async (options: CommonOptions) => (await import('../producer/cli/removal/usage-command.js')).usageCommand(options)),
 );
-const limits = command(program, 'limits', 'what workers keep to, such as bandwidth and windows, and how it is changed while they run').enablePositionalOptions().action(
+const limits = program.command('limits').description('what workers keep to, such as bandwidth and windows, and how it is changed while they run');
+command(limits, 'show', 'what is configured, and what is set (also without `show`)', { isDefault: true }).action(
   ending(async (options: CommonOptions) => (await import('../producer/cli/limits-command.js')).limitsCommand(options, startLocal)),
 );
 const ofWhat = (of: Command): Command => of.option('--host <name>', 'of this host only').option('--topdir <dir>', 'of this topdir only').option('--lts <name>', 'of this long-term storage only');
@@ -128,6 +129,19 @@ ofWhat(command(limits, 'set <key> <value>', 'set a limit, at once; none = no lim
   .action(ending(async (key: string, value: string, options: LimitsOptions) => (await import('../producer/cli/limits-command.js')).setLimitCommand(key, value, options, startLocal)));
 ofWhat(command(limits, 'unset <key>', 'as the configuration has it')).action(
   ending(async (key: string, options: LimitsOptions) => (await import('../producer/cli/limits-command.js')).unsetLimitCommand(key, options, startLocal)),
+);
+command(program, 'drain <host>', 'a host takes no new work; what runs there goes on elsewhere')
+  .option('--when-idle', 'let what runs there finish')
+  .option('--reason <text>', 'why, for whoever looks at status')
+  .action(ending(async (host: string, options: CommonOptions) => (await import('../producer/cli/work/drain-command.js')).drainCommand(host, options, startLocal)));
+command(program, 'resume <host>', 'a drained host takes work again').action(
+  ending(async (host: string, options: CommonOptions) => (await import('../producer/cli/work/drain-command.js')).resumeCommand(host, options, startLocal)),
+);
+command(program, 'preempt <what>', 'what runs of a backup, or on a host, gives way: it keeps what it saved and goes on later').action(
+  ending(async (what: string, options: CommonOptions) => (await import('../producer/cli/work/stop-command.js')).preemptCommand(what, options, startLocal)),
+);
+command(program, 'cancel <backup>', 'ends a backup or restore that waits or runs; nothing of it is kept').action(
+  ending(async (backup: string, options: CommonOptions) => (await import('../producer/cli/work/stop-command.js')).cancelCommand(backup, options, startLocal)),
 );
 const basepath = program.command('basepath').description('what has backups of its own');
 command(basepath, 'rename <old> <new>', 'a directory was renamed: its chain goes on under the new path')

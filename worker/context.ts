@@ -12,6 +12,7 @@ import type { RunStore } from '../shared/runs/run-store.js';
 import type { TransferBackend } from '../shared/transfer/backend.js';
 import type { Gate } from './politeness/gate.js';
 import type { LiveLimits } from './politeness/live-limits.js';
+import type { Sources } from './politeness/sources.js';
 import type { Staging } from './staging/staging.js';
 
 /** What every job of a worker works with; made once at start. */
@@ -32,6 +33,7 @@ export interface WorkerContext {
   /** As they are in force now. */
   readonly limits: LiveLimits;
   readonly gate: Gate;
+  readonly sources: Sources;
   readonly dar: DarCapabilities;
   readonly now: () => Date;
 }

@@ -21,6 +21,7 @@ import { setBandwidth } from '../shared/transfer/bandwidth.js';
 import type { WorkerContext } from './context.js';
 import { Gate, type GateParts } from './politeness/gate.js';
 import { LiveLimits } from './politeness/live-limits.js';
+import { Sources } from './politeness/sources.js';
 import { StagingAccount } from './staging/account.js';
 import { Staging } from './staging/staging.js';
 
@@ -42,7 +43,7 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
   for (const backend of backends) await backend.probe();
   await continueStrays(config.staging.dir);
   const account = new StagingAccount({ ...config.staging, host: config.host, logger });
-  await account.sweep();
+  await account.open();
   const catalog = await openSiteCatalog(config);
   const queues = new QueueSet(redis, config.removal.eraser);
   logger.info({ dar: dar.version, redis: version, slots: config.worker.slots }, 'worker ready');
@@ -67,7 +68,7 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
 const now = (): Date => new Date();
 
 /** Limits as they are in force from the first job on, and whoever keeps to them. */
-async function startLimits(parts: Omit<GateParts, 'limits' | 'places'>): Promise<Pick<WorkerContext, 'limits' | 'gate'>> {
+async function startLimits(parts: Omit<GateParts, 'limits' | 'places'>): Promise<Pick<WorkerContext, 'limits' | 'gate' | 'sources'>> {
   const { config, queues } = parts;
   const limits = new LiveLimits({ ...parts, redis: queues.redis });
   const gate = new Gate({ ...parts, limits, places: new Places(queues.redis, () => parts.now().getTime()) });
@@ -80,7 +81,7 @@ async function startLimits(parts: Omit<GateParts, 'limits' | 'places'>): Promise
   limits.onChange(() => gate.limitsChanged());
   apply();
   await limits.refresh();
-  return { limits, gate };
+  return { limits, gate, sources: new Sources({ ...parts, limits }) };
 }
 
 async function checkWritable(dir: string): Promise<void> {

@@ -51,7 +51,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
   const stopReleasing = context.staging.account.onPressure(() => releaseSmall(context));
   const slots = Array.from({ length: own }, () => startOwnSlot(parts()));
-  const stops = [context.limits.start(), context.gate.start()];
+  const stops = [context.limits.start(), context.gate.start(), context.sources.start()];
   const orders = followOrders({
     connection: connect(),
     redis: context.queues.redis,

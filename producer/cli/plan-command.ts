@@ -1,11 +1,13 @@
 import type { z } from 'zod';
 import { readBasepaths, type BasepathRecord, type BasepathRegistry } from '../../shared/basepaths/index.js';
 import type { EventKind } from '../../shared/config/config.js';
+import { limitInForce } from '../../shared/limits/configured.js';
+import { opensInMs } from '../../shared/limits/windows.js';
 import { showPath } from '../../shared/paths/byte-path.js';
 import { fromPathJson, toPathJson } from '../../shared/paths/path-json.js';
 import { redisLocation } from '../../shared/redis/location.js';
 import { waitingLane } from '../../shared/queues/priorities.js';
-import { formatBytes, formatCount, table } from '../../shared/terminal/index.js';
+import { formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
 import { EXIT } from '../../shared/errors/exit-codes.js';
 import { decideTopdir } from '../policy/decide.js';
 import type { Verdict } from '../policy/verdict.js';
@@ -50,16 +52,25 @@ export async function planCommand(name: string | undefined, options: PlanOptions
 
 async function rowsOf(site: Site, registry: BasepathRegistry, facts: PlanFacts): Promise<Row[]> {
   const rows: Row[] = [];
+  const set = await facts.limits();
   for (const topdir of site.config.topdirs) {
     const records = registry.presentIn(topdir.path);
     const { basepaths, day } = await facts.of(topdir, records);
     const decided = decideTopdir({ schedule: topdir.schedule, basepaths, events: EVENTS, day, nowMs: Date.now() });
+    const windows = limitInForce(site.config, set, 'windows.fulls', { topdir: topdir.path }, Date.now()) ?? [];
+    const waitMs = opensInMs(windows, topdir.schedule.timezone, Date.now());
     for (const [index, { full, other }] of decided.basepaths.entries()) {
       const record = records[index] as BasepathRecord;
-      rows.push(row(record, 'full', full), row(record, 'other', other));
+      rows.push(withWindow(row(record, 'full', full), waitMs), row(record, 'other', other));
     }
   }
   return rows;
+}
+
+/** A full that is due outside of the windows of its topdir is enqueued all the same, and parked until they open. */
+function withWindow(full: Row, waitMs: number): Row {
+  if (waitMs === 0 || full.priorityClass !== 'full') return full;
+  return { ...full, reason: `${full.reason}; may begin in ${formatDuration(waitMs)} (windows.fulls)` };
 }
 
 function row({ basepathId, path, topdir }: BasepathRecord, kind: Row['kind'], verdict: Verdict): Row {

@@ -2,6 +2,8 @@ import { access } from 'node:fs/promises';
 import type { BasepathRecord } from '../../shared/basepaths/index.js';
 import type { TopdirConfig } from '../../shared/config/config.js';
 import { toBwError, type BwError } from '../../shared/errors/bw-error.js';
+import { readLimits } from '../../shared/limits/limit-store.js';
+import type { SetLimit } from '../../shared/limits/resolve.js';
 import { embeddedSocket } from '../../shared/redis/location.js';
 import { factsOf } from '../../shared/runs/basepath-facts.js';
 import type { BasepathNow } from '../policy/basepath-now.js';
@@ -13,6 +15,8 @@ export interface PlanFacts {
   /** Redis answers. */
   readonly live: boolean;
   of(topdir: TopdirConfig, records: readonly BasepathRecord[]): Promise<{ basepaths: BasepathNow[]; day: FullDay | null }>;
+  /** What operators set meanwhile; nothing when Redis does not answer. */
+  limits(): Promise<readonly SetLimit[]>;
   /** Slots of all workers that run; null when it is not known. */
   slots(): Promise<number | null>;
   close(): void;
@@ -44,6 +48,7 @@ function fromCatalog(site: Site): PlanFacts {
       }
       return { basepaths, day: null };
     },
+    limits: () => Promise.resolve([]),
     slots: () => Promise.resolve(null),
     close: () => undefined,
   };
@@ -70,6 +75,7 @@ async function fromRedis(site: Site): Promise<PlanFacts> {
   return {
     live: true,
     of: async (topdir, records) => ({ basepaths: await gather(parts, topdir, records), day: await readFullDay(redis, topdir.path) }),
+    limits: () => readLimits(redis, Date.now()),
     slots: async () => {
       const hosts = new Set((await queues.backup.getWorkers()).map((worker) => worker['rawname'] ?? worker['name']));
       return hosts.size === 0 ? null : hosts.size * site.config.worker.slots;

@@ -4,10 +4,11 @@ import { resolveLimit, type SetLimit, type Where } from './resolve.js';
 
 /** What the configuration says about a limit (pure). Of a topdir or LTS it does not name: nothing. */
 export function configuredLimit<K extends LimitKey>(config: Config, key: K, { topdir, lts }: Where): LimitValues[K] {
-  const politeness = config.topdirs.find(({ path }) => path === topdir)?.politeness;
+  const { politeness, scan } = config.topdirs.find(({ path }) => path === topdir) ?? {};
   const values: LimitValues = {
     bandwidth: lts === undefined ? config.worker.bandwidthBytesPerSecond : (config.lts.find(({ name }) => name === lts)?.bandwidthBytesPerSecond ?? null),
     concurrency: politeness?.concurrency ?? null,
+    'scan.concurrency': scan?.concurrency ?? null,
     'windows.fulls': politeness?.windows.fulls ?? null,
     statLatency: politeness?.statLatencyMs ?? null,
     statFactor: politeness?.statFactor ?? null,

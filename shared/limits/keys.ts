@@ -9,6 +9,7 @@ export type Scope = 'host' | 'topdir' | 'lts';
 export interface LimitValues {
   readonly bandwidth: number | null;
   readonly concurrency: number | null;
+  readonly 'scan.concurrency': number | null;
   readonly 'windows.fulls': readonly Window[] | null;
   readonly statLatency: number | null;
   readonly statFactor: number | null;
@@ -32,9 +33,10 @@ export const LIMITS: { readonly [K in LimitKey]: LimitKind<NonNullable<LimitValu
     doc: 'bytes per second of one host: to and from all long-term storage together, or with --lts one of them',
     scopes: ['host', 'lts'],
     parse: (text) => formats.rate.parse(text, {}),
-    show: (value) => `${formatSize(value)}/s`,
+    show: showRate,
   },
   concurrency: { doc: 'dars that read one topdir at a time, over all hosts', scopes: ['topdir'], parse: (text) => formats.count.parse(text, { min: 1 }), show: String },
+  'scan.concurrency': { doc: 'finds that list one filesystem at a time, on one host; none = as configured', scopes: ['host', 'topdir'], parse: (text) => formats.count.parse(text, { min: 1 }), show: String },
   'windows.fulls': {
     doc: 'times of day when fulls may begin, such as 18:00-08:00 (several: a,b)',
     scopes: ['topdir'],
@@ -46,6 +48,12 @@ export const LIMITS: { readonly [K in LimitKey]: LimitKind<NonNullable<LimitValu
   nice: { doc: 'nice value of dar and find, 0 to 19; for those that start from now on', scopes: ['host'], parse: (text) => formats.count.parse(text, { max: 19 }), show: String },
   ioClass: { doc: 'I/O class of dar and find: idle, or best-effort:0 (first) to best-effort:7', scopes: ['host'], parse: (text) => formats.ioClass.parse(text, {}), show: String },
 };
+
+/** In the unit it was likely written in: `500MB/s`, `1GiB/s`. */
+function showRate(value: number): string {
+  const unit = ([['GB', 1e9], ['MB', 1e6], ['kB', 1e3]] as const).find(([, factor]) => value % factor === 0);
+  return unit === undefined ? `${formatSize(value)}/s` : `${value / unit[1]}${unit[0]}/s`;
+}
 
 export const LIMIT_KEYS = Object.keys(LIMITS) as LimitKey[];
 

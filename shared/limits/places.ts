@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { parkedKey, placesKey } from '../queues/names.js';
+import { parkedKey, placesKey, PREFIX, QUEUES } from '../queues/names.js';
 
 /** Why a job may not start now. */
 export const PARK_REASONS = ['window', 'concurrency'] as const;
@@ -29,6 +29,12 @@ if free <= 0 then return {} end
 local found, woken = redis.call('ZPOPMIN', KEYS[2], free), {}
 for i = 1, #found, 2 do woken[#woken + 1] = found[i] end
 return woken`;
+
+/** KEYS: parked, delayed jobs of the queue. */
+const FORGET = `
+for _, job in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  if not redis.call('ZSCORE', KEYS[2], job) then redis.call('ZREM', KEYS[1], job) end
+end`;
 
 /** Which jobs read a topdir now, over all hosts, and which wait for that. A holder that died is forgotten with its lease. */
 export class Places {
@@ -60,6 +66,11 @@ export class Places {
   /** After the limit has changed: the parked jobs there is room for now. */
   free(topdir: string, limit: number | null): Promise<string[]> {
     return this.#change(topdir, limit, ['', '', 0]);
+  }
+
+  /** Takes jobs off the parked that are not delayed any more: they were cancelled or removed meanwhile, and would be counted for ever. */
+  async forgetGone(topdir: string): Promise<void> {
+    for (const reason of PARK_REASONS) await this.redis.eval(FORGET, 2, parkedKey(reason, topdir), `${PREFIX}:${QUEUES.backup}:delayed`);
   }
 
   async #change(topdir: string, limit: number | null, change: readonly (string | number)[]): Promise<string[]> {

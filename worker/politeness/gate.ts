@@ -55,12 +55,17 @@ export class Gate {
     return () => this.#leave(topdir, jobId, limit !== null);
   }
 
-  /** Keeps the places of what runs, until stopped. */
+  /** Keeps the places of what runs, until stopped. Begins with what is parked: limits may have changed while no worker ran. */
   start(): () => void {
-    const timer = setInterval(() => {
-      this.#renew().catch((thrown: unknown) => { this.parts.logger.warn({ err: toBwError(thrown) }, 'places not renewed'); });
-    }, RENEW_EVERY_MS);
+    const tell = (thrown: unknown): void => { this.parts.logger.warn({ err: toBwError(thrown) }, 'parked jobs not looked after'); };
+    this.limitsChanged().catch(tell);
+    const timer = setInterval(() => { this.#lookAfter().catch(tell); }, RENEW_EVERY_MS);
     return () => { clearInterval(timer); };
+  }
+
+  async #lookAfter(): Promise<void> {
+    await this.#renew();
+    for (const { path } of this.parts.config.topdirs) await this.parts.places.forgetGone(path);
   }
 
   /** After limits have changed: what runs counts from now on, and what is parked starts if it may. */

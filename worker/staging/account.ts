@@ -95,6 +95,11 @@ export class StagingAccount {
     this.#countedAt = this.#now();
   }
 
+  /** Tidies up after processes of this host that were killed. What they staged lies there and counts; what they were given does not. */
+  async open(): Promise<void> {
+    await this.#claims.forgetDead();
+  }
+
   /** Waits until there is room for the first slice of a dar, then has it stopped and continued until the returned function is called. Rejects with the signal's reason. */
   async begin(spec: WriterSpec): Promise<() => void> {
     spec.signal.throwIfAborted();
@@ -169,12 +174,6 @@ export class StagingAccount {
     const { used, restores, total } = await this.#measure();
     this.#countPauses();
     return { usedBytes: used + restores, budgetBytes: total, pausedDars: this.#paused, pausedMs: this.#pausedMs };
-  }
-
-  /** Takes away the claims of processes that are gone. To be called when a worker starts. */
-  async sweep(): Promise<void> {
-    await this.#claims.locked(() => this.#claims.others());
-    await this.#claims.leave();
   }
 
   /** Takes this process's claims back. */

@@ -1,7 +1,7 @@
 import { Worker, type Job } from 'bullmq';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Config } from '../../../shared/config/config.js';
-import { LEASE_MS, Places } from '../../../shared/limits/places.js';
+import { countParked, LEASE_MS, Places } from '../../../shared/limits/places.js';
 import { removeLimit, writeLimit } from '../../../shared/limits/limit-store.js';
 import type { LimitKey } from '../../../shared/limits/keys.js';
 import { createLogger } from '../../../shared/logging/index.js';
@@ -60,7 +60,7 @@ async function bench(politeness: Partial<Config['topdirs'][number]['politeness']
     await queues.backup.add('shard', { topdir: '/u', priorityClass: 'full', ...data }, { jobId, priority });
   };
   const states = async (ids: readonly string[]): Promise<string[]> => Promise.all(ids.map(async (id) => (await queues.backup.getJob(id))?.getState() ?? 'gone'));
-  return { queues, clock, limits, places, metrics, running, order, set, add, states };
+  return { queues, clock, limits, gate, places, metrics, running, order, set, add, states };
 }
 
 describe('concurrency of a topdir', () => {
@@ -106,6 +106,29 @@ describe('concurrency of a topdir', () => {
     clock.ms += LEASE_MS + 1;
     expect(await places.free('/u', 1)).toEqual(['next']);
     expect(await places.enter('/u', 1, 'next')).toBe(true);
+  });
+});
+
+describe('parked jobs', () => {
+  it('that were removed are counted no more', async () => {
+    const { queues, places, running, add, states } = await bench({ concurrency: 1 });
+    for (const id of ['c-1', 'c-2', 'c-3']) await add(id, {});
+    await expect.poll(() => states(['c-1', 'c-2', 'c-3'])).toEqual(['active', 'delayed', 'delayed']);
+    await expect.poll(() => countParked(queues.redis, ['/u', '/v'])).toEqual([{ topdir: '/u', reason: 'concurrency', jobs: 2 }]);
+    await (await queues.backup.getJob('c-2'))?.remove();
+    await places.forgetGone('/u');
+    expect(await countParked(queues.redis, ['/u', '/v'])).toEqual([{ topdir: '/u', reason: 'concurrency', jobs: 1 }]);
+    running.get('c-1')?.();
+    await expect.poll(() => [...running.keys()]).toEqual(['c-3']);
+  });
+
+  it('are looked at when a worker starts: limits may have changed meanwhile', async () => {
+    const { gate, running, clock, add, states } = await bench({ windows: { fulls: [{ from: 18 * 60, to: 8 * 60 }] } });
+    await add('d-1', {});
+    await expect.poll(() => states(['d-1'])).toEqual(['delayed']);
+    clock.ms += 7 * 3_600_000;
+    gate.start()();
+    await expect.poll(() => [...running.keys()]).toEqual(['d-1']);
   });
 });
 

@@ -33,8 +33,10 @@ export interface SurveyRequest {
 /** Lists the source, compares it with the state of the chain, and cuts what is to be saved into shards. Throws SOURCE_*, INDEX_*, SORT_FAILED. */
 export async function survey(request: SurveyRequest): Promise<Survey> {
   const { context, topdir, root, facts, workDir: tempDir, allowEmpty, signal, onProgress } = request;
-  const parallel = { slots: context.finds, filesystem: `${facts.fsType} ${facts.fsId}`, concurrency: topdir.scan.concurrency };
-  const found = await scan({ root, exclude: topdir.exclude, tempDir, allowEmpty, signal, onProgress, parallel });
+  const { slots, leave } = context.sources.scanning(topdir.path, root, context.finds);
+  const concurrency = context.limits.get('scan.concurrency', { topdir: topdir.path }) ?? topdir.scan.concurrency;
+  const parallel = { slots, filesystem: `${facts.fsType} ${facts.fsId}`, concurrency };
+  const found = await scan({ root, exclude: topdir.exclude, tempDir, allowEmpty, signal, onProgress, parallel }).finally(leave);
   return request.chain.length === 0 ? surveyAll(request, found) : surveyDifference(request, found);
 }
 

@@ -4,7 +4,7 @@ import { windowBytes } from './slice-window.js';
 
 /**
  * Waits for the room an extraction takes at most, all of it before it begins: one that waits holds nothing, so no two wait for each other. Returns what
- * gives it back. Nothing is asked for where slices are read in place.
+ * gives it back. Nothing is asked for where slices are read in place. `owner`: the directory in staging.
  */
 export async function reserveWindow(context: WorkerContext, archive: ManifestArchive, { owner, signal }: { owner: string; signal: AbortSignal }): Promise<() => void> {
   const bytes = windowBytes(archive, context.backends);

@@ -3,6 +3,7 @@ import { scan } from '../../../shared/index/scan.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson, toPathJson } from '../../../shared/paths/path-json.js';
 import { JOB_VERSION, parseJob, restoreJobSchema, type RestoreArchiveJob, type RestoreJob } from '../../../shared/queues/job-data.js';
+import { shardPriorities } from '../../../shared/queues/fair-share.js';
 import { priorityOf } from '../../../shared/queues/priorities.js';
 import type { RestoreResult } from '../../../shared/runs/restore-result.js';
 import type { Run } from '../../../shared/runs/run-store.js';
@@ -104,9 +105,11 @@ async function recordBegin(context: WorkerContext, { restoreId, backupId, basepa
 async function addArchives(context: WorkerContext, { request, plan }: OpenRestore, run: JobRun): Promise<void> {
   const parent = { id: String(run.job.id), queue: context.queues.backup.qualifiedName };
   const { restoreId, basepathId } = request;
+  // A restore of a few files comes between the archives of a big one.
+  const priorities = await shardPriorities(context.queues.redis, 'restore', run.job.priority, plan.parts.map(() => ({ records: 0, bytes: 0n })));
   const jobs = plan.parts.map((_, part) => {
     const child: RestoreArchiveJob = { v: JOB_VERSION, restoreId, basepathId, part };
-    const opts = { jobId: archiveJobId(restoreId, part), priority: priorityOf('restore', 'shard'), parent, failParentOnFailure: true };
+    const opts = { jobId: archiveJobId(restoreId, part), priority: priorities[part] as number, parent, failParentOnFailure: true };
     return { name: 'restore-archive', data: child, opts };
   });
   await context.queues.backup.addBulk(jobs);

@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path';
 import type { DarConfig } from '../../../shared/config/config.js';
 import {
+  rehash,
   startCreate,
   watchSlices,
   type CompleteSlice,
@@ -76,10 +77,11 @@ async function runDar(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): Promise
   run.onStart(create);
   const stopListening = listen(create, run, detach);
   try {
-    const { slices, unsent } = await collectSlices(spec, create, run, onFly);
+    const complete = await collectSlices(spec, create, run, onFly);
     const outcome = await create.done;
     run.signal.throwIfAborted();
     const interrupted = outcome.meaning === 'interrupted';
+    const { slices, unsent } = interrupted ? await rehashUnsent(complete) : complete;
     return { base: spec.base, catalogueBase: interrupted ? null : catalogueBase, interrupted, outcome, slices, unsent };
   } catch (thrown) {
     create.kill();
@@ -112,6 +114,13 @@ function listen(create: DarCreate, { signal, stop }: ArchiveRun, release: () => 
 /** Base of the isolated catalogue of an archive. */
 export function isolatedBase(base: string): string {
   return `${base}.cat`;
+}
+
+/** With slices that are small beside the catalogue the one dar went back in is not the last. */
+async function rehashUnsent({ slices, unsent }: Pick<RawArchive, 'slices' | 'unsent'>): Promise<Pick<RawArchive, 'slices' | 'unsent'>> {
+  const again: CompleteSlice[] = [];
+  for (const slice of unsent) again.push(await rehash(slice));
+  return { slices: [...slices.slice(0, slices.length - again.length), ...again], unsent: again };
 }
 
 /** Slices that become complete after the stop are kept back: only what is still here can be tested. */

@@ -28,6 +28,7 @@ export interface ShardJobResult {
  */
 export async function shardJob(context: WorkerContext, run: JobRun): Promise<ShardJobResult> {
   const frame = await openShard(context, run);
+  const leaveSource = frame.shard.from === undefined ? context.sources.attach(frame.topdir.path, frame.root, frame.brake) : () => undefined;
   const stopFlushing = context.staging.account.onPressure(() => frame.sender.flush());
   const release = limitStopping(frame);
   try {
@@ -36,6 +37,7 @@ export async function shardJob(context: WorkerContext, run: JobRun): Promise<Sha
     if (!(thrown instanceof PartKept)) await abandon(frame, thrown);
     throw thrown;
   } finally {
+    leaveSource();
     stopFlushing();
     release();
   }

@@ -41,7 +41,9 @@ describe('the limit in force', () => {
 describe('values', () => {
   it.each<[LimitKey, string, string]>([
     ['bandwidth', '1GiB/s', '1GiB/s'],
+    ['bandwidth', '500MB/s', '500MB/s'],
     ['concurrency', '4', '4'],
+    ['scan.concurrency', '2', '2'],
     ['windows.fulls', '18:00-08:00, 12:00-13:00', '18:00-08:00,12:00-13:00'],
     ['statLatency', '0.02s', '20ms'],
     ['statFactor', '5', '5'],
