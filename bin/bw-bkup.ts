@@ -43,6 +43,7 @@ command(program, 'status', 'state of every basepath, and running work')
   .action(ending(async (options: CommonOptions) => (await import('../producer/cli/status-command.js')).statusCommand(options)));
 command(program, 'plan [basepath]', 'what is due, why, and at which priority, without doing it')
   .option('--capacity', 'whether the full cycle fits, from what was measured')
+  .option('--shards', 'the shards of a full of the basepath: it is scanned, nothing is kept')
   .option('--slots <number>', 'with --capacity: slots of all workers (default: of those that run)')
   .action(ending(async (name: string | undefined, options: CommonOptions) => (await import('../producer/cli/plan-command.js')).planCommand(name, options)));
 command(program, 'backup <basepath>', 'back up one basepath now')
@@ -128,6 +129,19 @@ ofWhat(command(limits, 'set <key> <value>', 'set a limit, at once; none = no lim
   .action(ending(async (key: string, value: string, options: LimitsOptions) => (await import('../producer/cli/limits-command.js')).setLimitCommand(key, value, options, startLocal)));
 ofWhat(command(limits, 'unset <key>', 'as the configuration has it')).action(
   ending(async (key: string, options: LimitsOptions) => (await import('../producer/cli/limits-command.js')).unsetLimitCommand(key, options, startLocal)),
+);
+command(program, 'drain <host>', 'a host takes no new work; what runs there goes on elsewhere')
+  .option('--when-idle', 'let what runs there finish')
+  .option('--reason <text>', 'why, for whoever looks at status')
+  .action(ending(async (host: string, options: CommonOptions) => (await import('../producer/cli/work/drain-command.js')).drainCommand(host, options, startLocal)));
+command(program, 'resume <host>', 'a drained host takes work again').action(
+  ending(async (host: string, options: CommonOptions) => (await import('../producer/cli/work/drain-command.js')).resumeCommand(host, options, startLocal)),
+);
+command(program, 'preempt <what>', 'what runs of a backup, or on a host, gives way: it keeps what it saved and goes on later').action(
+  ending(async (what: string, options: CommonOptions) => (await import('../producer/cli/work/stop-command.js')).preemptCommand(what, options, startLocal)),
+);
+command(program, 'cancel <backup>', 'ends a backup or restore that waits or runs; nothing of it is kept').action(
+  ending(async (backup: string, options: CommonOptions) => (await import('../producer/cli/work/stop-command.js')).cancelCommand(backup, options, startLocal)),
 );
 const basepath = program.command('basepath').description('what has backups of its own');
 command(basepath, 'rename <old> <new>', 'a directory was renamed: its chain goes on under the new path')

@@ -11,15 +11,23 @@ import { openProducer } from '../producer/producer.js';
 import { BwError } from '../shared/errors/bw-error.js';
 import type { Config } from '../shared/config/config.js';
 import type { Logger } from 'pino';
-import { startLocalWorker } from './start-local.js';
+import { startLocalWorker, type LocalWorker } from './start-local.js';
 import { closeOrGiveUp } from './close-or-give-up.js';
 
 /** `bw-bkup worker`: jobs of this host until a signal. */
 export async function workerCommand(options: CommonOptions): Promise<number> {
   const { config, logger } = await openSite(options, { directories: 'stores', component: 'worker' });
   requireRedisUrl(config);
-  const stop = stopOf(logger);
+  const working: { worker?: LocalWorker } = {};
+  const stop = catchStop(
+    (signal) => { logger.info({ signal }, 'stopping: running shards keep what they saved'); },
+    () => {
+      logger.warn('told again: ending at once, what is not kept yet is lost');
+      working.worker?.hurry();
+    },
+  );
   const worker = await startLocalWorker(config, logger, 'worker');
+  working.worker = worker;
   const { redis } = worker.context.queues;
   const http = await startWorkerHttp(worker.context, redis, () => worker.isRunning());
   await stop.stopped;

@@ -23,6 +23,8 @@ export interface LocalWorker {
   /** Resolves when what follows from failed jobs so far (journal, sweeps) is on record. */
   settled(): Promise<void>;
   close(): Promise<void>;
+  /** Running jobs end at once: what they have not kept yet is lost. */
+  hurry(): void;
 }
 
 /** Start-up checks, then a worker in this process. Throws REDIS_UNREACHABLE and what startContext throws. */
@@ -47,7 +49,7 @@ export async function startLocalWorker(
       await context.journal.close();
       redis.disconnect();
     };
-    return { context, metrics, isRunning: () => worker.isRunning(), settled: () => worker.settled(), close };
+    return { context, metrics, isRunning: () => worker.isRunning(), settled: () => worker.settled(), close, hurry: () => { worker.hurry(); } };
   } catch (thrown) {
     redis.disconnect();
     throw thrown;

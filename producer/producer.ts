@@ -7,6 +7,7 @@ import { toBwError } from '../shared/errors/bw-error.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
 import { QueueSet } from '../shared/queues/queue-set.js';
 import { RunStore } from '../shared/runs/run-store.js';
+import { LOOK_EVERY_MS, WaitingWatch } from './preemption/watch-waiting.js';
 import type { PruneResult } from './retention/apply-prune.js';
 import { pruneSite } from './retention/prune-site.js';
 import { EventTimes } from './scheduler/event-times.js';
@@ -49,6 +50,9 @@ const GATES_EVERY_MS = 60_000;
 const FAILED_AGAIN_MS = 60_000;
 /** What is ordered at once takes longer; the journal is read each time. */
 const VERIFY_EVERY_MS = 900_000;
+
+/** After Redis was away, ms. */
+const PREEMPTION_AGAIN_MS = 5_000;
 
 /** Records carry the clocks of their writers, which may differ by less than this. */
 const JOURNAL_SLACK_MS = 3_600_000;
@@ -102,12 +106,17 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
       logger.info({ basepathId, backupId, level, samplePercent, reason }, 'verification ordered');
     }
   };
+  const watch = new WaitingWatch({ queues, runs: new RunStore(redis), maxPerBackup: config.preemption.maxPerBackup });
+  const preemption = async (): Promise<void> => {
+    for (const { jobId, priorityClass, share, preemptions } of await watch.look()) logger.info({ jobId, priorityClass, share, preemptions }, 'stopped: a full or a restore needs its slot');
+  };
   const failed = (thrown: unknown): void => { logger.error({ err: toBwError(thrown) }, 'a round of the producer failed'); };
   const loops = [
     new Loop(events, () => times.wait(now()), failed, FAILED_AGAIN_MS),
     new Loop(gates, () => GATES_EVERY_MS, failed, GATES_EVERY_MS),
     new Loop(prune, () => config.removal.everyMs, failed, FAILED_AGAIN_MS),
     new Loop(verifications, () => VERIFY_EVERY_MS, failed, VERIFY_EVERY_MS),
+    ...(config.preemption.enabled ? [new Loop(preemption, () => LOOK_EVERY_MS, failed, PREEMPTION_AGAIN_MS)] : []),
   ];
   return {
     tick: () => round(),

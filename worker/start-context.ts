@@ -42,6 +42,8 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
   const backends = config.lts.map(createBackend);
   for (const backend of backends) await backend.probe();
   await continueStrays(config.staging.dir);
+  const account = new StagingAccount({ ...config.staging, host: config.host, logger });
+  await account.open();
   const catalog = await openSiteCatalog(config);
   const queues = new QueueSet(redis, config.removal.eraser);
   logger.info({ dar: dar.version, redis: version, slots: config.worker.slots }, 'worker ready');
@@ -57,7 +59,7 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
     backends,
     finds: new FindSlots(),
     ...(await startLimits({ config, logger, metrics, queues, now })),
-    staging: new Staging(config.staging.dir, config.host, new StagingAccount({ ...config.staging, host: config.host, logger })),
+    staging: new Staging(config.staging.dir, config.host, account),
     dar,
     now,
   };

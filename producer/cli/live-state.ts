@@ -6,9 +6,9 @@ import type { runRowSchema, statusOutput } from './outputs.js';
 import { countParked } from '../../shared/limits/places.js';
 import type { RunStore } from '../../shared/runs/run-store.js';
 
-type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues' | 'parked'>;
+type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues' | 'parked' | 'drained'>;
 
-const NOT_KNOWN: LiveState = { running: null, queues: null, parked: null };
+const NOT_KNOWN: LiveState = { running: null, queues: null, parked: null, drained: null };
 
 /** Running work and queues. Nulls when Redis does not answer: that is no reason not to show the rest. */
 export async function readLiveState(config: Config): Promise<LiveState> {
@@ -31,13 +31,14 @@ async function ask(config: Config): Promise<LiveState> {
   redis.on('error', () => undefined); // told by what was asked
   try {
     await redis.connect();
-    const [{ QueueSet }, { RunStore }] = await Promise.all([import('../../shared/queues/queue-set.js'), import('../../shared/runs/run-store.js')]);
+    const [{ QueueSet }, { RunStore }, { DrainedHosts }] = await Promise.all([import('../../shared/queues/queue-set.js'), import('../../shared/runs/run-store.js'), import('../../shared/orders/drained-hosts.js')]);
     const queues = new QueueSet(redis);
     const { host } = config;
     const counted = [queues.backup, queues.transfer(host), queues.cleanup, queues.cleanupOf(host)];
     const counts = await Promise.all(counted.map(async (queue) => [queue.name, await queue.getJobCounts()] as const));
     const parked = await countParked(redis, config.topdirs.map(({ path }) => path));
-    return { running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts), parked };
+    const drained = [...(await new DrainedHosts(redis).all())].map(([name, each]) => ({ host: name, ...each }));
+    return { drained, parked, running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
   } finally {
     redis.disconnect();
   }

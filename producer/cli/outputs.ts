@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { pathJsonSchema } from '../../shared/paths/path-json.js';
+import { drainedRowSchema } from './work/outputs.js';
 
 /**
  * What `--json` prints, one schema per command; documented in producer/cli/README.md, checked by a test. Fields are only
@@ -102,6 +103,8 @@ export const statusOutput = z.strictObject({
   queues: z.record(z.string(), z.record(z.string(), count)).nullable(),
   /** Jobs that may not start now; null when Redis does not answer. */
   parked: z.array(z.strictObject({ topdir: z.string(), reason: z.enum(['window', 'concurrency']), jobs: count })).nullable(),
+  /** Hosts that take no new work; null when Redis does not answer. */
+  drained: z.array(drainedRowSchema).nullable(),
 });
 
 /** One line per entry (NDJSON). */

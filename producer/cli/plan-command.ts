@@ -22,6 +22,7 @@ import { openSite, type CommonOptions, type Site } from './site.js';
 export interface PlanOptions extends CommonOptions {
   readonly capacity?: boolean;
   readonly slots?: string;
+  readonly shards?: boolean;
 }
 
 type Output = z.infer<typeof planOutput>;
@@ -32,6 +33,7 @@ const EVENTS: ReadonlySet<EventKind> = new Set(['scan', 'fulls', 'incrementals',
 /** `bw-bkup plan [BASEPATH]`: what the next round of the producer would do and why, without doing it. */
 export async function planCommand(name: string | undefined, options: PlanOptions): Promise<number> {
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
+  if (options.shards === true) return (await import('./plan-shards-command.js')).planShardsCommand(site, name, options);
   const registry = await readBasepaths(site.catalog.journalDir, (problem) => { site.logger.warn({ problem }, 'journal line not usable'); });
   const one = name === undefined ? null : await resolveBasepath(site, name);
   const facts = await openPlanFacts(site);

@@ -143,7 +143,7 @@ export function summary(rows: readonly Pick<Row, 'state' | 'pastDueMs'>[]): stri
 
 const PARKED = { window: 'fulls wait for windows.fulls to open', concurrency: 'as many as `concurrency` lets read it do' } as const;
 
-function printLive({ config }: Site, { running, queues, parked }: Output): void {
+function printLive({ config }: Site, { running, queues, parked, drained }: Output): void {
   if (running === null) {
     const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
     print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);
@@ -153,6 +153,9 @@ function printLive({ config }: Site, { running, queues, parked }: Output): void 
     const done = run.phase === 'planning' ? `${plural(run.entriesFound, 'entry', 'entries')} found` : `${formatCount(run.entriesDone)} of ${plural(run.records, 'entry', 'entries')}`;
     const since = formatDuration(Math.max(0, Date.now() - Date.parse(run.startedAt)));
     print(`${run.kind} ${run.id} of ${run.basepathId}: ${run.phase} for ${since}, ${done}, ${formatBytes(run.sentBytes)} in long-term storage`);
+  }
+  for (const { host, since, user, reason } of drained ?? []) {
+    print(`${host} is drained for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}${user === null ? '' : ` by ${user}`}${reason === '' ? '' : ` (${reason})`}; to end that: bw-bkup resume ${host}`);
   }
   const waiting = queueLine(queues ?? {});
   if (waiting !== null) print(waiting);

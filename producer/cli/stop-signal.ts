@@ -11,14 +11,23 @@ export interface StopSignal {
   release(): void;
 }
 
-/** From here on the first SIGTERM or SIGINT is answered by `onFirst` and `signal`; a second one ends the process at once (children end by their guardians). */
-export function catchStop(onFirst: (name: NodeJS.Signals) => void): StopSignal {
+/**
+ * From here on the first SIGTERM or SIGINT is answered by `onFirst` and `signal`, a second one by `onSecond`, if given; the next ends the process at
+ * once (children end by their guardians).
+ */
+export function catchStop(onFirst: (name: NodeJS.Signals) => void, onSecond?: () => void): StopSignal {
   const stopping = new AbortController();
   let first: NodeJS.Signals | null = null;
+  let second = onSecond;
   let release = (): void => undefined;
   const stopped = new Promise<NodeJS.Signals>((resolve) => {
     const onSignal = (name: NodeJS.Signals): void => {
-      if (first !== null) process.exit(codeOf(name));
+      if (first !== null) {
+        if (second === undefined) process.exit(codeOf(name));
+        second();
+        second = undefined;
+        return;
+      }
       first = name;
       onFirst(name);
       stopping.abort();

@@ -1,4 +1,5 @@
 import type { JournalRecord, RecordOf } from '../journal/record.js';
+import { isCancelled } from '../dead-letters/dead-letter.js';
 import type { PathJson } from '../paths/path-json.js';
 import type { AttemptSummary, BasepathCondition, BasepathStatus, SealedSummary } from './basepath-status.js';
 import type { Manifest } from './manifest.js';
@@ -114,7 +115,7 @@ export class BasepathTally {
   }
 
   private told({ backupId, code, message, at, level }: Failure): BasepathStatus['lastError'] {
-    return { backupId, code, message, at, level, dismissed: this.dismissed.has(backupId) };
+    return { backupId, code, message, at, level, dismissed: this.dismissed.has(backupId) || isCancelled(code) };
   }
 
   private noteBackup(backupId: string): void {

@@ -1,6 +1,7 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BwError } from '../errors/bw-error.js';
+import { removeTree } from '../files/remove-tree.js';
 import { errnoOf, realDisk } from './disk.js';
 import { letterNonce } from './durable.js';
 import { isBackupId, type Layout } from './layout.js';
@@ -48,7 +49,7 @@ export class WorkArea {
 
   /** Removes the work of all starts of a backup; no error when there is none. */
   async remove(backupId: string): Promise<void> {
-    await rm(this.layout.workOf(backupId), { recursive: true, force: true });
+    await removeTree(this.layout.workOf(backupId));
   }
 
   /** All starts of all backups; a backup whose directory is still empty is not listed. */

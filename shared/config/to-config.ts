@@ -26,6 +26,7 @@ export function toConfig({ host, site, topdirs, lts, shardMemory }: Settings, { 
     retention: toRetention(site.retention),
     removal: { everyMs: site.removal.every, eraser: site.removal.eraser },
     verify: toVerify(site.verify),
+    preemption: site.preemption,
   };
   return {
     host,

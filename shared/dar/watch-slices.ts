@@ -77,6 +77,11 @@ async function describeSlice(base: string, number: number): Promise<CompleteSlic
   return sha512 === null || bytes === null || bytes === 0 ? null : { number, file, bytes, sha512 };
 }
 
+/** Hashed again: while it closes an archive early, dar goes back in the slice it writes, and the hash it gives is not that of what lies there. */
+export async function rehash(slice: CompleteSlice): Promise<CompleteSlice> {
+  return { ...slice, sha512: await hashFile(slice.file) };
+}
+
 async function rehashSlice(base: string, number: number): Promise<CompleteSlice | null> {
   const file = sliceFile(base, number);
   const bytes = await sizeOrNull(file);

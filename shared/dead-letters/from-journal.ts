@@ -1,7 +1,7 @@
 import type { BasepathRegistry } from '../basepaths/index.js';
 import type { RecordOf } from '../journal/index.js';
 import { toPathJson } from '../paths/path-json.js';
-import { settles, type DeadLetter } from './dead-letter.js';
+import { isCancelled, settles, type DeadLetter } from './dead-letter.js';
 
 type Ended = RecordOf<'attempt-ended'>;
 
@@ -15,8 +15,9 @@ export async function lettersFromJournal(records: AsyncIterable<Ended | RecordOf
     const others = [`full ${record.basepathId}`, `other ${record.basepathId}`];
     if (record.kind === 'dismissed') {
       for (const key of others) if (open.get(key)?.backupId === record.backupId) open.delete(key);
-    } else if (record.outcome === 'failed') open.set(others[record.level === 'full' ? 0 : 1] ?? '', record);
-    else if (record.outcome !== 'interrupted') {
+    } else if (record.outcome === 'failed') {
+      if (!isCancelled(record.error?.code ?? '')) open.set(others[record.level === 'full' ? 0 : 1] ?? '', record);
+    } else if (record.outcome !== 'interrupted') {
       for (const key of others) {
         const failed = open.get(key);
         if (failed !== undefined && settles(record.level, record.basepathId, { ...failed, kind: 'backup' })) open.delete(key);

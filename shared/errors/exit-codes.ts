@@ -36,6 +36,8 @@ export const EXIT_BY_ERROR: Readonly<Record<string, keyof typeof EXIT>> = {
   BASEPATH_UNKNOWN: 'nothingMatched',
   NO_BACKUP: 'nothingMatched',
   NOT_HELD: 'nothingMatched',
+  NOT_RUNNING: 'nothingMatched',
+  NOTHING_TO_CANCEL: 'nothingMatched',
   NOTHING_TO_ACCEPT: 'nothingMatched',
   RESTORE_PATH_UNKNOWN: 'nothingMatched',
   TOPDIR_UNKNOWN: 'nothingMatched',

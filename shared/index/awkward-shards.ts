@@ -8,28 +8,35 @@ import { Tally } from './tally.js';
 /** `-g` paths are tried one by one: 50 of them cost 1 s per 100,000 files. */
 const AWKWARD_UNITS = 500;
 
+/** Sorts before 0 and 1. */
+export const LINKED_MARK = '!';
+
 /** Writes the names that need -g: all of a unit together, at most 500 units per shard, linked units in one. */
 export class AwkwardShards {
   readonly #outDir: string;
   readonly #limits: CutLimits;
-  readonly #linkedUnits: ReadonlySet<string>;
   readonly #shards: PlannedShard[];
   #current: AwkwardShard | null = null;
   #linked: AwkwardShard | null = null;
   #unit: string | null = null;
+  #linkedUnit: string | null = null;
   #next: number;
 
-  constructor(outDir: string, limits: CutLimits, linkedUnits: ReadonlySet<string>, shards: PlannedShard[]) {
+  constructor(outDir: string, limits: CutLimits, shards: PlannedShard[]) {
     this.#outDir = outDir;
     this.#limits = limits;
-    this.#linkedUnits = linkedUnits;
     this.#shards = shards;
     this.#next = shards.length + 1;
   }
 
+  /** `UUNIT//1LINE`, 0 where another name counts the content; `UUNIT//!` before them says that the unit is linked with others. In order of units. */
   async add(extra: string): Promise<void> {
     const cut = extra.indexOf('//');
     const unit = extra.slice(1, cut);
+    if (extra[cut + 2] === LINKED_MARK) {
+      this.#linkedUnit = unit;
+      return;
+    }
     const shard = await this.#shardOf(unit);
     const line = extra.slice(cut + 3);
     shard.writer.add(line);
@@ -43,7 +50,7 @@ export class AwkwardShards {
   }
 
   async #shardOf(unit: string): Promise<AwkwardShard> {
-    if (this.#linkedUnits.has(unit)) return (this.#linked ??= await this.#open());
+    if (this.#linkedUnit === unit) return (this.#linked ??= await this.#open());
     const isNew = unit !== this.#unit;
     this.#unit = unit;
     if (this.#current !== null && isNew && this.#isFull(this.#current)) {

@@ -58,6 +58,11 @@ export function splitPath(path: BytePath, type: FileType): Pick<IndexRecord, 'di
   return { dirname: bytePath.of(`./${path.slice(0, cut)}`), name: bytePath.of(path.slice(cut + 1)) };
 }
 
+/** Whether a line is the record of a directory, by its key. */
+export function isDirectoryLine(line: string): boolean {
+  return line.startsWith('./d ', line.indexOf('//') + 2);
+}
+
 /** Where the fields of a line begin, behind its key. */
 export function keyLength(line: string): number {
   return line.indexOf('/', line.indexOf('//') + 2) + 1;

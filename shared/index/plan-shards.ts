@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { removeFile } from '../files/remove-file.js';
 import { BwError } from '../errors/bw-error.js';
 import { showPath, type BytePath } from '../paths/byte-path.js';
-import { AwkwardShards } from './awkward-shards.js';
+import { AwkwardShards, LINKED_MARK } from './awkward-shards.js';
 import { awkwardUnit, mayBeAwkward } from './awkward.js';
 import { Cursor } from './cursor.js';
 import { ExceptionLog, type IndexException } from './exceptions.js';
-import { endLine, formatRecord, parseRecord } from './format.js';
-import { HardLinks, type Destination, type LinkFacts } from './hard-links.js';
+import { endLine, formatRecord } from './format.js';
+import { HardLinks, type LinkFacts } from './hard-links.js';
 import { LineSorter } from './line-sorter.js';
+import { LinkParts } from './link-parts.js';
 import { recordPath, type IndexRecord } from './record.js';
 import { ShardCutter, type CutLimits, type Part } from './shard-cutter.js';
 import { mergeInto, plannedShard, shardFile, type PlannedShard } from './shard-files.js';
@@ -70,10 +71,8 @@ class Planner {
   readonly #options: PlanOptions;
   readonly #cutter: ShardCutter;
   readonly #links: HardLinks;
-  /** What does not go straight into a part: `P00000012LINE`, or `UUNIT//1LINE` for names that need -g. */
+  /** What does not go straight into a part: `P00000012LINE`, or as AwkwardShards takes it. */
   readonly #extras: LineSorter;
-  /** What the hard-linked names add to a part. */
-  readonly #linked = new Map<number, Tally>();
   readonly #total = new Tally();
   readonly #exceptions: ExceptionLog;
   #root: IndexRecord | null = null;
@@ -114,8 +113,9 @@ class Planner {
     if (root === null) throw noRoot(this.#options.root);
     for (const known of this.#options.known ?? []) this.#exceptions.add(known);
     const parts = await this.#cutter.finish();
-    const links = await this.#links.resolve((position) => this.#cutter.partAt(position), (...held) => this.#placeLinked(...held));
-    const shards = await this.#writeShards(parts, links);
+    const linkParts = new LinkParts(parts, this.#options.limits);
+    const links = await this.#placeLinks(linkParts);
+    const shards = await this.#writeShards(parts, linkParts);
     const exceptionsFile = await this.#exceptions.close();
     this.#total.bytes.addSum(links.tally.bytes);
     const { records, directories, bytes } = this.#total;
@@ -163,25 +163,30 @@ class Planner {
     return undefined;
   }
 
-  #placeLinked(to: Destination, line: string, first: boolean): Promise<void> | undefined {
-    if ('unit' in to) this.#extras.add(`U${to.unit}//${first ? '1' : '0'}${line}`);
-    else {
-      this.#extras.add(`P${String(to.part).padStart(8, '0')}${line}`);
-      const tally = this.#linked.get(to.part) ?? new Tally();
-      this.#linked.set(to.part, tally);
-      tally.add(parseRecord(line), first ? 1 : Infinity);
-    }
-    return this.#extras.drain();
+  #placeLinks(parts: LinkParts): Promise<LinkFacts> {
+    let part = 0;
+    return this.#links.resolve({
+      plain: (set, line, first) => {
+        if (first) part = parts.choose(set, this.#cutter.partAt(set.position));
+        this.#extras.add(`${partPrefix(part)}${line}`);
+        return this.#extras.drain();
+      },
+      awkward: (unit, line, first) => {
+        this.#extras.add(`U${unit}//${first ? '1' : '0'}${line}`);
+        return this.#extras.drain();
+      },
+      linked: (unit) => { this.#extras.add(`U${unit}//${LINKED_MARK}`); },
+    });
   }
 
-  async #writeShards(parts: readonly Part[], links: LinkFacts): Promise<PlannedShard[]> {
+  async #writeShards(parts: readonly Part[], links: LinkParts): Promise<PlannedShard[]> {
     const shards: PlannedShard[] = [];
     const extras = await Cursor.open(this.#extras.sorted());
-    for (const [i, part] of parts.entries()) {
-      const shard = await this.#writePlain(part, i, extras, shards.length + 1);
+    for (let part = 0; part < links.count; part += 1) {
+      const shard = await this.#writePlain(parts[part] ?? null, part, links, extras, shards.length + 1);
       if (shard !== null) shards.push(shard);
     }
-    const awkward = new AwkwardShards(this.#options.outDir, this.#options.limits, links.linkedUnits, shards);
+    const awkward = new AwkwardShards(this.#options.outDir, this.#options.limits, shards);
     try {
       for (; extras.current !== undefined; await extras.advance()) await awkward.add(extras.current);
     } finally {
@@ -190,20 +195,24 @@ class Planner {
     return shards;
   }
 
-  async #writePlain(part: Part, index: number, extras: Cursor<string>, number: number): Promise<PlannedShard | null> {
-    const linked = this.#linked.get(index);
+  /** `part` null: it holds hard-linked files only. */
+  async #writePlain(part: Part | null, index: number, links: LinkParts, extras: Cursor<string>, number: number): Promise<PlannedShard | null> {
     const tally = new Tally();
-    tally.addTally(part.tally);
-    if (linked !== undefined) tally.addTally(linked);
+    const linked = links.added(index);
+    for (const some of [part?.tally, linked]) if (some !== undefined) tally.addTally(some);
     if (tally.records === 0) return null;
     const file = shardFile(number);
     const target = join(this.#options.outDir, file);
-    if (linked === undefined) {
+    if (linked === undefined && part !== null) {
       await appendFile(part.file, `${endLine(tally.records)}\0`);
       await rename(part.file, target);
-    } else await mergeInto(target, part.file, `P${String(index).padStart(8, '0')}`, extras);
+    } else await mergeInto(target, part?.file ?? null, partPrefix(index), extras);
     return plannedShard(number, file, tally, { sorted: true, kind: 'plain' });
   }
+}
+
+function partPrefix(part: number): string {
+  return `P${String(part).padStart(8, '0')}`;
 }
 
 function noRoot(root: BytePath): BwError {

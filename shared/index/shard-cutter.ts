@@ -41,9 +41,8 @@ export class ShardCutter {
   readonly #dir: string;
   readonly #limits: CutLimits;
   readonly #parts: Part[] = [];
-  /** Parts by the position of their first record, ascending, and the lone large files by their position. */
+  /** Parts by the position of their first record, ascending, without the lone large files. */
   readonly #starts: { position: number; part: number }[] = [];
-  readonly #lone = new Map<number, number>();
   #open: OpenPart | null = null;
   #group = { dirname: '', stretch: new Stretch(), position: 0, bytes: 0, lines: 0 };
 
@@ -57,8 +56,10 @@ export class ShardCutter {
    * be awaited before the next call; most calls have none.
    */
   add(record: IndexRecord, line: string | null, position: number): Promise<void> | undefined {
-    if (record.type === 'f' && Number(record.size) > this.#limits.maxBytes) return this.#addLone(record, line, position);
-    const share = isHardLinked(record) ? record.nlink : 1;
+    const isLarge = record.type === 'f' && Number(record.size) > this.#limits.maxBytes;
+    if (isLarge && line !== null) return this.#addLone(record, line);
+    // A large file that is held back gets a part of its own when all its names are known.
+    const share = isLarge ? Infinity : isHardLinked(record) ? record.nlink : 1;
     if (this.#open !== null) {
       if (record.dirname !== this.#group.dirname) this.#startGroup(this.#open, record.dirname, position);
       if (!this.#exceeds(this.#open, record, share)) {
@@ -81,10 +82,8 @@ export class ShardCutter {
     return this.#parts;
   }
 
-  /** Number of the part in which a position lies. */
+  /** Number of the part in which the position of a held-back record lies. */
   partAt(position: number): number {
-    const lone = this.#lone.get(position);
-    if (lone !== undefined) return lone;
     let low = 0;
     let high = this.#starts.length;
     while (high - low > 1) {
@@ -95,14 +94,11 @@ export class ShardCutter {
     return this.#starts[low]?.part ?? 0;
   }
 
-  async #addLone(record: IndexRecord, line: string | null, position: number): Promise<void> {
+  async #addLone(record: IndexRecord, line: string): Promise<void> {
     const { part, writer } = await this.#newFile();
-    this.#lone.set(position, part);
     const tally = new Tally();
-    if (line !== null) {
-      writer.add(line);
-      tally.add(record);
-    }
+    writer.add(line);
+    tally.add(record);
     await writer.close();
     this.#parts[part] = { file: writer.file, tally };
   }

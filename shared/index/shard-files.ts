@@ -24,10 +24,10 @@ export function shardFile(number: number): string {
   return `shard-${String(number).padStart(4, '0')}.records`;
 }
 
-/** Puts the lines of `extras` that begin with `prefix` between those of a part, in order. */
-export async function mergeInto(target: string, partFile: string, prefix: string, extras: Cursor<string>): Promise<void> {
+/** Puts the lines of `extras` that begin with `prefix` between those of a part, in order; `partFile` null: there are no others. */
+export async function mergeInto(target: string, partFile: string | null, prefix: string, extras: Cursor<string>): Promise<void> {
   const out = await LineWriter.create(target);
-  const lines = await Cursor.open(readPlainLines(partFile));
+  const lines = await Cursor.open(partFile === null ? noLines() : readPlainLines(partFile));
   const extra = (): string | undefined => (extras.current?.startsWith(prefix) === true ? extras.current.slice(prefix.length) : undefined);
   for (let line = lines.current, other = extra(); line !== undefined || other !== undefined; ) {
     const takeExtra = line === undefined || (other !== undefined && other < line);
@@ -39,4 +39,8 @@ export async function mergeInto(target: string, partFile: string, prefix: string
     other = extra();
   }
   await out.end();
+}
+
+async function* noLines(): AsyncGenerator<string[], void> {
+  yield* await Promise.resolve([]);
 }

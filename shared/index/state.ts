@@ -1,7 +1,7 @@
 import type { BytePath } from '../paths/byte-path.js';
 import { Cursor } from './cursor.js';
 import { indexLines } from './find-in-index.js';
-import { keyLength, parseRecord, pathOfLine } from './format.js';
+import { keyLength, keyOfPath, parseRecord, pathOfLine } from './format.js';
 import { compileGlob } from './glob.js';
 import { isAtOrBelow } from './paths-below.js';
 import type { IndexRecord } from './record.js';
@@ -55,9 +55,30 @@ export function listState(layers: readonly StateLayer[], pattern: string | null)
   return pattern === null ? readStateRecords(layers) : matching(layers, compileGlob(pattern));
 }
 
-/** Those at the given paths (relative to the basepath) and below them. Throws INDEX_DAMAGED. */
-export function findInState(layers: readonly StateLayer[], paths: readonly BytePath[]): AsyncGenerator<StateRecord[], void> {
-  return matching(layers, isAtOrBelow(paths));
+/** Those at the given paths (relative to the basepath) and below them. Throws INDEX_DAMAGED, but not of what lies behind the last of them. */
+export async function* findInState(layers: readonly StateLayer[], paths: readonly BytePath[]): AsyncGenerator<StateRecord[], void> {
+  for await (const entries of findEntries(layers, paths)) yield entries.map((entry) => stateRecord(layers, entry));
+}
+
+/** The same, not taken apart. */
+export async function* findEntries(layers: readonly StateLayer[], paths: readonly BytePath[]): AsyncGenerator<StateEntry[], void> {
+  const matches = isAtOrBelow(paths);
+  const { first, last } = keyRange(paths);
+  for await (const entries of readState(layers)) {
+    const end = entries.at(-1)?.line ?? '';
+    if (end < first) continue; // comparing is cheap, taking a million paths out of their lines is not
+    const found = entries.filter(({ line }) => line >= first && matches(pathOfLine(line)));
+    if (found.length > 0) yield found;
+    if (end > last) return;
+  }
+}
+
+/** Between these lie the lines of the paths and all below them, and others (pure). */
+export function keyRange(paths: readonly BytePath[]): { readonly first: string; readonly last: string } {
+  if (paths.some((path) => path === '.')) return { first: '', last: '\u{ffff}' };
+  const firsts = paths.map((path) => keyOfPath(path, 'f')).sort();
+  const lasts = paths.map((path) => `./${path}/\u{ffff}`).sort();
+  return { first: firsts[0] ?? '', last: lasts.at(-1) ?? '' };
 }
 
 /** Throws INDEX_DAMAGED unless the line is a record. */

@@ -1,6 +1,6 @@
 import type { Arg, Command, ExitStatus } from './command.js';
 import { programStatus } from './guarded.js';
-import { resolveProgram } from './launch.js';
+import { wholeArgv } from './launch.js';
 import { run, type RunOptions } from './run.js';
 
 /** One program of a sequence, or a piece of shell text with its arguments as $1, $2 and so on, which must be constant. */
@@ -33,7 +33,7 @@ export function sequenceCommand(steps: readonly SequenceStep[]): Command {
   return { program: 'sh', args: ['-c', ['umask 077', ...lines].join('\n'), 'sh', ...words] };
 }
 
-function program({ program: name, args, env = {} }: Omit<Command, 'cwd'>, word: (arg: Arg) => string): string {
-  const settings = Object.entries(env).map(([variable, value]) => `${variable}=${word(value)}`);
-  return [...settings, ...[resolveProgram(name), ...args].map(word)].join(' ');
+function program(command: Omit<Command, 'cwd'>, word: (arg: Arg) => string): string {
+  const settings = Object.entries(command.env ?? {}).map(([variable, value]) => `${variable}=${word(value)}`);
+  return [...settings, ...wholeArgv(command).map(word)].join(' ');
 }

@@ -1,4 +1,4 @@
-import type { DeadLetter } from '../dead-letters/dead-letter.js';
+import { isCancelled, type DeadLetter } from '../dead-letters/dead-letter.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
 import { lastError } from '../dead-letters/last-error.js';
 import type { Journal } from '../journal/journal.js';
@@ -21,14 +21,15 @@ export interface FailRunParts {
 /**
  * Ends a run whose job failed for good: dead letter, journal entry, run marked failed, leftovers ordered away. The run's phase
  * makes it idempotent: worker event and producer sweep may both report the same failure. The letter comes first: whoever finds the run not yet
- * failed after a crash adds it again, which has no further effect.
+ * failed after a crash adds it again, which has no further effect. False, and nothing,
+ * when it is in none of the phases of `onlyIn`.
  */
-export async function failRun(parts: FailRunParts, id: string, error: { code: string; message: string }): Promise<boolean> {
+export async function failRun(parts: FailRunParts, id: string, error: { code: string; message: string }, onlyIn: readonly Run['phase'][] = OPEN): Promise<boolean> {
   const run = await parts.runs.read(id);
-  if (run === null || run.phase === 'done' || run.phase === 'failed') return false;
   const endedAt = parts.now().toISOString();
+  if (run === null || !onlyIn.includes(run.phase)) return false;
   if (!isCancelled(error.code)) await addLetter(parts, run, error, endedAt);
-  await parts.runs.end(id, { phase: 'failed', endedAt, error: `${error.code}: ${error.message}` });
+  if (!(await parts.runs.end(id, { phase: 'failed', endedAt, error: `${error.code}: ${error.message}` }, onlyIn))) return false;
   const end = { outcome: 'failed' as const, error, startedAt: run.startedAt, endedAt, bytes: '0', files: 0 };
   if (run.level === 'restore') await recordFailedRestore(parts, run, end);
   else if (run.level === 'verify') await orderStagingSweeps(parts.queues, parts.runs, run); // it says nothing about the backup
@@ -36,10 +37,8 @@ export async function failRun(parts: FailRunParts, id: string, error: { code: st
   return true;
 }
 
-/** Its operator stopped it, and knows. */
-function isCancelled(code: string): boolean {
-  return code.endsWith('_CANCELLED');
-}
+/** Not ended yet. */
+const OPEN: readonly Run['phase'][] = ['planning', 'saving', 'sealing'];
 
 /** A verification that failed says nothing about the backup, and comes again by its schedule. */
 async function addLetter({ runs, queues }: FailRunParts, run: Run, error: { code: string; message: string }, failedAt: string): Promise<void> {

@@ -46,6 +46,12 @@ export interface RunProgress {
   readonly sentBytes: number;
 }
 
+/** Nothing when another change came between. */
+const REPLACE_RUN = `
+if redis.call('HGET', KEYS[1], 'run') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'run', ARGV[2])
+return 1`;
+
 /** One step, so that no start comes between the look and the note. */
 const KEEP_PART = `
 local run = redis.call('HGET', KEYS[1], 'run')
@@ -53,15 +59,17 @@ if not run or cjson.decode(run).phase ~= 'saving' or redis.call('HGET', KEYS[1],
 redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
 return 1`;
 
+const ADD_HOST = `if redis.call('HEXISTS', KEYS[1], 'run') == 1 then redis.call('HSET', KEYS[1], ARGV[1], '1') end`;
+
 /** State of running work, visible to every process; lost with Redis without loss of any sealed backup. */
 export class RunStore {
   constructor(readonly redis: Redis) {}
 
   /** Puts a new run on record; false when it is there already (a second start of the same job). */
   async create(run: Run): Promise<boolean> {
-    const created = await this.redis.hsetnx(runKey(run.id), 'run', JSON.stringify(run));
-    await this.redis.sadd(RUNS_KEY, run.id);
-    return created === 1;
+    const [created] = (await this.redis.pipeline().hsetnx(runKey(run.id), 'run', JSON.stringify(run)).sadd(RUNS_KEY, run.id).exec()) ?? [];
+    if (created === undefined || created[0] !== null) throw created?.[0] ?? new Error('Redis gave no answer');
+    return created[1] === 1;
   }
 
   async read(id: string): Promise<Run | null> {
@@ -80,24 +88,31 @@ export class RunStore {
     });
   }
 
-  /** Changes fields of a run. Only the holder of the run's job calls this. */
-  async update(id: string, fields: Partial<Run>): Promise<Run | null> {
-    const run = await this.read(id);
-    if (run === null) return null;
-    const next = { ...run, ...fields };
-    await this.redis.hset(runKey(id), 'run', JSON.stringify(next));
-    return next;
+  /**
+   * Changes fields of a run, unless it is not on record, or in none of the phases of `onlyIn`: null then. Whoever holds the run's job calls this, and who
+   * fails or cancels it from outside: so nothing is changed that was not looked at.
+   */
+  async update(id: string, fields: Partial<Run>, onlyIn?: readonly Run['phase'][]): Promise<Run | null> {
+    for (;;) {
+      const json = await this.redis.hget(runKey(id), 'run');
+      if (json === null) return null;
+      const run = runSchema.parse(JSON.parse(json));
+      if (onlyIn?.includes(run.phase) === false) return null;
+      const next = { ...run, ...fields };
+      if ((await this.redis.eval(REPLACE_RUN, 1, runKey(id), json, JSON.stringify(next))) === 1) return next;
+    }
   }
 
-  /** Marks a run ended; it and its items go away by themselves later. */
-  async end(id: string, fields: Partial<Run>): Promise<void> {
-    await this.update(id, fields);
+  /** Marks a run ended, as update does; it and its items go away by themselves later. False when it was in another phase. */
+  async end(id: string, fields: Partial<Run>, onlyIn?: readonly Run['phase'][]): Promise<boolean> {
+    if ((await this.update(id, fields, onlyIn)) === null && onlyIn !== undefined) return false;
     await this.redis
       .pipeline()
       .srem(RUNS_KEY, id)
       .expire(runKey(id), KEEP_ENDED_SECONDS)
       .expire(itemsKey(id), KEEP_ENDED_SECONDS)
       .exec();
+    return true;
   }
 
   async running(): Promise<Run[]> {
@@ -107,8 +122,23 @@ export class RunStore {
   }
 
   /** Progress of one part (a shard) replaces what the same part reported before, also after a restart. */
-  async reportPart(id: string, part: string, done: Omit<RunProgress, 'sentBytes' | 'found'>): Promise<void> {
-    await this.redis.hset(runKey(id), `part:${part}`, `${done.entries} ${done.doneBytes} ${done.archiveBytes}`);
+  async reportPart(id: string, part: string, done: Omit<RunProgress, 'sentBytes' | 'found'> & { readonly share?: number }): Promise<void> {
+    await this.redis.hset(runKey(id), `part:${part}`, `${done.entries} ${done.doneBytes} ${done.archiveBytes} ${done.share ?? 0}`);
+  }
+
+  /** How far one part is; zeros before its first report. share: 0 to 1, where it is reported. */
+  async partDone(id: string, part: string): Promise<{ doneBytes: number; share: number }> {
+    const [, doneBytes = 0, , share = 0] = ((await this.redis.hget(runKey(id), `part:${part}`)) ?? '').split(' ').map(Number);
+    return { doneBytes, share };
+  }
+
+  /** Counts one more time that a running part of it had to give way. */
+  async countPreemption(id: string): Promise<void> {
+    if ((await this.redis.hexists(runKey(id), 'run')) === 1) await this.redis.hincrby(runKey(id), 'preemptions', 1);
+  }
+
+  async preemptions(id: string): Promise<number> {
+    return Number(await this.redis.hget(runKey(id), 'preemptions'));
   }
 
   /** How far the scan is; a start of the job that comes later begins anew. */
@@ -139,7 +169,7 @@ export class RunStore {
 
   /** Notes that a host works for a run and may hold staging of it. Nothing is noted of a run that is not on record. */
   async addHost(id: string, host: string): Promise<void> {
-    if ((await this.redis.hexists(runKey(id), 'run')) === 1) await this.redis.hset(runKey(id), `host:${host}`, '1');
+    await this.redis.eval(ADD_HOST, 1, runKey(id), `host:${host}`);
   }
 
   /** Hosts that may hold staging of a run. */

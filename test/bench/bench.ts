@@ -9,6 +9,7 @@ import { history } from './cases/history.js';
 import { incremental } from './cases/incremental.js';
 import { memory } from './cases/memory.js';
 import { noChange } from './cases/no-change.js';
+import { planning } from './cases/planning.js';
 import { restoreAll, restoreOne } from './cases/restore.js';
 import { smallBasepaths } from './cases/small-basepaths.js';
 import { smallFiles } from './cases/small-files.js';
@@ -25,6 +26,7 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   incremental,
   'no-change': noChange,
   memory,
+  planning,
   restore: restoreAll,
   'restore-one': restoreOne,
   history,

@@ -141,7 +141,7 @@ async function startObserver(config: Config, logger: Logger): Promise<LocalWorke
     redis.disconnect();
   };
   onTestFinished(close);
-  return { context, metrics, isRunning: () => false, settled: () => Promise.resolve(), close };
+  return { context, metrics, isRunning: () => false, settled: () => Promise.resolve(), close, hurry: () => undefined };
 }
 
 /** BW_TEST_LOG=debug shows what the product logs while a test runs. */

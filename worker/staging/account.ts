@@ -42,10 +42,14 @@ interface Look extends Measured {
 const LOOK_MS = { least: 10, most: 250 };
 /** After a look at least so many times as long as it took. */
 const LOOK_REST = 2;
+/** An archive of at most 1/share of what was left at a look that is not older. */
+const SMALL = { share: 64, lookAgeMs: 1_000 };
 /** So many looks before the room is gone at full speed. */
 const LOOKS_AHEAD = 8;
-/** A signal comes later than decided: timers, guardian, a busy machine. */
+/** A signal comes later than decided, ms: guardian, kernel; and timers on a busy machine, which is measured. */
 const LAG_MS = 20;
+/** So much of the worst lateness of timers is remembered with each look. */
+const LATENESS_KEPT = 0.9;
 /** Bytes per ms of a dar that nobody has seen yet: 2.8 GB with its hash took 14 s. */
 const USUAL_RATE = 200_000;
 /** Long enough that a series of small backups does not come and go with every dar, ms. */
@@ -71,10 +75,14 @@ export class StagingAccount {
   #unseen = 0;
   #others: readonly Claim[] = [];
   #learned: { readonly bytes: number; readonly until: number } | null = null;
+  /** Room there was for backups at the last look. */
+  #left = 0;
   #lookMs = LOOK_MS.most;
   #looking: Promise<void> | null = null;
   #lookAgain = false;
   #timer: NodeJS.Timeout | undefined;
+  #isScheduled = false;
+  #lateMs = 0;
   #relievedAt = -Infinity;
   #pausedMs = 0;
   #countedAt: number;
@@ -87,12 +95,22 @@ export class StagingAccount {
     this.#countedAt = this.#now();
   }
 
+  /** Tidies up after processes of this host that were killed. What they staged lies there and counts; what they were given does not. */
+  async open(): Promise<void> {
+    await this.#claims.forgetDead();
+  }
+
   /** Waits until there is room for the first slice of a dar, then has it stopped and continued until the returned function is called. Rejects with the signal's reason. */
   async begin(spec: WriterSpec): Promise<() => void> {
     spec.signal.throwIfAborted();
     const entry = new WriterEntry(`w${++this.#serial}`, spec, this.options.logger, this.#now());
+    const isSmall = this.#isNothingBeside(entry);
     this.#writers.set(entry.id, entry);
     const end = (): void => { this.#end(entry); };
+    if (isSmall) {
+      entry.apply({ until: spec.expectedBytes, slack: 0, runs: true, waits: false }, this.#now(), { used: 0, limit: 0 });
+      return end;
+    }
     try {
       await this.#soon();
       await unlessAborted(entry.begins, spec.signal);
@@ -162,6 +180,7 @@ export class StagingAccount {
   async close(): Promise<void> {
     await this.#looking;
     clearTimeout(this.#timer);
+    this.#isScheduled = false;
     if (this.#isIdle && this.#claims.areMade) await this.#claims.locked(() => this.#claims.publish(null));
     await this.#claims.leave();
   }
@@ -170,7 +189,16 @@ export class StagingAccount {
     if (!this.#writers.delete(entry.id)) return;
     this.#countPauses();
     this.#unseen += reservedBy(entry.state(this.#now()));
-    this.#schedule(this.isTight ? 0 : this.#lookMs);
+    if (this.isTight) this.#schedule(0);
+    else if (!this.#isScheduled) this.#schedule(this.#lookMs);
+  }
+
+  /** So little beside what is left that it is not worth a look: small backups come by the hundred a minute. */
+  #isNothingBeside(entry: WriterEntry): boolean {
+    const { expectedBytes, besideBytes } = entry.spec;
+    if (this.#measured === null || this.#now() - this.#measured.at > SMALL.lookAgeMs || this.isTight || this.#others.length > 0) return false;
+    const reserved = [...this.#writers.values()].reduce((total, each) => total + reservedBy(each.state(this.#now())), 0);
+    return (expectedBytes + besideBytes) * SMALL.share <= this.#left - this.#unseen - reserved;
   }
 
   /** A look that begins after now. */
@@ -181,7 +209,13 @@ export class StagingAccount {
 
   #schedule(ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => { void this.#look('fresh'); }, ms);
+    this.#isScheduled = true;
+    const due = this.#now() + ms;
+    this.#timer = setTimeout(() => {
+      this.#isScheduled = false;
+      this.#lateMs = Math.max(this.#now() - due, this.#lateMs * LATENESS_KEPT);
+      void this.#look('fresh');
+    }, ms);
   }
 
   /** `cached`: with what lay in staging at the last look; what was promised since then is known. */
@@ -276,8 +310,8 @@ export class StagingAccount {
       if (verdict.runs) speed += this.#rateOf(entry);
     }
     this.#firstWaiting = [...verdicts].filter(([, { waits }]) => waits).map(([id]) => this.#writers.get(id)?.state(now).rank).filter((rank) => rank !== undefined).sort(compareRanks)[0] ?? null;
-    const left = Math.min(room.limit - room.used, room.free);
-    this.#lookMs = speed === 0 ? LOOK_MS.most : Math.min(LOOK_MS.most, Math.max(LOOK_MS.least, left / (speed * LOOKS_AHEAD)));
+    this.#left = Math.min(room.limit - room.used, room.free);
+    this.#lookMs = speed === 0 ? LOOK_MS.most : Math.min(LOOK_MS.most, Math.max(LOOK_MS.least, this.#left / (speed * LOOKS_AHEAD)));
   }
 
   /** The fastest of all, while this one was not seen yet: they write to the same place. */
@@ -287,7 +321,7 @@ export class StagingAccount {
   }
 
   #slackOf({ id }: Writer): number {
-    return Math.ceil(this.#rateOf(this.#writers.get(id)) * (this.#lookMs + LAG_MS));
+    return Math.ceil(this.#rateOf(this.#writers.get(id)) * (this.#lookMs + LAG_MS + this.#lateMs));
   }
 
   #claim(): Claim {

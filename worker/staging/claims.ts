@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -76,6 +77,13 @@ export class Claims {
     if (text === this.#published && claim.waiting === null) return;
     await writeFile(file, text, { mode: 0o600 });
     this.#published = text;
+  }
+
+  /** Removes what processes that were killed claimed: it counts no more, but lies there. */
+  async forgetDead(): Promise<void> {
+    if (!existsSync(this.dir)) return;
+    await this.locked(() => this.others());
+    await this.leave();
   }
 
   /** Whether others see a claim of this process. */

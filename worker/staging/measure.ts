@@ -18,12 +18,13 @@ const MARGIN = { share: 0.01, bytes: 1024 ** 3 };
 /** Scratch of a restore drill may hold millions of files: it is reserved as a whole and not looked into. */
 const SCRATCH = new Set(['scratch']);
 
-/** Looks at what lies in `<dir>/<host>` and at its filesystem. `owners`: the directories there that belong to restores. */
+/** Looks at what lies in `<dir>/<host>` and at its filesystem. `owners`: of restores, a directory there or below. */
 export async function measure(dir: string, host: string, owners: ReadonlySet<string>, visit: Visit): Promise<Measured> {
   let used = 0;
   let restores = 0;
+  const restoreIds = new Set([...owners].map((owner) => owner.split('/')[0]));
   for (const id of await namesIn(join(dir, host))) {
-    if (owners.has(id)) restores += await diskUse(join(dir, host, id), undefined, SCRATCH);
+    if (restoreIds.has(id)) restores += await diskUse(join(dir, host, id), undefined, SCRATCH);
     else used += await diskUse(join(dir, host, id), visit);
   }
   const { bavail, blocks, bsize } = await statfs(dir);

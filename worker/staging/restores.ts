@@ -3,7 +3,7 @@ import { BwError } from '../../shared/errors/bw-error.js';
 import { Latch } from './latch.js';
 
 export interface Reservation {
-  /** Name of its directory in this host's staging: what lies there is what was reserved. */
+  /** Its directory in this host's staging, or one below: what lies there is what was reserved. */
   readonly owner: string;
   /** For people. */
   readonly kind: 'restore' | 'verify';

@@ -1,6 +1,8 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { removeTree } from '../../shared/files/remove-tree.js';
 import type { StagingAccount } from './account.js';
+import type { Reservation } from './restores.js';
 
 /**
  * This host's part of the staging directory: `<dir>/<host>/<backupId>/<start>/`. Nothing in it has lasting
@@ -40,6 +42,11 @@ export class Staging {
     await this.remove(join(backupId, start));
   }
 
+  /** Room for a restore or verification, see StagingAccount.reserve. */
+  reserve(bytes: number, reservation: Reservation): Promise<() => void> {
+    return this.account.reserve(bytes, reservation);
+  }
+
   async removeBackup(backupId: string): Promise<void> {
     await this.remove(backupId);
   }
@@ -50,7 +57,7 @@ export class Staging {
   }
 
   private async remove(relative: string): Promise<void> {
-    await rm(join(this.root, relative), { recursive: true, force: true });
+    await removeTree(join(this.root, relative));
   }
 }
 

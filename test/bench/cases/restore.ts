@@ -29,7 +29,7 @@ export function restoreAll(options: CaseOptions): Promise<CaseResult> {
 
 /** One file of many, against dar on one archive of all. */
 export function restoreOne(options: CaseOptions): Promise<CaseResult> {
-  return measureRestore(options, { name: 'restore-one', directories: options.quick ? 40 : 10_000, shards: 4, path: 'd00025/f00042', target: 0.2 });
+  return measureRestore(options, { name: 'restore-one', directories: options.quick ? 40 : 10_000, shards: 4, path: options.quick ? 'd00020/f00042' : 'd05000/f00042', target: 0.2 });
 }
 
 async function measureRestore(options: CaseOptions, { name, directories, shards, path, target }: RestoreCase): Promise<CaseResult> {

@@ -5,6 +5,7 @@ import { checkOutput, showOutput } from '../../../producer/cli/config/outputs.js
 import {
   backupOutput, backupsOutput, capacityOutput, errorOutput, exceptionLineOutput, lsLine, planOutput, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../producer/cli/outputs.js';
+import { shardsOutput } from '../../../producer/cli/plan-shards-command.js';
 import { verifyOutput } from '../../../producer/cli/verify-outputs.js';
 import { importOutput } from '../../../producer/cli/import-command.js';
 import { diffLine, findLine, historyLine } from '../../../producer/cli/version-outputs.js';
@@ -32,7 +33,7 @@ describe('--json', () => {
 
     expect((await json(checkOutput, 0, 'config', 'check')).ok).toBe(true);
     expect((await json(showOutput, 0, 'config', 'show')).config.host).toBe('here');
-    expect(await json(statusOutput, 0, 'status')).toEqual({ v: 1, basepaths: [], running: null, queues: null, parked: null });
+    expect(await json(statusOutput, 0, 'status')).toEqual({ v: 1, basepaths: [], running: null, queues: null, parked: null, drained: null });
     expect(await json(backupOutput, 0, 'backup', site.at('top/alice'))).toMatchObject({ existing: false, state: 'sealed', outcome: 'clean' });
     expect(await json(standaloneOutput, 0, 'standalone', '--once')).toMatchObject({ sealed: 1, failed: 0, unfinished: 0, topdirs: [{ found: 2, enqueued: 1, error: null }] });
     expect(await json(statusOutput, 0, 'status')).toMatchObject({ basepaths: [{ state: 'ok', records: 4 }, { state: 'ok', records: 2 }] });
@@ -41,6 +42,9 @@ describe('--json', () => {
     const alice = await json(planOutput, 0, 'plan', site.at('top/alice'));
     expect(alice).toMatchObject({ plan: [{ kind: 'full', act: 'nothing', level: 'full' }, { kind: 'other', act: 'nothing', level: 'incremental' }], excluded: { entries: 0, bytes: '0', paths: [] } });
     expect(await json(capacityOutput, 0, 'plan', '--capacity', '--slots', '3')).toMatchObject({ slots: 3, fits: true, topdirs: [{ basepaths: 2, measured: 2 }] });
+    const { shards, ...planned } = await json(shardsOutput, 0, 'plan', '--shards', site.at('top/alice'));
+    expect(planned).toMatchObject({ records: 4, directories: 2, sourceBytes: '3', limits: { files: 300_000, bytesPerFile: 850 } });
+    expect(shards).toMatchObject([{ number: 1, kind: 'plain', files: 2, directories: 1, bytes: '3', first: 'b.txt', last: 'sub/a.txt', slices: 1 }]);
     expect(await json(backupOutput, 0, 'consolidate', site.at('top/bob'))).toMatchObject({ level: 'full', state: 'sealed', outcome: 'clean' });
     expect(await json(backupsOutput, 0, 'backups', site.at('top/bob'))).toMatchObject({ backups: [{ records: 2 }, { records: 2 }] });
     const { backups } = await json(backupsOutput, 0, 'backups', site.at('top/alice'));

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compareTrees } from '../../../shared/compare/index.js';
@@ -22,8 +22,13 @@ describe('workers that share', () => {
 });
 
 describe('a worker that is killed while dar runs', () => {
-  it.each(['running', 'stopped'])('dar %s: no process of ours remains, another worker seals, and the killed one sweeps when it comes back', async (state) => {
-    const site = await testSite({ noWorker: true, timing, settings: { dar: { sliceSize: '1MiB' } } });
+  it.each(['running', 'stopped', 'waiting for staging'])('dar %s: no process of ours remains, another worker seals, and the killed one sweeps when it comes back', async (state) => {
+    const site = await testSite({
+      noWorker: true,
+      timing,
+      settings: { dar: { sliceSize: '1MiB' }, shards: { maxFiles: 100 } },
+      prepare: (dir) => Promise.resolve({ staging: { dir: join(dir, 'staging'), budget: state === 'waiting for staging' ? 2_800_000 : '1GiB' } }),
+    });
     const root = await writeSlowBasepath(site);
     const first = await startWorkerProcess(product, site, 'first', timing);
     // What the dead host has staged waits there for ever: the backup must not wait for it.
@@ -32,6 +37,7 @@ describe('a worker that is killed while dar runs', () => {
     const dar = await untilDarRuns(first.staging);
     await until('a slice waits to be sent', async () => ((await site.worker.context.queues.transfer('first').count()) > 0 ? true : null));
     if (state === 'stopped') process.kill(dar, 'SIGSTOP');
+    if (state === 'waiting for staging') await until('staging is used up', () => isStopped(dar));
     const family = await descendantsOf(first.pid);
     expect(family).toContain(dar);
     await first.kill();
@@ -48,6 +54,7 @@ describe('a worker that is killed while dar runs', () => {
     expect((await filesBelow(first.staging)).length).toBeGreaterThan(0);
     await site.worker.context.queues.transfer('first').resume();
     const again = await startWorkerProcess(product, site, 'first', timing);
+    expect(await readdir(first.staging)).not.toContain('.claims-first'); // what the killed one claimed went with it
     await expectSwept(site, [first.staging, second.context.config.staging.dir]);
     await again.close();
     const restored = await restore(site, manifest);
@@ -108,6 +115,10 @@ async function onlyManifest(site: TestSite): Promise<Manifest> {
   const [manifest] = manifests;
   if (manifest === undefined) throw new Error('nothing was sealed');
   return manifest;
+}
+
+async function isStopped(pid: number): Promise<true | null> {
+  return /^\d+ \(.*\) T /s.test(await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')) ? true : null;
 }
 
 /** Starts of shards whose archives a manifest names. */

@@ -24,6 +24,7 @@ export async function backupJob(context: WorkerContext, run: JobRun): Promise<Ba
   const data = parseJob(backupJobSchema, run.job.data, run.job.id);
   const state = await currentRun(context, data, run);
   const planned = state.phase === 'planning' ? await planBackup(context, data, run) : state;
+  if (planned.phase === 'failed') throw runEnded(data.backupId);
   if (planned.work === null) throw runGone(data.backupId);
   if (planned.phase === 'saving') await waitForShards(context, data, planned.work, run);
   const sealed = await sealBackup(context, data, planned.work, run);
@@ -50,7 +51,7 @@ async function currentRun(context: WorkerContext, data: BackupJob, run: JobRun):
     error: null,
     outcome: null,
   };
-  await context.runs.create(fresh);
+  if (await context.runs.create(fresh)) return fresh;
   const state = await context.runs.read(data.backupId);
   if (state === null) throw runGone(data.backupId);
   return state;
@@ -63,8 +64,11 @@ async function waitForShards(context: WorkerContext, data: BackupJob, work: stri
   // The woken job is queued by its stored priority: what was begun is sealed before more is begun.
   await run.job.changePriority({ priority: priorityOf(data.priorityClass, 'seal') });
   if (await run.job.moveToWaitingChildren(run.token)) throw new WaitingChildrenError();
-  await context.runs.update(data.backupId, { phase: 'sealing' });
+  if ((await context.runs.update(data.backupId, { phase: 'sealing' }, ['saving'])) === null) throw runEnded(data.backupId);
 }
+
+/** Added in one transaction, in which Redis serves nobody else: 50 ms. A basepath can have 10,000 shards. */
+const BULK_JOBS = 500;
 
 /** Children of the backup's job, unless an earlier start added all of them; ids that follow from it, so adding twice has one effect. */
 async function enqueueShards(context: WorkerContext, data: BackupJob, run: JobRun, plan: PlanFile): Promise<void> {
@@ -79,7 +83,16 @@ async function enqueueShards(context: WorkerContext, data: BackupJob, run: JobRu
     const opts = { jobId: `shard.${backupId}.${number}`, priority: priorities[index] as number, parent, failParentOnFailure: true };
     return { name: 'shard', data: shard, opts };
   });
-  await context.queues.backup.addBulk(jobs);
+  for (let at = 0; at < jobs.length; at += BULK_JOBS) await context.queues.backup.addBulk(jobs.slice(at, at + BULK_JOBS));
+}
+
+function runEnded(backupId: string): BwError {
+  return new BwError('RUN_ENDED', {
+    message: 'the backup has ended already: it failed, or was cancelled',
+    subject: `backup ${backupId}`,
+    retry: 'permanent',
+    hint: 'Nothing to do: what it left is swept, and the next scheduled run makes a new one.',
+  });
 }
 
 function runGone(backupId: string): BwError {

@@ -12,7 +12,7 @@ export async function journalStart(context: WorkerContext, job: BackupJob): Prom
 /** From here on the plan counts. */
 export async function markSaving(context: WorkerContext, job: BackupJob, work: string, plan: PlanFile): Promise<Run> {
   const fields = { phase: 'saving' as const, work, shards: plan.shards.length, records: plan.counts.records, bytes: plan.counts.sourceBytes };
-  const state = await context.runs.update(job.backupId, fields);
-  if (state === null) throw new Error('the run vanished');
+  const state = await context.runs.update(job.backupId, fields, ['planning']);
+  if (state === null) throw new Error('the run vanished, or has ended');
   return state;
 }

@@ -7,6 +7,7 @@ import { orderKitRefresh } from '../../../shared/runs/order-kit.js';
 import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
 import type { WorkerContext } from '../../context.js';
 import type { Sealed } from './seal.js';
+import { tidyUp } from './tidy-up.js';
 
 /**
  * After the seal: journal, metrics, the quick index in Redis, and orders to clean up. The backup is true
@@ -20,7 +21,7 @@ export async function recordSealed(context: WorkerContext, job: BackupJob, seale
   await refreshNewest(context.runs.redis, context.catalog, manifest.basepathId, (error) => { context.logger.warn({ err: error }, 'manifest not usable'); });
   if (await forgetFailures(context.runs.redis, manifest.basepathId, level)) await new DeadLetters(context.queues).settle(level, manifest.basepathId);
   await context.runs.end(job.backupId, { phase: 'done', outcome, endedAt: context.now().toISOString() });
-  await orderSweeps(context.queues, context.runs, job);
+  if (!sealed.isTidy || !(await tidyUp(context, job.backupId))) await orderSweeps(context.queues, context.runs, job);
   await orderKitRefresh(context.queues);
 }
 

@@ -17,12 +17,15 @@ import { buildManifest } from './build-manifest.js';
 import { concatenate } from './concatenate.js';
 import { readPlan, type PlanFile } from './plan-file.js';
 import { finishSealFromLts } from './finish-seal.js';
+import { isTidy } from './tidy-up.js';
 import { uploadFiles, type Upload } from './upload-files.js';
 
 export interface Sealed {
   readonly manifest: Manifest;
   /** False when another start of this backup had sealed it before. */
   readonly byUs: boolean;
+  /** Nothing of it can lie anywhere but in its work directory and in this host's staging. */
+  readonly isTidy: boolean;
 }
 
 interface SealWork {
@@ -51,10 +54,10 @@ export async function sealBackup(context: WorkerContext, job: BackupJob, workNam
   };
   const manifest = await composeManifest(context, work);
   const conflict = await uploadAll(context, work, manifest, run.signal);
-  if (conflict) return { manifest: await finishSealFromLts(context, job, dir, run.signal), byUs: false };
+  if (conflict) return { manifest: await finishSealFromLts(context, job, dir, run.signal), byUs: false, isTidy: false };
   const files = storedFiles(manifest).map(({ name }) => ({ from: join(dir, name), name }));
   const outcome = await context.catalog.seal({ manifest, files });
-  return { manifest, byUs: outcome === 'sealed' };
+  return { manifest, byUs: outcome === 'sealed', isTidy: isTidy(run, work.parts, context.config.host) };
 }
 
 async function readResults(run: JobRun, dir: string): Promise<Pick<SealWork, 'results' | 'parts'>> {

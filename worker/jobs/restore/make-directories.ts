@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
-import { recordPath, type IndexRecord } from '../../../shared/index/record.js';
-import { findInState, readStateRecords, type StateLayer } from '../../../shared/index/state.js';
+import { isDirectoryLine, pathOfLine } from '../../../shared/index/format.js';
+import { findEntries, readState, type StateEntry, type StateLayer } from '../../../shared/index/state.js';
 import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
 
 /** mkdirs at a time: libuv has four threads. */
@@ -15,16 +15,16 @@ const AT_ONCE = 16;
 export async function makeDirectories(layers: readonly StateLayer[], paths: readonly BytePath[], target: string): Promise<void> {
   const root = bytePath.fromText(target);
   for (const path of paths) await makeDirectory(root, parentOf(path));
-  for await (const records of paths.length === 0 ? readStateRecords(layers) : findInState(layers, paths)) {
-    const directories = records.filter(isSavedDirectory);
+  for await (const entries of paths.length === 0 ? readState(layers) : findEntries(layers, paths)) {
+    const directories = entries.filter(isSavedDirectory);
     for (let at = 0; at < directories.length; at += AT_ONCE) {
-      await Promise.all(directories.slice(at, at + AT_ONCE).map((record) => makeDirectory(root, recordPath(record))));
+      await Promise.all(directories.slice(at, at + AT_ONCE).map(({ line }) => makeDirectory(root, pathOfLine(line))));
     }
   }
 }
 
-function isSavedDirectory(record: IndexRecord): boolean {
-  return record.type === 'd' && record.archive !== '';
+function isSavedDirectory({ line }: StateEntry): boolean {
+  return isDirectoryLine(line) && !line.endsWith(' -');
 }
 
 async function makeDirectory(root: BytePath, path: BytePath): Promise<void> {

@@ -9,7 +9,7 @@ import { mayBeAwkward } from '../../../shared/index/awkward.js';
 import { LineSorter } from '../../../shared/index/line-sorter.js';
 import { LineWriter } from '../../../shared/index/line-file.js';
 import { findInState, readStateRecords, type StateLayer, type StateRecord } from '../../../shared/index/state.js';
-import { formatRecord, recordKey } from '../../../shared/index/format.js';
+import { formatRecord, isDirectoryLine, recordKey } from '../../../shared/index/format.js';
 import { recordPath, type IndexRecord } from '../../../shared/index/record.js';
 import { showPath, type BytePath } from '../../../shared/paths/byte-path.js';
 
@@ -136,8 +136,9 @@ class AlreadyThere {
     return false;
   }
 
-  close(): Promise<void> {
-    return this.cursor.close();
+  /** A listing is to be read to its end: only there it is known to be whole. */
+  async close(): Promise<void> {
+    while (this.cursor.current !== undefined) await this.cursor.advance();
   }
 }
 
@@ -155,7 +156,7 @@ async function writeParts(sorter: LineSorter, { layers, workDir }: PlanRequest):
       }
       const line = text.slice(cut + 1);
       now.part.all.add(line);
-      if (line.startsWith('//./d', line.indexOf('//'))) now.part.directories.add(line);
+      if (isDirectoryLine(line)) now.part.directories.add(line);
     }
     await now.part?.all.drain();
     await now.part?.directories.drain();

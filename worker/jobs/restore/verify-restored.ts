@@ -1,11 +1,10 @@
 import { Cursor } from '../../../shared/index/cursor.js';
-import { recordKey } from '../../../shared/index/format.js';
-import { recordPath, type IndexRecord } from '../../../shared/index/record.js';
+import { keyLength, parseRecord, pathOfLine } from '../../../shared/index/format.js';
 import { scan } from '../../../shared/index/scan.js';
-import { findInState, readStateRecords, type StateLayer, type StateRecord } from '../../../shared/index/state.js';
+import { findEntries, readState, stateRecord, type StateEntry, type StateLayer, type StateRecord } from '../../../shared/index/state.js';
 import { bytePath, showPath, type BytePath } from '../../../shared/paths/byte-path.js';
 import type { RestoreProblem } from '../../../shared/runs/restore-result.js';
-import { differenceOf, type VerifyOptions } from './compare-records.js';
+import { agree, differenceOf, type VerifyOptions } from './compare-records.js';
 
 export interface VerifyRequest {
   /** Of the chain of the backup. */
@@ -38,35 +37,49 @@ const MAX_LISTED = 1_000;
  */
 export async function verifyRestored(request: VerifyRequest): Promise<Verified> {
   const { layers, paths, target, tempDir, signal } = request;
-  const wanted = await Cursor.open<StateRecord>(paths.length === 0 ? readStateRecords(layers) : findInState(layers, paths));
-  const there = await Cursor.open(await restoredRecords(target, tempDir, signal));
+  const wanted = await Cursor.open<StateEntry>(paths.length === 0 ? readState(layers) : findEntries(layers, paths));
+  const there = await Cursor.open((await scan({ root: bytePath.fromText(target), exclude: [], tempDir, allowEmpty: true, signal })).lines);
   const tally = new Tally();
-  for (;;) {
-    const [want, have] = [wanted.current, there.current];
-    if (want === undefined && have === undefined) break;
-    const order = compareKeys(want, have);
-    if (order === 0 && want !== undefined && have !== undefined) tally.add(want, differenceOf(want, have, { owners: request.owners, racySince: request.racySince(want) }));
-    else if (order < 0 && want !== undefined) tally.add(want, isExpectedAbsent(want) ? null : 'not restored');
-    if (order <= 0) await wanted.advance();
-    if (order >= 0) await there.advance();
+  for (let want = wanted.current; want !== undefined; want = wanted.current) {
+    const { line } = want;
+    while (there.current !== undefined && isBefore(there.current, line)) {
+      const moved = there.advance();
+      if (moved !== undefined) await moved;
+    }
+    if (there.current === undefined || !isSameKey(there.current, line)) tally.add(line, isExpectedAbsent(line) ? null : 'not restored');
+    else tally.add(line, agree(line, there.current) ? null : difference(request, want, there.current));
+    const moved = wanted.advance();
+    if (moved !== undefined) await moved;
   }
+  await readToEnd(there);
   return tally.verified();
 }
 
-async function restoredRecords(target: string, tempDir: string, signal: AbortSignal): Promise<AsyncIterable<IndexRecord[]>> {
-  return (await scan({ root: bytePath.fromText(target), exclude: [], tempDir, allowEmpty: true, signal })).records;
+function difference({ layers, owners, racySince }: VerifyRequest, want: StateEntry, have: string): string | null {
+  const record = stateRecord(layers, want);
+  return differenceOf(record, parseRecord(have), { owners, racySince: racySince(record) });
+}
+
+/** A listing is to be read to its end: only there it is known to be whole. */
+async function readToEnd(cursor: Cursor<string>): Promise<void> {
+  while (cursor.current !== undefined) {
+    const moved = cursor.advance();
+    if (moved !== undefined) await moved;
+  }
+}
+
+/** Lines are in the order of their keys, of which none is the beginning of another. */
+function isBefore(have: string, want: string): boolean {
+  return have < want && !isSameKey(have, want);
+}
+
+function isSameKey(have: string, want: string): boolean {
+  return have.startsWith(want.slice(0, keyLength(want)));
 }
 
 /** A record without archive was never saved (a directory that could not be listed, say); the backup names it as an exception. */
-function isExpectedAbsent(record: IndexRecord): boolean {
-  return record.archive === '';
-}
-
-function compareKeys(want: IndexRecord | undefined, have: IndexRecord | undefined): number {
-  if (want === undefined) return 1;
-  if (have === undefined) return -1;
-  const [a, b] = [recordKey(want), recordKey(have)];
-  return a === b ? 0 : a < b ? -1 : 1;
+function isExpectedAbsent(line: string): boolean {
+  return line.endsWith(' -');
 }
 
 class Tally {
@@ -74,11 +87,11 @@ class Tally {
   #count = 0;
   readonly #listed: RestoreProblem[] = [];
 
-  add(record: IndexRecord, problem: string | null): void {
+  add(line: string, problem: string | null): void {
     this.#looked += 1;
     if (problem === null) return;
     this.#count += 1;
-    if (this.#listed.length < MAX_LISTED) this.#listed.push({ where: showPath(recordPath(record)), problem });
+    if (this.#listed.length < MAX_LISTED) this.#listed.push({ where: showPath(pathOfLine(line)), problem });
   }
 
   verified(): Verified {

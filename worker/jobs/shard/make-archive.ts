@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path';
 import type { DarConfig } from '../../../shared/config/config.js';
 import {
+  rehash,
   startCreate,
   watchSlices,
   type CompleteSlice,
@@ -8,10 +9,9 @@ import {
   type DarCreate,
 } from '../../../shared/dar/index.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
-import { toBwError } from '../../../shared/errors/bw-error.js';
 import type { StagingAccount } from '../../staging/account.js';
-import type { WriterSpec } from '../../staging/writer-entry.js';
-import { Brake } from '../../supervise/brake.js';
+import type { Brake } from '../../supervise/brake.js';
+import { inRoom, isLarge } from './in-room.js';
 import type { SliceSender } from './slice-sender.js';
 
 export interface ArchiveSpec {
@@ -59,32 +59,13 @@ export interface RawArchive {
   readonly unsent: readonly CompleteSlice[];
 }
 
-/** What dar writes for an entry beside its content: 3,000 files of 2 bytes with names of 30 make 673 kB (2.7.8, catalogue not compressed), 224 each. */
-const ENTRY_BYTES = 300;
-/** List and isolated catalogue, which lie beside the slices: paths of 100 bytes, and 91 bytes an entry were measured. */
-const ENTRY_BYTES_BESIDE = 200;
-/** Headers of dar, and what it says. */
-const ARCHIVE_BYTES = 16_384;
-
 /**
- * Runs one dar as there is room in staging, and brings its slices away while it still writes. An archive of one slice keeps it until its catalogue was read and isolated
+ * Runs one dar while there is room in staging, and brings its slices away while it still writes. An archive of one slice keeps it until its catalogue was read and isolated
  * (`dar -C`: 7 ms for a few files, 0.8 s for 200,000). A bigger one isolates on the fly (-@), which costs 0.1-1 s of start-up and compresses
- * with bzip2 -9, 1.8 s for 200,000 files, but needs none of its slices again.
+ * with bzip2 -9, 1.8 s for 200,000 files, but needs none of its slices again. Throws NotBegun.
  */
-export async function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<RawArchive> {
-  const brake = new Brake();
-  const release = run.brake.attach({ pause: () => { brake.hold('start'); }, resume: () => { brake.release('start'); } });
-  let leave = (): void => undefined;
-  try {
-    leave = await run.account.begin(writerOf(spec, run, brake)); // one that is asked to stop waits no more
-    return await runDar(spec, run, brake);
-  } catch (thrown) {
-    if (toBwError(thrown).code === 'STAGING_FULL') run.account.noteFull();
-    throw thrown;
-  } finally {
-    leave();
-    release();
-  }
+export function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<RawArchive> {
+  return inRoom(spec, run, (brake) => runDar(spec, run, brake));
 }
 
 async function runDar(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): Promise<RawArchive> {
@@ -96,10 +77,11 @@ async function runDar(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): Promise
   run.onStart(create);
   const stopListening = listen(create, run, detach);
   try {
-    const { slices, unsent } = await collectSlices(spec, create, run, onFly);
+    const complete = await collectSlices(spec, create, run, onFly);
     const outcome = await create.done;
     run.signal.throwIfAborted();
     const interrupted = outcome.meaning === 'interrupted';
+    const { slices, unsent } = interrupted ? await rehashUnsent(complete) : complete;
     return { base: spec.base, catalogueBase: interrupted ? null : catalogueBase, interrupted, outcome, slices, unsent };
   } catch (thrown) {
     create.kill();
@@ -129,33 +111,16 @@ function listen(create: DarCreate, { signal, stop }: ArchiveRun, release: () => 
   };
 }
 
-function writerOf(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): WriterSpec {
-  return {
-    dir: dirname(spec.base),
-    baseName: basename(spec.base),
-    priority: run.priority,
-    sliceBytes: spec.dar.sliceBytes,
-    expectedBytes: isLarge(spec) ? Infinity : expectedBytes(spec),
-    besideBytes: spec.entries * ENTRY_BYTES_BESIDE,
-    brake,
-    signal: AbortSignal.any([run.signal, run.stop]),
-    onPausedTooLong: run.onPausedTooLong,
-  };
-}
-
-/** Compression only makes it less. */
-function expectedBytes({ bytes, entries }: ArchiveSpec): number {
-  return Number(bytes) + entries * ENTRY_BYTES + ARCHIVE_BYTES;
-}
-
-/** More than a slice, probably: then its slices leave while it is written. */
-function isLarge(spec: ArchiveSpec): boolean {
-  return expectedBytes(spec) >= spec.dar.sliceBytes;
-}
-
 /** Base of the isolated catalogue of an archive. */
 export function isolatedBase(base: string): string {
   return `${base}.cat`;
+}
+
+/** With slices that are small beside the catalogue the one dar went back in is not the last. */
+async function rehashUnsent({ slices, unsent }: Pick<RawArchive, 'slices' | 'unsent'>): Promise<Pick<RawArchive, 'slices' | 'unsent'>> {
+  const again: CompleteSlice[] = [];
+  for (const slice of unsent) again.push(await rehash(slice));
+  return { slices: [...slices.slice(0, slices.length - again.length), ...again], unsent: again };
 }
 
 /** Slices that become complete after the stop are kept back: only what is still here can be tested. */

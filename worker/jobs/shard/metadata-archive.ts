@@ -5,6 +5,7 @@ import { listCatalogue, type CatalogueEntry } from '../../../shared/dar/index.js
 import { BwError } from '../../../shared/errors/bw-error.js';
 import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
 import { copyDirectoryMetadata, metadataCopyScript, METADATA_DIFFERS, METADATA_TIMEOUT_MS, type MetadataCopy } from '../../directory-metadata/directory-metadata.js';
+import { inRoom } from './in-room.js';
 import { makeArchive, type ArchiveRun, type ArchiveSpec, type RawArchive } from './make-archive.js';
 import { makeSmall } from './make-small.js';
 
@@ -37,7 +38,8 @@ export async function makeMetadataArchive(spec: MetadataSpec, run: ArchiveRun): 
   const archive = { base: join(spec.dir, spec.name), root: bytePath.fromText(skeleton), listFile, dar: spec.dar, logFile: join(spec.dir, 'skeleton.log') };
   if (spec.dar.encryption !== null) return makeEncrypted(spec, run, from, archive);
   const before = { ...metadataCopyScript(from), okCodes: [0, METADATA_DIFFERS] };
-  const raw = await makeSmall({ ...archive, before, isolate: false, signal: run.signal, timeoutMs: METADATA_TIMEOUT_MS });
+  const make = () => makeSmall({ ...archive, before, isolate: false, signal: run.signal, timeoutMs: METADATA_TIMEOUT_MS });
+  const raw = await inRoom({ ...archive, bytes: 0n, entries: 1 }, run, make);
   assertHoldsMetadata(raw, raw.entries);
   run.sender.hold(raw.unsent);
   return { raw, complete: raw.beforeCode !== METADATA_DIFFERS };

@@ -62,10 +62,11 @@ export async function openShard(context: WorkerContext, run: JobRun): Promise<Sh
   const stagingDir = await context.staging.createStart(data.backupId, start);
   const parent = { id: state.jobId, queue: context.queues.backup.qualifiedName };
   const { backupId, basepathId, priorityClass } = data;
-  const sender = new SliceSender(context, { backupId, basepathId, priorityClass, start, parent, check: () => checkCounts(context, data, start) });
   const root = readRoot(topdir, fromPathJson(job.path));
   const over = new AbortController();
   const signal = AbortSignal.any([run.hurry, over.signal]);
+  const check = (): Promise<void> => checkCounts(context, data, start);
+  const sender = new SliceSender(context, { backupId, basepathId, priorityClass, start, parent, check, signal, logger: run.logger });
   return { context, run: { ...run, signal }, data, state, plan, shard, topdir, root, workDir, stagingDir, start, sender, brake: new Brake(), over, stop: run.signal, kept };
 }
 
@@ -115,8 +116,8 @@ export function archiveName(frame: ShardFrame, segment: string): string {
 /** How a dar of this start runs. */
 export function archiveRunOf(frame: ShardFrame, onStart: ArchiveRun['onStart'] = () => undefined): ArchiveRun {
   const { context, data, sender, run, stop, brake } = frame;
-  const onPausedTooLong = (): void => { run.stop('paused-too-long'); };
-  return { sender, signal: run.signal, stop, brake, account: context.staging.account, priority: priorityOf(data.priorityClass, 'shard'), onPausedTooLong, onStart };
+  const priority = priorityOf(data.priorityClass, 'shard');
+  return { sender, signal: run.signal, stop, brake, account: context.staging.account, priority, onPausedTooLong: () => { run.stop('paused-too-long'); }, onStart };
 }
 
 export function inStaging(frame: ShardFrame, name: string): string {

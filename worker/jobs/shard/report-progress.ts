@@ -9,7 +9,7 @@ const EVERY_MS = 1_000;
  * counting its messages would put every path into the log). Stops it when its result is not wanted any more. Returns how to stop reporting.
  */
 export function reportWhile(frame: ShardFrame, create: DarCreate): () => void {
-  const expected = Number(frame.shard.bytes);
+  const expected = Number(frame.kept?.left.bytes ?? frame.shard.bytes);
   const timer = setInterval(() => {
     void create.progress().then(async (progress) => {
       await stopIfOver(frame);
@@ -21,9 +21,13 @@ export function reportWhile(frame: ShardFrame, create: DarCreate): () => void {
   return () => { clearInterval(timer); };
 }
 
-/** share: 0 to 1 of what was planned for this shard. */
+/** share: 0 to 1 of what earlier starts left to this one. */
 export async function reportPart(frame: ShardFrame, share: number, archiveBytes: number): Promise<void> {
-  const { number, records, bytes } = frame.shard;
-  const done = { entries: Math.floor(records * share), doneBytes: Math.floor(Number(bytes) * share), archiveBytes };
+  const { number, records } = frame.shard;
+  const bytes = Number(frame.shard.bytes);
+  const left = { records: frame.kept?.left.records ?? records, bytes: Number(frame.kept?.left.bytes ?? bytes) };
+  const entries = Math.max(0, Math.floor(records - left.records * (1 - share)));
+  const doneBytes = Math.max(0, Math.floor(bytes - left.bytes * (1 - share)));
+  const done = { entries, doneBytes, archiveBytes, share: records === 0 ? share : entries / records };
   await frame.context.runs.reportPart(frame.data.backupId, `shard-${number}`, done);
 }

@@ -8,6 +8,7 @@ import { ShardReconciler, type RoundResult, type ShardOutcome, type SuspendedSha
 import { showPath } from '../../../shared/paths/byte-path.js';
 import type { MadeArchive } from '../../../shared/runs/shard-result.js';
 import { describeArchive, EntryCounter, keepCatalogue } from './describe-archive.js';
+import { inRoom, NotBegun } from './in-room.js';
 import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
 import { isSmall, makeSmall } from './make-small.js';
 import { archiveName, archiveRunOf, inStaging, stopped, type ShardFrame } from './open-shard.js';
@@ -57,19 +58,28 @@ export async function saveInRounds(frame: ShardFrame): Promise<SavedShard | Susp
     let left: Left | null = first;
     for (let tries = 1 + topdir.dar.retryOnChange; left !== null && tries > 0; tries--) {
       if (frame.stop.aborted) return await suspend(frame, reconciler, made);
-      const round: RoundEnd | null = await saveOnce(frame, reconciler, made, left).catch((thrown: unknown) => {
-        if (thrown !== frame.stop.reason || !frame.stop.aborted) throw thrown;
-        return null; // it waited for room in staging when it was asked to stop
-      });
+      const round: RoundEnd | null = await saveOnce(frame, reconciler, made, left).catch(unlessNotBegun);
       if (round === null) return await suspend(frame, reconciler, made);
       const { retry, interrupted }: RoundEnd = round;
-      left = retry === null ? null : { bytes: await bytesIn(retry.recordsFile), ...retry };
+      left = retry === null ? null : { ...retry, bytes: await bytesIn(retry.recordsFile) };
       if (left !== null && interrupted) return await suspend(frame, reconciler, made);
     }
     return outcomeOf(await reconciler.finish(), made);
   } finally {
     await reconciler.close();
   }
+}
+
+/** What is tried again may be one file of many slices. */
+async function bytesIn(recordsFile: string): Promise<bigint> {
+  let bytes = 0n;
+  for await (const records of readRecordFile(recordsFile)) for (const { type, size } of records) if (type === 'f') bytes += BigInt(size);
+  return bytes;
+}
+
+function unlessNotBegun(thrown: unknown): null {
+  if (thrown instanceof NotBegun) return null;
+  throw thrown;
 }
 
 /** What the rounds of one start have made so far. */
@@ -91,13 +101,6 @@ async function suspend(frame: ShardFrame, reconciler: ShardReconciler, made: Mad
 
 function outcomeOf({ settledFile, exceptionsFile, counts }: ShardOutcome, { archives, messages }: Made): SavedShard {
   return { archives, settled: basename(settledFile), exceptions: exceptionsFile === null ? null : basename(exceptionsFile), counts, messages };
-}
-
-/** What is tried again may be one file of many slices. */
-async function bytesIn(recordsFile: string): Promise<bigint> {
-  let bytes = 0n;
-  for await (const records of readRecordFile(recordsFile)) for (const { type, size } of records) if (type === 'f') bytes += BigInt(size);
-  return bytes;
 }
 
 async function savedNothing(frame: ShardFrame): Promise<SavedShard> {
@@ -164,7 +167,8 @@ async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<{
   const { includePaths } = await writeDarList({ recordsFile: left.recordsFile, listFile });
   const archive = { base: inStaging(frame, archiveName(frame, String(segment))), root, listFile, dar: topdir.dar, logFile: inStaging(frame, `${segment}.log`) };
   if (segment === 1 && isSmall(left, { ...archive, includePaths })) {
-    const raw = await makeSmall({ ...archive, isolate: true, signal: run.signal });
+    const size = { ...archive, bytes: left.bytes, entries: left.records };
+    const raw = await inRoom(size, archiveRunOf(frame), () => makeSmall({ ...archive, isolate: true, signal: run.signal }));
     return { raw, entries: raw.entries };
   }
   let stopReporting = (): void => undefined;

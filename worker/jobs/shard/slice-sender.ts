@@ -1,9 +1,13 @@
+import type { Logger } from 'pino';
 import type { CompleteSlice } from '../../../shared/dar/index.js';
+import { toBwError } from '../../../shared/errors/bw-error.js';
 import { priorityOf, type PriorityClass } from '../../../shared/queues/priorities.js';
 import { JOB_VERSION, type TransferJob } from '../../../shared/queues/job-data.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { MadeSlice } from '../../../shared/runs/shard-result.js';
 import type { WorkerContext } from '../../context.js';
+import { isSentNow, sendNow } from '../transfer/send-now.js';
+import { isTooLate, orderRelease } from '../transfer/transfer-job.js';
 
 export interface SenderOptions {
   readonly backupId: string;
@@ -15,6 +19,8 @@ export interface SenderOptions {
   readonly parent: { readonly id: string; readonly queue: string };
   /** Throws when this start does not count any more: then nothing of it may be sent. */
   readonly check: () => Promise<void>;
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
 }
 
 /**
@@ -23,6 +29,7 @@ export interface SenderOptions {
  */
 export class SliceSender {
   #held: CompleteSlice[] = [];
+  #flushed: Promise<void> = Promise.resolve();
 
   constructor(
     readonly context: WorkerContext,
@@ -45,14 +52,42 @@ export class SliceSender {
     other.#held = [];
   }
 
-  async flush(): Promise<void> {
+  /** One at a time: who waits for its own waits for those before, too. */
+  flush(): Promise<void> {
+    const flushed = this.#flushed.then(() => this.#flushHeld());
+    this.#flushed = flushed.catch(() => undefined); // whoever asked for it gets the rejection
+    return flushed;
+  }
+
+  async #flushHeld(): Promise<void> {
     const held = this.#held;
     this.#held = [];
     try {
-      await this.send(held);
+      if (!(await this.#sendNow(held))) await this.send(held);
     } catch (thrown) {
       this.#held.unshift(...held); // not on their way: a later flush sends them
       throw thrown;
+    }
+  }
+
+  /** A small batch is brought away here and now; what fails is left to a transfer job, which is tried again without making the archives again. */
+  async #sendNow(slices: readonly CompleteSlice[]): Promise<boolean> {
+    const { backupId, basepathId, check, signal, logger } = this.options;
+    const { context } = this;
+    const first = slices[0];
+    if (first === undefined || !isSentNow(context, slices)) return false;
+    await check();
+    try {
+      const sent = await sendNow(context, `${backupId}-${sendJobId(this.objectOf(first))}`, this.#items(slices), signal);
+      if (await isTooLate(context, this.options, this.options.start)) return true;
+      await context.items.add(backupId, sent);
+      await context.runs.addSent(backupId, slices.reduce((sum, { bytes }) => sum + bytes, 0) * context.backends.length);
+      if (context.staging.account.isTight) await orderRelease(context, { backupId, basepathId }, [...sent.keys()]);
+      return true;
+    } catch (thrown) {
+      signal.throwIfAborted();
+      logger.warn({ err: toBwError(thrown) }, 'small slices could not be sent at once');
+      return false;
     }
   }
 
@@ -60,7 +95,7 @@ export class SliceSender {
     const first = slices[0];
     if (first === undefined) return;
     await this.options.check();
-    const items = new Map(slices.map((slice) => [this.objectOf(slice), this.#item(slice)]));
+    const items = this.#items(slices);
     await this.context.items.add(this.options.backupId, items);
     const data: TransferJob = {
       v: JOB_VERSION,
@@ -83,6 +118,10 @@ export class SliceSender {
 
   objectOf(slice: CompleteSlice): string {
     return `${this.options.basepathId}/${this.options.backupId}/${fileName(slice)}`;
+  }
+
+  #items(slices: readonly CompleteSlice[]): Map<string, StoredItem> {
+    return new Map(slices.map((slice) => [this.objectOf(slice), this.#item(slice)]));
   }
 
   #item(slice: CompleteSlice): StoredItem {

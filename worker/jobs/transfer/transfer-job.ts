@@ -9,7 +9,7 @@ import type { TransferBackend, TransferItem } from '../../../shared/transfer/bac
 import { sendItems } from '../../../shared/transfer/engine.js';
 
 /** Less is given back with the rest of the backup's staging when that has ended, which is soon: a job for it would cost more than it frees (unless somebody waits for it). */
-const RELEASE_BYTES = 1024 * 1024;
+export const RELEASE_BYTES = 1024 * 1024;
 
 /**
  * Brings a batch of this host's slices to every LTS, verified there, then orders their staging released. Repeating
@@ -17,9 +17,9 @@ const RELEASE_BYTES = 1024 * 1024;
  */
 export async function transferJob(context: WorkerContext, run: JobRun): Promise<{ sent: number }> {
   const data = parseJob(transferJobSchema, run.job.data, run.job.id);
-  if (await isTooLate(context, data, run)) return { sent: 0 };
+  if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
   for (const backend of context.backends) await sendTo(context, backend, data, run);
-  if (await isTooLate(context, data, run)) return { sent: 0 };
+  if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
   const left = await context.items.get(data.backupId, data.objects);
   const bytes = [...left.values()].reduce((sum, item) => sum + item.bytes, 0);
   if (bytes >= RELEASE_BYTES || context.staging.account.isTight) await orderRelease(context, data, [...left.keys()]);
@@ -30,11 +30,11 @@ export async function transferJob(context: WorkerContext, run: JobRun): Promise<
  * Whether the backup has ended without these objects: it failed, or they are of a start that was given up. What was ordered swept at its end
  * is then swept again, which removes only what no sealed manifest names. A backup that Redis has lost is swept by the producer, who puts its end on record.
  */
-async function isTooLate(context: WorkerContext, data: TransferJob, run: JobRun): Promise<boolean> {
+export async function isTooLate(context: WorkerContext, data: Pick<TransferJob, 'backupId' | 'basepathId'>, name: string): Promise<boolean> {
   const state = await context.runs.read(data.backupId);
   if (state === null) return true;
   if (state.phase !== 'done' && state.phase !== 'failed') return false;
-  await orderSweeps(context.queues, context.runs, data, `.after-${String(run.job.id)}`);
+  await orderSweeps(context.queues, context.runs, data, `.after-${name}`);
   return true;
 }
 
@@ -72,7 +72,7 @@ function toTransferItem([object, item]: [string, StoredItem]): TransferItem {
   return { object, file: item.file, bytes: item.bytes, sha512: item.sha512 };
 }
 
-async function orderRelease(context: WorkerContext, data: TransferJob, objects: readonly string[]): Promise<void> {
+export async function orderRelease(context: WorkerContext, data: Pick<TransferJob, 'backupId' | 'basepathId'>, objects: readonly string[]): Promise<void> {
   const release: ReleaseJob = { v: JOB_VERSION, backupId: data.backupId, basepathId: data.basepathId, objects: [...objects] };
   await context.queues.cleanupOf(context.config.host).add('release', release, { priority: CLEANUP_PRIORITY });
 }

@@ -7,10 +7,12 @@ import {
   backupOutput, backupsOutput, capacityOutput, errorOutput, exceptionLineOutput, lsLine, planOutput, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
 import { limitsOutput } from '../../../../producer/cli/limits-outputs.js';
+import { shardsOutput } from '../../../../producer/cli/plan-shards-command.js';
 import { verifyOutput } from '../../../../producer/cli/verify-outputs.js';
 import { importOutput } from '../../../../producer/cli/import-command.js';
 import { deadDismissOutput, deadListOutput, deadRetryOutput, deadShowOutput } from '../../../../producer/cli/dead/outputs.js';
 import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
+import { drainOutput, stopOutput } from '../../../../producer/cli/work/outputs.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
 
 const README = readFileSync(join(import.meta.dirname, '../../../../producer/cli/README.md'), 'utf8');
@@ -29,6 +31,7 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   exceptions: exceptionLineOutput,
   backup: backupOutput,
   'plan --capacity': capacityOutput,
+  'plan --shards': shardsOutput,
   plan: planOutput,
   restore: restoreOutput,
   'catalog rebuild': rebuildOutput,
@@ -43,6 +46,8 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   'basepath rename': renameOutput,
   usage: usageOutput,
   limits: limitsOutput,
+  drain: drainOutput,
+  preempt: stopOutput,
   'standalone --once': standaloneOutput,
   'config check': checkOutput,
   'config show': showOutput,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { differenceOf } from '../../../../../worker/jobs/restore/compare-records.js';
+import { agree, differenceOf } from '../../../../../worker/jobs/restore/compare-records.js';
+import { formatRecord } from '../../../../../shared/index/format.js';
 import { makeDirectory, makeRecord, makeRoot } from '../../../shared/index/make-record.js';
 
 const strict = { owners: true, racySince: Number.MAX_SAFE_INTEGER };
@@ -33,5 +34,18 @@ describe('differenceOf', () => {
     expect(differenceOf(want, { ...want, uid: '1' }, { ...strict, owners: false })).toBeNull();
     expect(differenceOf(makeRoot(), { ...makeRoot(), mode: '700' }, strict)).toBeNull();
     expect(differenceOf(makeDirectory('d'), makeDirectory('d', { mode: '700' }), strict)).toContain('mode 755');
+  });
+});
+
+describe('agree', () => {
+  const want = makeRecord('a b/f 1', { mtime: '1700000000.1234567890', ctime: '1700000001.0000000000', archive: '1.1' });
+  const says = (change: Partial<typeof want>): boolean => agree(formatRecord(want), formatRecord({ ...want, archive: '', ...change }));
+
+  it('is enough to know that nothing differs', () => {
+    expect(says({ inode: '1:123456789', ctime: '1800000000.0', nlink: 7, blocks: '999', flags: 'c' })).toBe(true);
+  });
+
+  it.each([{ type: 'l' as const }, { size: '1' }, { mtime: '1700000000.1234567891' }, { mode: '600' }, { uid: '1' }, { gid: '1' }])('never hides %j', (change) => {
+    expect(says(change)).toBe(false);
   });
 });

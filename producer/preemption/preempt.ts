@@ -1,0 +1,107 @@
+import type { Job } from 'bullmq';
+import { DrainedHosts } from '../../shared/orders/drained-hosts.js';
+import { sendOrders, type Order } from '../../shared/orders/order.js';
+
+import { OWN_SLOT_NAME, PREFIX, preemptionKey, QUEUES } from '../../shared/queues/names.js';
+import { classPriorities, SCORE_OF_PRIORITY, type PriorityClass } from '../../shared/queues/priorities.js';
+import type { QueueSet } from '../../shared/queues/queue-set.js';
+import type { RunStore } from '../../shared/runs/run-store.js';
+import { activeJobs, runIdOf, type ActiveJob } from './active-jobs.js';
+import { chooseVictims, type Running, type Waiting } from './choose-victims.js';
+
+export interface PreemptionParts {
+  readonly queues: QueueSet;
+  readonly runs: RunStore;
+  readonly maxPerBackup: number;
+}
+
+/** A claim outlives any closing of an archive; it is of one start of a job, so the next one is not protected by it. */
+const CLAIM_MS = 3_600_000;
+/** More waiting ones than could be served at once. */
+const WAITING_READ = 100;
+
+/** Ids of jobs that wait and would preempt, the first in order. */
+export async function waitingIds({ queues }: Pick<PreemptionParts, 'queues'>): Promise<string[]> {
+  const last = classPriorities('full').last;
+  return queues.redis.zrange(`${PREFIX}:${QUEUES.backup}:prioritized`, 0, `(${(last + 1) * SCORE_OF_PRIORITY}`, 'BYSCORE', 'LIMIT', 0, WAITING_READ);
+}
+
+/** Stops what has to give way to these jobs, if they still wait. Each victim is claimed before, so that of several who decide one stops it. Returns them. */
+export async function preempt(parts: PreemptionParts, jobIds: readonly string[]): Promise<Running[]> {
+  const still = new Set(await waitingIds(parts));
+  const waiting = await readWaiting(parts, jobIds.filter((id) => still.has(id)));
+  if (waiting.length === 0 || (await parts.queues.backup.isPaused())) return [];
+  const active = await readRunning(parts);
+  const chosen: Running[] = [];
+  for (const victim of chooseVictims(waiting, active.map(({ running }) => running), parts)) {
+    const start = active.find(({ running }) => running.jobId === victim.jobId)?.start ?? 0;
+    if (!(await claim(parts, victim, start))) continue;
+    await parts.runs.countPreemption(victim.runId);
+    await sendOrders(parts.queues.redis, [stopOrder(victim.jobId, 'preempted')]);
+    chosen.push(victim);
+  }
+  return chosen;
+}
+
+export function stopOrder(jobId: string, reason: Extract<Order, { kind: 'stop' }>['reason']): Order {
+  return { kind: 'stop', queue: QUEUES.backup, jobId, reason };
+}
+
+async function claim({ queues }: PreemptionParts, { jobId }: Running, start: number): Promise<boolean> {
+  return (await queues.redis.set(preemptionKey(jobId, start), '1', 'PX', CLAIM_MS, 'NX')) === 'OK';
+}
+
+interface JobFacts {
+  readonly priorityClass?: PriorityClass;
+  readonly shard?: number;
+}
+
+async function readWaiting({ queues }: PreemptionParts, ids: readonly string[]): Promise<Waiting[]> {
+  const jobs = await Promise.all(ids.map((id) => queues.backup.getJob(id)));
+  return jobs.flatMap((job) => {
+    const runId = job === undefined ? undefined : runIdOf(job);
+    return job === undefined || runId === undefined ? [] : [{ runId, priorityClass: classOf(job) }];
+  });
+}
+
+async function readRunning(parts: PreemptionParts): Promise<{ running: Running; start: number }[]> {
+  const jobs = await activeJobs(parts.queues);
+  const drained = await new DrainedHosts(parts.queues.redis).all();
+  const read = await Promise.all(jobs.map((active) => describe(parts, active, drained)));
+  return read.filter((each) => each !== null);
+}
+
+/** The slot of a drained host is as good as none. */
+function isOutOfReach({ job, host }: ActiveJob, drained: ReadonlyMap<string, unknown>): boolean {
+  return job.processedBy?.endsWith(OWN_SLOT_NAME) === true || drained.has(host);
+}
+
+async function describe({ queues, runs }: PreemptionParts, active: ActiveJob, drained: ReadonlyMap<string, unknown>): Promise<{ running: Running; start: number } | null> {
+  const { job, jobId, runId } = active;
+  if (runId === undefined) return null;
+  const { shard } = job.data as JobFacts;
+  const [done, preemptions, claimed, run] = await Promise.all([
+    runs.partDone(runId, `shard-${shard ?? 0}`),
+    runs.preemptions(runId),
+    queues.redis.exists(preemptionKey(jobId, job.attemptsStarted)),
+    runs.read(runId),
+  ]);
+  const kind = job.name === 'shard' ? 'shard' : job.name === 'backup' && run?.phase === 'planning' ? 'scan' : 'other';
+  const running: Running = {
+    jobId,
+    runId,
+    priorityClass: classOf(job),
+    kind,
+    outOfReach: isOutOfReach(active, drained),
+    ...done,
+    startedMs: job.processedOn ?? 0,
+    stopping: claimed === 1,
+    preemptions,
+  };
+  return { running, start: job.attemptsStarted };
+}
+
+/** Restores carry no class: nothing goes before them. */
+function classOf(job: Job): PriorityClass {
+  return (job.data as JobFacts).priorityClass ?? 'restore';
+}
