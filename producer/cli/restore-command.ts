@@ -8,6 +8,7 @@ import { fromPathJson, toPathJson } from '../../shared/paths/path-json.js';
 import { parseJob, restoreJobSchema, type RestoreJob } from '../../shared/queues/job-data.js';
 import { priorityOf } from '../../shared/queues/priorities.js';
 import { failRun } from '../../shared/runs/fail-run.js';
+import { restoreInto } from '../../shared/runs/restores-on-record.js';
 import { restoreResultSchema, type RestoreResult } from '../../shared/runs/restore-result.js';
 import { formatBytes, formatCount } from '../../shared/terminal/index.js';
 import type { Ended } from '../scheduler/watch-jobs.js';
@@ -39,6 +40,12 @@ export async function restoreCommand(name: string, options: RestoreOptions, star
   }
 }
 
+/** Whether there is something in the directory to go on with. */
+async function hasBegun({ catalog }: Session, { restoreId, target }: RestoreJob): Promise<boolean> {
+  const newest = await restoreInto(catalog.journalDir, toPathJson(bytePath.fromText(target)), () => undefined);
+  return newest?.begun.restoreId === restoreId;
+}
+
 /** The restore into this directory if it has not ended, as after a kill: then it goes on by itself, and is waited for. */
 async function stillRunning(session: Session, { resumes, target }: RestoreJob): Promise<RestoreJob | null> {
   if (resumes === undefined) return null;
@@ -60,6 +67,9 @@ async function restore(session: Session, request: RestoreJob, options: RestoreOp
   const output = await outputOf(request, ended, options);
   if (options.json === true) printJson(restoreOutput, output);
   else printPeople(output);
+  if (output.state === 'failed' && options.json !== true && (await hasBegun(session, request))) {
+    print('  To go on with it: the same command with --resume instead of --backup, --at and --path.');
+  }
   return stop.signal.aborted ? stop.exitCode() : exitCode(output);
 }
 
@@ -96,7 +106,7 @@ async function compareWith(source: string, target: string): Promise<Output['comp
 
 function printPeople(output: Output): void {
   if (output.state === 'enqueued') print(`Restore ${output.restoreId} is enqueued. Follow it with: bw-bkup status`);
-  if (output.state === 'failed') print(`Restore ${output.restoreId} failed: ${output.error ?? 'unknown'}\n  Go on with it: the same command with --resume, without --backup, --at and --path`);
+  if (output.state === 'failed') print(`Restore ${output.restoreId} failed: ${output.error ?? 'unknown'}`);
   if (output.state !== 'done') return;
   const skipped = output.skipped === 0 ? '' : `, ${plural(output.skipped, 'file')} there already`;
   const amount = `${plural(output.archives, 'archive')}, ${formatBytes(output.archiveBytes)}${skipped}`;

@@ -10,7 +10,9 @@ import { incremental } from './cases/incremental.js';
 import { memory } from './cases/memory.js';
 import { noChange } from './cases/no-change.js';
 import { planning } from './cases/planning.js';
+import { preemption } from './cases/preemption.js';
 import { restoreAll, restoreOne } from './cases/restore.js';
+import { staging } from './cases/staging.js';
 import { smallBasepaths } from './cases/small-basepaths.js';
 import { smallFiles } from './cases/small-files.js';
 import { keepProfilesIn } from './cpu-profile.js';
@@ -29,8 +31,10 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   planning,
   restore: restoreAll,
   'restore-one': restoreOne,
+  staging,
   history,
   due,
+  preemption,
 };
 
 interface Options {

@@ -17,7 +17,7 @@ import { runCli } from './cli-process.js';
 const product = compiledProduct();
 
 describe('--json', () => {
-  it('every command prints what is documented, and nothing else on standard output', async () => {
+  it('every command prints what is documented, and nothing else on standard output', { timeout: 180_000 }, async () => {
     const site = await cliSite();
     await site.write({ 'alice/sub/a.txt': 'a', 'alice/b.txt': 'bb', 'bob/c.txt': 'ccc' });
     const json = async <T>(schema: z.ZodType<T>, code: number, ...args: string[]): Promise<T> => {
