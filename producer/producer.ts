@@ -7,6 +7,7 @@ import { toBwError } from '../shared/errors/bw-error.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
 import { QueueSet } from '../shared/queues/queue-set.js';
 import { RunStore } from '../shared/runs/run-store.js';
+import { thoseThatMayStart } from './preemption/may-start.js';
 import { LOOK_EVERY_MS, WaitingWatch } from './preemption/watch-waiting.js';
 import type { PruneResult } from './retention/apply-prune.js';
 import { pruneSite } from './retention/prune-site.js';
@@ -106,7 +107,7 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
       logger.info({ basepathId, backupId, level, samplePercent, reason }, 'verification ordered');
     }
   };
-  const watch = new WaitingWatch({ queues, runs: new RunStore(redis), maxPerBackup: config.preemption.maxPerBackup });
+  const watch = new WaitingWatch({ queues, runs: new RunStore(redis), maxPerBackup: config.preemption.maxPerBackup, mayStart: (jobs) => thoseThatMayStart(queues, config, jobs) });
   const preemption = async (): Promise<void> => {
     for (const { jobId, priorityClass, share, preemptions } of await watch.look()) logger.info({ jobId, priorityClass, share, preemptions }, 'stopped: a full or a restore needs its slot');
   };

@@ -13,6 +13,8 @@ export interface PreemptionParts {
   readonly queues: QueueSet;
   readonly runs: RunStore;
   readonly maxPerBackup: number;
+  /** For one that a worker would park, nobody gives way. Default: all may start. */
+  readonly mayStart?: (jobs: readonly Job[]) => Promise<readonly Job[]>;
 }
 
 /** A claim outlives any closing of an archive; it is of one start of a job, so the next one is not protected by it. */
@@ -56,11 +58,12 @@ interface JobFacts {
   readonly shard?: number;
 }
 
-async function readWaiting({ queues }: PreemptionParts, ids: readonly string[]): Promise<Waiting[]> {
-  const jobs = await Promise.all(ids.map((id) => queues.backup.getJob(id)));
-  return jobs.flatMap((job) => {
-    const runId = job === undefined ? undefined : runIdOf(job);
-    return job === undefined || runId === undefined ? [] : [{ runId, priorityClass: classOf(job) }];
+async function readWaiting({ queues, mayStart }: PreemptionParts, ids: readonly string[]): Promise<Waiting[]> {
+  const found = await Promise.all(ids.map((id) => queues.backup.getJob(id)));
+  const jobs = found.filter((job) => job !== undefined);
+  return (mayStart === undefined ? jobs : await mayStart(jobs)).flatMap((job) => {
+    const runId = runIdOf(job);
+    return runId === undefined ? [] : [{ runId, priorityClass: classOf(job) }];
   });
 }
 

@@ -48,6 +48,10 @@ export class Places {
     return (await this.redis.eval(ENTER, 1, placesKey(topdir), now, now + LEASE_MS, limit, jobId)) === 1;
   }
 
+  async isFull(topdir: string, limit: number): Promise<boolean> {
+    return (await this.redis.zcount(placesKey(topdir), this.now(), '+inf')) >= limit;
+  }
+
   /** Of jobs that run, also of those that began when there was no limit. */
   async renew(topdir: string, jobIds: readonly string[]): Promise<void> {
     if (jobIds.length > 0) await this.redis.zadd(placesKey(topdir), ...jobIds.flatMap((jobId) => [String(this.now() + LEASE_MS), jobId]));

@@ -7,7 +7,7 @@ import type { Metrics } from '../../shared/metrics/metrics.js';
 import { parkedKey } from '../../shared/queues/names.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
 import type { LiveLimits } from './live-limits.js';
-import { entryOf, waitsForWindowMs, type Entry } from './may-start.js';
+import { entryOf, waitsForWindowMs, type Entry } from '../../shared/limits/may-start.js';
 
 export interface GateParts {
   readonly config: Config;

@@ -9,6 +9,7 @@ import { createMetrics } from '../../../shared/metrics/index.js';
 import { PREFIX, QUEUES } from '../../../shared/queues/names.js';
 import { laneOf } from '../../../shared/queues/priorities.js';
 import { QueueSet } from '../../../shared/queues/queue-set.js';
+import { thoseThatMayStart } from '../../../producer/preemption/may-start.js';
 import { Gate } from '../../../worker/politeness/gate.js';
 import { LiveLimits } from '../../../worker/politeness/live-limits.js';
 import { sampleOf } from '../../unit/shared/metrics/samples.js';
@@ -60,7 +61,7 @@ async function bench(politeness: Partial<Config['topdirs'][number]['politeness']
     await queues.backup.add('shard', { topdir: '/u', priorityClass: 'full', ...data }, { jobId, priority });
   };
   const states = async (ids: readonly string[]): Promise<string[]> => Promise.all(ids.map(async (id) => (await queues.backup.getJob(id))?.getState() ?? 'gone'));
-  return { queues, clock, limits, gate, places, metrics, running, order, set, add, states };
+  return { queues, config, clock, limits, gate, places, metrics, running, order, set, add, states };
 }
 
 describe('concurrency of a topdir', () => {
@@ -129,6 +130,19 @@ describe('parked jobs', () => {
     clock.ms += 7 * 3_600_000;
     gate.start()();
     await expect.poll(() => [...running.keys()]).toEqual(['d-1']);
+  });
+});
+
+describe('preemption', () => {
+  it('counts only those that wait and may start', async () => {
+    const { queues, config, running, add } = await bench({ concurrency: 1, windows: { fulls: [{ from: 0, to: 24 * 60 }] } });
+    await add('e-1', {});
+    await expect.poll(() => running.size).toBe(1);
+    const job = async (jobId: string, data: object): Promise<Job> => queues.backup.add('shard', data, { jobId, delay: 3_600_000, priority: lane.first });
+    const jobs = [await job('f-1', { topdir: '/u', priorityClass: 'full' }), await job('f-2', { topdir: '/v', priorityClass: 'full' }), await job('f-3', {})];
+    expect((await thoseThatMayStart(queues, config, jobs, NOON)).map(({ id }) => id)).toEqual(['f-2', 'f-3']);
+    const later = { ...config, topdirs: config.topdirs.map((topdir) => ({ ...topdir, politeness: { ...topdir.politeness, windows: { fulls: [{ from: 18 * 60, to: 8 * 60 }] } } })) };
+    expect((await thoseThatMayStart(queues, later, jobs, NOON)).map(({ id }) => id)).toEqual(['f-3']);
   });
 });
 

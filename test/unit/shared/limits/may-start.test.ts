@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseWindow } from '../../../../shared/limits/windows.js';
 import { laneOf, priorityOf } from '../../../../shared/queues/priorities.js';
-import { entryOf, waitsForWindowMs } from '../../../../worker/politeness/may-start.js';
+import { entryOf, waitsForWindowMs } from '../../../../shared/limits/may-start.js';
 
 const topdir = '/u';
 const full = { topdir, priorityClass: 'full' };

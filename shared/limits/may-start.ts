@@ -1,6 +1,6 @@
-import { opensInMs } from '../../shared/limits/windows.js';
-import type { Window } from '../../shared/limits/windows.js';
-import { laneAt } from '../../shared/queues/priorities.js';
+import { opensInMs } from './windows.js';
+import type { Window } from './windows.js';
+import { laneAt } from '../queues/priorities.js';
 
 /** A job as the queue has it. */
 export interface AskingJob {
