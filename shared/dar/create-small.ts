@@ -43,7 +43,7 @@ export async function createSmall(spec: SmallSpec): Promise<SmallArchive> {
   const quiet = { stdout: isolateLog, stderr: isolateLog };
   const steps: SequenceStep[] = [
     ...(before === undefined ? [] : [{ ...before, ...quiet }]),
-    { command: darCommand(createArgs({ ...spec, catalogueBase: null })), ...log, okCodes: EXITS_WITH_ARCHIVE },
+    { command: { ...darCommand(createArgs({ ...spec, catalogueBase: null })), polite: true }, ...log, okCodes: EXITS_WITH_ARCHIVE },
     ...(catalogueBase === null ? [] : [{ command: darCommand(isolateArgs(base, catalogueBase, dar)), ...quiet }]),
     { command: darCommand(listArgs(base)), stdout: listing, stderr: isolateLog },
   ];

@@ -90,7 +90,7 @@ export async function outcomeOf(spec: Pick<CreateSpec, 'base' | 'logFile' | 'cat
   const messages = await readMessages(spec.logFile, position);
   const archive = basename(spec.base);
   const { terminatedByUs } = exit;
-  const meaning = meaningOf({ status: exit, terminatedByUs, messages, diskFull: await isFull(dirname(spec.base)), archive });
+  const meaning = meaningOf({ status: exit, terminatedByUs, messages, diskFull: exit.code !== 0 && (await isFull(dirname(spec.base))), archive });
   await assertSlices(spec.base);
   return {
     exitCode: exit.code ?? -1,

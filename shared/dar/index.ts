@@ -13,4 +13,4 @@ export { readProgress, type DarProgress } from './progress.js';
 export type { SliceSource } from './slice-hook.js';
 export { hashFile, sliceFile, sliceNumbers } from './slice-files.js';
 export { testSlicesFrom } from './test-slices.js';
-export { rehash, watchSlices, type CompleteSlice, type WatchSlicesOptions } from './watch-slices.js';
+export { rehash, slicesOf, watchSlices, type CompleteSlice, type WatchSlicesOptions } from './watch-slices.js';

@@ -47,6 +47,11 @@ export async function* watchSlices(options: WatchSlicesOptions): AsyncGenerator<
   yield await lastSlices(base, next, options.rehashLast ?? wasInterrupted(outcome));
 }
 
+/** All slices of an archive whose dar has ended by itself. Throws DAR_SLICES_MISSING. */
+export function slicesOf(base: string): Promise<CompleteSlice[]> {
+  return lastSlices(base, 1, false);
+}
+
 async function completeSlices(base: string, first: number): Promise<CompleteSlice[]> {
   const slices: CompleteSlice[] = [];
   for (let number = first; (await sizeOrNull(sliceFile(base, number + 1))) !== null; number++) {

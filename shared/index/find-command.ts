@@ -29,12 +29,12 @@ export function findTree(root: BytePath, messages: string, exclude: readonly str
   return { program: 'sh', args: ['-c', IN_TREE_LOGGED, 'sh', bytePath.toBuffer(root), messages, 'find', '.', ...expression(exclude, MAX_DEPTH)] };
 }
 
-/** find wants its directories first, xargs gives them last. What is not 0 or 1 is a failure, which ends xargs with 124. */
-const FIND_THESE = 'while [ "$1" != // ]; do set -- "$@" "$1"; shift; done; shift; find "$@"; code=$?; [ "$code" -le 1 ] || exit 255; exit "$code"';
+/** find wants its directories first, xargs gives them last. */
+const FIND_THESE = 'while [ "$1" != // ]; do set -- "$@" "$1"; shift; done; shift; exec find "$@"';
 
 /**
  * Lists directories of a tree as `findTree` does it all, so many levels down. `starts`: absolute path of a file of their names (`./a/b`), NUL-terminated:
- * as arguments of ours, names that are not UTF-8 would cost a program each. Ends with 123 where a find ended with 1.
+ * as arguments of ours, names that are not UTF-8 would cost a program each. Ends with 123 where find ended with 1 (it knows 0 and 1 only), with 125 where a signal ended it.
  */
 export function findBelow(root: BytePath, messages: string, exclude: readonly string[], starts: string, levels: number): Command {
   const find = ['xargs', '-r0', '-a', starts, 'sh', '-c', FIND_THESE, 'sh', ...expression(exclude, levels), '//'];

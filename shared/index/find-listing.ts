@@ -44,14 +44,6 @@ export class FindListing {
     this.#pipeline.done.catch(() => undefined); // whoever reads it is told
   }
 
-  /** Whether it ends by itself within so many ms. */
-  async endsWithin(ms: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<boolean>((resolve) => { timer = setTimeout(resolve, ms, false); });
-    const ended = this.#running.done.then(() => true, () => true);
-    return await Promise.race([ended, late]).finally(() => { clearTimeout(timer); });
-  }
-
   /** Hands over what it prints, whole lines with their terminators, each piece valid until the next; then judges it. Throws INDEX_VOID, SOURCE_UNREADABLE. */
   async read(use: (lines: Buffer) => Promise<void>, heard: Heard): Promise<void> {
     let rest = Buffer.alloc(0);

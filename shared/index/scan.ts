@@ -21,7 +21,7 @@ export interface ScanOptions {
   /** Default false: SOURCE_EMPTY. */
   readonly allowEmpty?: boolean;
   readonly signal?: AbortSignal;
-  /** Called with the number of paths seen so far, for every piece find prints. */
+  /** Called with the number of paths seen so far, for every piece find prints; it can begin anew once. */
   readonly onProgress?: (paths: number) => void;
   /** Several finds at a time, as many as the source's filesystem may have; without it one find lists all. */
   readonly parallel?: ParallelScan;
@@ -33,7 +33,7 @@ export interface ParallelScan {
   readonly filesystem: string;
   /** Finds at a time on it, of all scans together. */
   readonly concurrency: number;
-  /** How long one find may take for all before several begin anew, ms; default 100, 0 = they begin at once. */
+  /** When to look whether one find for all is fast, ms; default 200, 0 = several begin at once. */
   readonly splitAfterMs?: number;
 }
 
@@ -52,19 +52,14 @@ export interface Scan {
   readonly exceptions: readonly IndexException[];
 }
 
-/** Most trees are listed in this time by one find (25,000 entries of a local disk): several, level by level, would take 5 ms a level. */
-const SPLIT_AFTER_MS = 100;
-
 /**
  * Lists everything below `root` with find, one or several at a time: the result is the same. It resolves when all have ended and every message of
  * theirs is accounted for, so that nothing is planned on a listing that is void.
  * Throws INDEX_VOID (retryable), SOURCE_EMPTY, SOURCE_UNREADABLE, SORT_FAILED.
  */
 export async function scan(options: ScanOptions): Promise<Scan> {
-  const sorter = new LineSorter(options);
-  const heard: Heard = { exceptions: [], vanished: 0 };
+  const { sorter, heard } = await list(options);
   try {
-    await list(options, sorter, heard);
     if (sorter.lines <= 1 && heard.exceptions.length === 0 && options.allowEmpty !== true) throw empty(options.root);
     heard.exceptions.sort((a, b) => (a.path < b.path ? -1 : 1));
     const { exceptions, unlisted } = await tellApart(options, heard.exceptions);
@@ -72,41 +67,82 @@ export async function scan(options: ScanOptions): Promise<Scan> {
     return { lines, records: parseRecords(lines), unlisted, paths: sorter.lines, vanished: heard.vanished, exceptions };
   } catch (error) {
     sorter.abandon();
-    throw options.signal?.aborted === true ? indexVoid(options.root, 'it was stopped', '') : error;
+    throw error;
   }
 }
 
-async function list(options: ScanOptions, sorter: LineSorter, heard: Heard): Promise<void> {
-  const use = async (lines: Buffer): Promise<void> => {
+interface Listing {
+  readonly sorter: LineSorter;
+  readonly heard: Heard;
+}
+
+async function list(options: ScanOptions): Promise<Listing> {
+  const { parallel } = options;
+  if (parallel === undefined) return into(options, (use, heard) => listAtOnce(options, use, heard));
+  return (await tryAtOnce(options, parallel)) ?? (await into(options, (use, heard) => walkTree({ ...options, ...parallel, use, heard })));
+}
+
+type Use = (lines: Buffer) => Promise<void>;
+
+async function into(options: ScanOptions, work: (use: Use, heard: Heard, sorter: LineSorter) => Promise<void>): Promise<Listing> {
+  const listing: Listing = { sorter: new LineSorter(options), heard: { exceptions: [], vanished: 0 } };
+  const { sorter, heard } = listing;
+  const use: Use = async (lines) => {
     sorter.addBytes(lines, countLines(lines));
     await sorter.drain();
     options.onProgress?.(sorter.lines);
   };
-  const { parallel } = options;
-  if (parallel === undefined) await listAtOnce(options, use, heard, Infinity);
-  else if (!(await tryAtOnce(options, parallel, use, heard))) await walkTree({ ...options, ...parallel, use, heard });
+  try {
+    await work(use, heard, sorter);
+    return listing;
+  } catch (error) {
+    sorter.abandon();
+    throw options.signal?.aborted === true ? indexVoid(options.root, 'it was stopped', '') : error;
+  }
 }
 
-async function tryAtOnce(options: ScanOptions, { slots, filesystem, concurrency, splitAfterMs }: ParallelScan, use: Use, heard: Heard): Promise<boolean> {
-  if (splitAfterMs === 0) return false;
+/** Several finds list many small directories with a third more of processor time than one: worth it only where one waits for the filesystem. */
+const FAST_PER_SECOND = 50_000;
+/** When the speed of the one find is looked at, ms, and then each time after ten times as long: what may be for nothing is a share of the whole. */
+const FIRST_LOOK_MS = 200;
+
+/** One find for all, as long as it is fast: so trees that are small, or local, are listed. Null when several must begin anew; nothing of it is used then. */
+async function tryAtOnce(options: ScanOptions, { slots, filesystem, concurrency, splitAfterMs = FIRST_LOOK_MS }: ParallelScan): Promise<Listing | null> {
+  if (splitAfterMs === 0) return null;
   const release = await slots.take(filesystem, concurrency, options.signal);
+  const slow = new AbortController();
+  const signal = options.signal === undefined ? slow.signal : AbortSignal.any([options.signal, slow.signal]);
   try {
-    return await listAtOnce(options, use, heard, splitAfterMs ?? SPLIT_AFTER_MS);
+    return await into(options, async (use, heard, sorter) => {
+      const stopLooking = lookAtSpeed(() => sorter.lines, splitAfterMs, slow);
+      await listAtOnce({ ...options, signal }, use, heard).finally(stopLooking);
+    });
+  } catch (error) {
+    if (slow.signal.aborted && options.signal?.aborted !== true) return null;
+    throw error;
   } finally {
     release();
   }
 }
 
-type Use = (lines: Buffer) => Promise<void>;
+function lookAtSpeed(lines: () => number, firstMs: number, slow: AbortController): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const lookIn = (ms: number, before: number): void => {
+    timer = setTimeout(() => {
+      const now = lines();
+      if ((now - before) / ms < FAST_PER_SECOND / 1000) slow.abort();
+      else lookIn(ms * 10, now);
+    }, ms);
+  };
+  lookIn(firstMs, 0);
+  return () => { clearTimeout(timer); };
+}
 
-/** One find for all. False when it had not ended in time: then nothing of it is used. */
-async function listAtOnce({ root, exclude, tempDir, signal }: ScanOptions, use: Use, heard: Heard, withinMs: number): Promise<boolean> {
+async function listAtOnce({ root, exclude, tempDir, signal }: ScanOptions, use: Use, heard: Heard): Promise<void> {
   const find = new FindListing(root, join(tempDir, 'find'));
   try {
     await find.start(findTree(root, find.messages, exclude), signal);
-    if (withinMs !== Infinity && !(await find.endsWithin(withinMs))) return false;
     await find.read(use, heard);
-    return true;
   } finally {
     await find.close();
   }

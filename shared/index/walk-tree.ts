@@ -25,10 +25,11 @@ export interface WalkOptions {
   readonly heard: Heard;
 }
 
-/** Directories a find is given at most: 5 ms to start it are little against what they hold, and a progress of seconds even where each takes milliseconds. */
+/** Directories a find is given at most: little against what they hold are 5 ms to start it, and where each takes milliseconds, others wait for seconds only. */
 const MOST_STARTS = 1000;
-/** Waiting directories are dealt out in so many parts for each find, so that all end at about the same time. */
-const PARTS_PER_FIND = 4;
+/** Waiting directories are dealt out in so many parts for each find, so that all end at about the same time; but not in smaller ones than is worth a start. */
+const PARTS_PER_FIND = 2;
+const WORTH_A_START = 100;
 /** find opens what it is told to begin with by its path, which must stay below PATH_MAX; what it meets below that it opens step by step. */
 const LONGEST_START = 3000;
 
@@ -110,7 +111,8 @@ class Walk {
   }
 
   async #next(): Promise<void> {
-    const share = Math.ceil(this.#waiting.size / (PARTS_PER_FIND * this.#options.concurrency));
+    const each = Math.ceil(this.#waiting.size / this.#options.concurrency);
+    const share = Math.max(Math.ceil(each / PARTS_PER_FIND), Math.min(each, WORTH_A_START));
     this.#running += 1; // before anything is taken: what is below it is still to come
     try {
       const starts = await this.#waiting.take(Math.max(1, Math.min(share, MOST_STARTS)));

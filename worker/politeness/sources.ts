@@ -107,9 +107,13 @@ export class Sources {
       const { topdir, readers, askedAt } = source;
       const limits = this.#limitsOf(topdir);
       if (limits.absoluteMs === null && limits.factor === null) this.#forget(source);
-      else if (askedAt !== null) this.#learn(source, this.#now() - askedAt);
+      else if (askedAt !== null) this.#stillAsked(source, this.#now() - askedAt);
       else if (readers.size > 0) void this.#ask(source);
     }
+  }
+
+  #stillAsked(source: Source, sinceMs: number): void {
+    if (sinceMs >= PROBE_EVERY_MS) this.#learn(source, sinceMs);
   }
 
   async #ask(source: Source): Promise<void> {

@@ -27,9 +27,9 @@ describe('a worker that is killed while dar runs', () => {
       noWorker: true,
       timing,
       settings: { dar: { sliceSize: '1MiB' }, shards: { maxFiles: 100 } },
-      prepare: (dir) => Promise.resolve({ staging: { dir: join(dir, 'staging'), budget: state === 'waiting for staging' ? '4MiB' : '1GiB' } }),
+      prepare: (dir) => Promise.resolve({ staging: { dir: join(dir, 'staging'), budget: state === 'waiting for staging' ? 2_800_000 : '1GiB' } }),
     });
-    const root = await writeSlowBasepath(site, state === 'waiting for staging' ? 3 : 1);
+    const root = await writeSlowBasepath(site);
     const first = await startWorkerProcess(product, site, 'first', timing);
     // What the dead host has staged waits there for ever: the backup must not wait for it.
     await site.worker.context.queues.transfer('first').pause();
@@ -99,12 +99,12 @@ describe('a worker that is suspended until its lock is lost', () => {
 });
 
 /** dar needs seconds for the hole, and has a slice ready to be sent before it comes to it, or after. */
-async function writeSlowBasepath(site: TestSite, gib = 1): Promise<string> {
+async function writeSlowBasepath(site: TestSite): Promise<string> {
   const root = join(site.topdir, 'alice');
   await mkdir(root);
   for (const name of ['a', 'b']) await writeFile(join(root, name), Buffer.alloc(3 * MIB, name));
   const file = await open(join(root, 'hole'), 'w');
-  await file.truncate(gib * 1024 * MIB);
+  await file.truncate(1024 * MIB);
   await file.close();
   return root;
 }

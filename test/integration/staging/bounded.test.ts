@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, it } from 'vitest';
 import { compareTrees } from '../../../shared/compare/index.js';
 import { testSite, type SiteOptions, type TestSite } from '../../helpers/site.js';
@@ -10,29 +11,30 @@ import { until } from '../bad-input/until.js';
 import { watchPeak } from './watch-peak.js';
 
 const MIB = 1024 * 1024;
-const BUDGET = 4 * MIB;
-/**
- * What dars write between two looks comes on top: 20 ms apart here, later on a busy machine. Far less than a slice in real life, with slices of 256 KiB it is
- * many. (40 MiB would be staged without a budget.)
- */
-const TOLERANCE = 3 * MIB;
+const BUDGET = 1.5 * MIB;
+/** Bytes per ms of all dars together, with bzip2: 8 MB/s and processor. */
+const SPEED = 16_000;
 
 describe('backups that are ten times as large as the budget they share', () => {
   it('complete within it, also when the transfer stalls for a while and is slow', async () => {
-    const site = await testSite(small({ slots: 4, bandwidth: '20MiB/s' }));
+    const site = await testSite(small({ slots: 3, bandwidth: '20MiB/s' }));
     const { account } = site.worker.context.staging;
-    await writeRandom(site, 'alice', 24);
-    await writeRandom(site, 'bob', 14);
+    await writeRandom(site, 'alice', 9);
+    await writeRandom(site, 'bob', 6);
     await writeRandom(site, 'carol', 1, 300_000);
     await writeRandom(site, 'dave', 200, 900);
     const peak = watchPeak(site.config.staging.dir);
+    const late = monitorEventLoopDelay({ resolution: 5 });
+    late.enable();
     const transfers = site.worker.context.queues.transfer('here');
     await transfers.pause();
     const backingUp = site.backUp();
     await until('dars wait for staging', async () => ((await account.state()).pausedDars >= 2 ? true : null));
     await transfers.resume();
     expect((await backingUp).map(({ state, reason }) => `${state} ${reason ?? ''}`)).toEqual(Array(4).fill('completed '));
-    expect(await peak()).toBeLessThanOrEqual(BUDGET + TOLERANCE);
+    // What dars write until somebody looks comes on top: far less than a slice in real life, many slices here, on a busy machine. 15 MiB were staged in all.
+    const lateMs = 50 + (2 * late.max) / 1_000_000;
+    expect(await peak()).toBeLessThanOrEqual(BUDGET + lateMs * SPEED);
     expect((await account.state()).pausedMs).toBeGreaterThan(0);
     await expectSwept(site);
     const manifest = (await site.manifests()).find(({ basepathId }) => basepathId.startsWith('bob'));
@@ -45,7 +47,7 @@ describe('backups that are ten times as large as the budget they share', () => {
 
   it('give their slots to others when they wait too long, and go on from there', async () => {
     const site = await testSite(small({ slots: 1, maxPause: '100ms' }));
-    await writeRandom(site, 'alice', 12);
+    await writeRandom(site, 'alice', 6);
     const transfers = site.worker.context.queues.transfer('here');
     await transfers.pause();
     const backingUp = site.backUp();
@@ -62,9 +64,9 @@ describe('backups that are ten times as large as the budget they share', () => {
 function small({ slots, bandwidth, maxPause }: { slots: number; bandwidth?: string; maxPause?: string }): SiteOptions {
   return {
     // Compression keeps dar at a speed that a test can follow.
-    settings: { dar: { sliceSize: '256KiB', compression: 'gzip:1', storeOnly: [] }, shards: { maxFiles: 1_000 }, worker: { slots } },
+    settings: { dar: { sliceSize: '256KiB', compression: 'bzip2:1', storeOnly: [] }, shards: { maxFiles: 1_000 }, worker: { slots } },
     prepare: (dir) => Promise.resolve({
-      staging: { dir: join(dir, 'staging'), budget: BUDGET, ...(maxPause === undefined ? {} : { maxPause }) },
+      staging: { dir: join(dir, 'staging'), budget: String(BUDGET), ...(maxPause === undefined ? {} : { maxPause }) },
       lts: [{ name: 'lts', backend: 'posix', dir: join(dir, 'lts'), ...(bandwidth === undefined ? {} : { bandwidth }) }],
     }),
   };

@@ -7,7 +7,7 @@ const EVERY_MS = 1_000;
 export function reportScan({ runs, metrics }: WorkerContext, backupId: string): (paths: number) => void {
   let [told, toldAtMs] = [0, -Infinity];
   return (paths) => {
-    metrics.scanned(paths - told);
+    metrics.scanned(Math.max(0, paths - told)); // several finds begin anew
     told = paths;
     const nowMs = performance.now();
     if (nowMs - toldAtMs < EVERY_MS) return;

@@ -1,5 +1,4 @@
-import { basename, dirname } from 'node:path';
-import { createSmall, watchSlices, type CatalogueEntry, type CompleteSlice, type SmallSpec } from '../../../shared/dar/index.js';
+import { createSmall, slicesOf, type CatalogueEntry, type SmallSpec } from '../../../shared/dar/index.js';
 import { isolatedBase, type ArchiveSpec, type RawArchive } from './make-archive.js';
 
 /** Up to this much is saved, isolated and listed in one go (createSmall): some 0.1 s of dar. */
@@ -23,7 +22,6 @@ export type SmallArchiveSpec = Pick<ArchiveSpec, 'base' | 'root' | 'listFile' | 
 export async function makeSmall({ isolate, ...spec }: SmallArchiveSpec): Promise<SmallRaw> {
   const { base } = spec;
   const { outcome, entries, beforeCode } = await createSmall({ ...spec, catalogueBase: isolate ? isolatedBase(base) : null });
-  const slices: CompleteSlice[] = [];
-  for await (const batch of watchSlices({ dir: dirname(base), baseName: basename(base), finished: Promise.resolve(outcome) })) slices.push(...batch);
+  const slices = await slicesOf(base);
   return { base, catalogueBase: null, interrupted: false, outcome, slices, unsent: slices, entries, beforeCode };
 }

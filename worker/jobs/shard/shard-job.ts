@@ -28,10 +28,13 @@ export interface ShardJobResult {
  */
 export async function shardJob(context: WorkerContext, run: JobRun): Promise<ShardJobResult> {
   const frame = await openShard(context, run);
-  const leaveSource = frame.shard.from === undefined ? context.sources.attach(frame.topdir.path, frame.root, frame.brake) : () => undefined;
+  const { sources } = context;
+  const readsSource = frame.shard.from === undefined;
+  const leaveSource = readsSource ? sources.attach(frame.topdir.path, frame.root, frame.brake) : () => undefined;
   const stopFlushing = context.staging.account.onPressure(() => frame.sender.flush());
   const release = limitStopping(frame);
   try {
+    if (readsSource) await sources.untilFree(frame.topdir.path, frame.root, frame.stop); // a small archive has no brake
     return await saveShard(frame);
   } catch (thrown) {
     if (!(thrown instanceof PartKept)) await abandon(frame, thrown);

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { renderPlot } from '../../bench/plot.js';
-import { compare, type CaseResult } from '../../bench/result.js';
+import { renderPlot } from '../../../bench/plot.js';
+import { compare, type CaseResult } from '../../../bench/result.js';
 
 const circles = (svg: string): { x: number; colour: string }[] =>
   [...svg.matchAll(/<circle cx="([\d.]+)" cy="[\d.]+" r="5" fill="(#\w+)"/g)].map(([, x, colour]) => ({ x: Number(x), colour: colour ?? '' }));
