@@ -28,7 +28,7 @@ type PriorityClass = 'full' | 'incremental';
 /** Fulls that come while two hosts of one slot each work on long jobs of the incrementals' class; dar compresses slowly, so that these last. */
 export async function preemption({ dir, quick, runs, say, atEnd }: CaseOptions): Promise<CaseResult> {
   const fulls = quick ? 3 : runs * FULLS_PER_RUN;
-  const files = quick ? 80 : fulls * 25;
+  const files = quick ? 240 : fulls * 25; // more than fits an archive that is made in one go, and not stopped
   const top = join(dir, 'top');
   await makeLong(top, files);
   await mkdir(join(top, 'small'));
@@ -42,6 +42,7 @@ export async function preemption({ dir, quick, runs, say, atEnd }: CaseOptions):
     const watching = site.preempt(() => { stops += 1; });
     for (let i = 0; i < fulls; i++) {
       const long = await site.busy();
+      await pause(i * 37 % 1000); // they are stopped at all moments
       const jobId = await site.add('small', 'full');
       await site.wait([jobId]);
       if (long) waits.push(await site.waited(jobId));

@@ -51,7 +51,10 @@ class PartKept extends Error {}
 
 async function abandon(frame: ShardFrame, thrown: unknown): Promise<void> {
   const { logger } = frame.run;
-  if (frame.stop.aborted) logger.warn({ reason: frame.stop.reason as unknown, err: toBwError(thrown) }, 'nothing of this start is kept');
+  const error = toBwError(thrown);
+  const reason = frame.stop.reason as unknown;
+  if (error.code === 'STOPPED') logger.info({ reason }, 'shard stopped before it had saved anything');
+  else if (frame.stop.aborted) logger.warn({ reason, err: error }, 'nothing of this start is kept');
   await abandonStart(frame).catch((error: unknown) => {
     logger.warn({ err: toBwError(error) }, 'staging of a failed start is left to the sweep');
   });
