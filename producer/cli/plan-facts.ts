@@ -4,6 +4,7 @@ import type { TopdirConfig } from '../../shared/config/config.js';
 import { toBwError, type BwError } from '../../shared/errors/bw-error.js';
 import { readLimits } from '../../shared/limits/limit-store.js';
 import type { SetLimit } from '../../shared/limits/resolve.js';
+import { OWN_SLOT_NAME } from '../../shared/queues/names.js';
 import { embeddedSocket } from '../../shared/redis/location.js';
 import { factsOf } from '../../shared/runs/basepath-facts.js';
 import type { BasepathNow } from '../policy/basepath-now.js';
@@ -77,7 +78,8 @@ async function fromRedis(site: Site): Promise<PlanFacts> {
     of: async (topdir, records) => ({ basepaths: await gather(parts, topdir, records), day: await readFullDay(redis, topdir.path) }),
     limits: () => readLimits(redis, Date.now()),
     slots: async () => {
-      const hosts = new Set((await queues.backup.getWorkers()).map((worker) => worker['rawname'] ?? worker['name']));
+      const names = (await queues.backup.getWorkers()).map((worker) => worker['rawname'] ?? worker['name'] ?? '');
+      const hosts = new Set(names.filter((name) => !name.endsWith(OWN_SLOT_NAME))); // slots of incrementals are of a host that is there anyway
       return hosts.size === 0 ? null : hosts.size * site.config.worker.slots;
     },
     close: () => { redis.disconnect(); },

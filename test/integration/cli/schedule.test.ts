@@ -41,7 +41,7 @@ describe('schedule on the command line', () => {
 
     const check = await runCli(product, ['status', '--check'], { config: short });
     expect(check.code).toBe(6);
-    expect(check.stdout).toMatch(/alice: past due for .*, last backup is .* old\n1 basepath, 1 past due\.\n/);
+    expect(check.stdout).toMatch(/alice: past due for .*, last backup is .* old\n1 basepath, 1 past due, 0 failed for good\.\n/);
     expect((await runCli(product, ['status', '--check'], { config: site.configFile })).code).toBe(0);
     const status = await runCli(product, ['status', '--json'], { config: short });
     expect(status.code).toBe(1);
