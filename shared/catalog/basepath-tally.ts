@@ -1,5 +1,5 @@
 import type { JournalRecord, RecordOf } from '../journal/record.js';
-import { isCancelled } from '../dead-letters/dead-letter.js';
+import { isCancelled } from '../errors/is-cancelled.js';
 import type { PathJson } from '../paths/path-json.js';
 import type { AttemptSummary, BasepathCondition, BasepathStatus, SealedSummary } from './basepath-status.js';
 import type { Manifest } from './manifest.js';

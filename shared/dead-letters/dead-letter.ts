@@ -39,11 +39,6 @@ export const deadLetterSchema = z.object({
 
 export type DeadLetter = z.infer<typeof deadLetterSchema>;
 
-/** The code of what an operator stopped himself: he knows. */
-export function isCancelled(code: string): boolean {
-  return code === 'CANCELLED' || code.endsWith('_CANCELLED');
-}
-
 /** Letters with one cause. */
 export interface Cause {
   readonly code: string;

@@ -1,7 +1,8 @@
 import type { BasepathRegistry } from '../basepaths/index.js';
+import { isCancelled } from '../errors/is-cancelled.js';
 import type { RecordOf } from '../journal/index.js';
 import { toPathJson } from '../paths/path-json.js';
-import { isCancelled, settles, type DeadLetter } from './dead-letter.js';
+import { settles, type DeadLetter } from './dead-letter.js';
 
 type Ended = RecordOf<'attempt-ended'>;
 

@@ -1,13 +1,21 @@
 import { readdir, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { removeFile } from './remove-file.js';
 
-/** Removes a directory of ours and all below it; none being there is fine. A call of the system per entry, where Node's rm makes three. */
+const SLASH = Buffer.from('/');
+
+/**
+ * Removes a directory of ours and all below it; none being there is fine. A call of the system per entry, where Node's rm makes three. Names are bytes: in
+ * staging lie skeletons and placeholders of whatever users have.
+ */
 export async function removeTree(dir: string): Promise<void> {
+  await removeBelow(Buffer.from(dir));
+}
+
+async function removeBelow(dir: Buffer): Promise<void> {
   try {
-    for (const entry of await readdir(dir, { withFileTypes: true })) {
-      const path = join(dir, entry.name);
-      if (entry.isDirectory()) await removeTree(path);
+    for (const entry of await readdir(dir, { withFileTypes: true, encoding: 'buffer' })) {
+      const path = Buffer.concat([dir, SLASH, entry.name]);
+      if (entry.isDirectory()) await removeBelow(path);
       else await removeFile(path);
     }
     await rmdir(dir);

@@ -1,6 +1,7 @@
-import { isCancelled, type DeadLetter } from '../dead-letters/dead-letter.js';
+import type { DeadLetter } from '../dead-letters/dead-letter.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
 import { lastError } from '../dead-letters/last-error.js';
+import { isCancelled } from '../errors/is-cancelled.js';
 import type { Journal } from '../journal/journal.js';
 import type { RecordOf } from '../journal/record.js';
 import type { QueueSet } from '../queues/queue-set.js';

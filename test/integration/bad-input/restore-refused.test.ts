@@ -13,7 +13,7 @@ describe('a restore into the wrong place', () => {
     await writeFile(join(target, 'letter'), 'mine');
     const { ended } = await restore(site, manifest, { target });
     expect(ended).toMatchObject({ state: 'failed' });
-    expect(ended.reason).toMatch(/^RESTORE_TARGET_NOT_EMPTY: the target exists and is not empty; nothing was restored \[.*\/used\]\n  it holds "letter"\n  -> Choose a new directory, or restore into it on purpose with --in-place --on-conflict/);
+    expect(ended.reason).toMatch(/^RESTORE_TARGET_NOT_EMPTY: the target exists and is not empty; nothing was restored \[.*\/used\]\n  it holds "letter"\n  -> Choose a new directory, go on with an earlier restore into it with --resume, or restore into it on purpose with --in-place --on-conflict/);
     expect(await readdir(target)).toEqual(['letter']);
     expect(await readFile(join(target, 'letter'), 'utf8')).toBe('mine');
     expect(await restoresAgain(site, manifest)).toBe('clean');

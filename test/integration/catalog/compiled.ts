@@ -5,7 +5,7 @@ import { BwError } from '../../../shared/errors/bw-error.js';
 import { run } from '../../../shared/process/index.js';
 
 const ROOT = join(import.meta.dirname, '../../..');
-const ROOMS = ['shared/catalog', 'shared/errors', 'shared/journal', 'shared/paths'];
+const ROOMS = ['shared/catalog', 'shared/errors', 'shared/files', 'shared/journal', 'shared/paths'];
 
 /** JavaScript of the rooms under test in `dir`, for child processes that a test kills. */
 export async function compileInto(dir: string): Promise<void> {

@@ -154,7 +154,7 @@ describe('prune', () => {
     await site.producer.prune();
     expect((await site.producer.prune()).erasing).toBe(2);
     const { queues } = site.worker.context;
-    expect((await queues.cleanupOf('tape-host').getJobs(['prioritized'])).map(({ name }) => name).sort()).toEqual(['erase', 'sweep-backup', 'sweep-backup', 'sweep-backup']);
+    expect((await queues.cleanupOf('tape-host').getJobs(['prioritized'])).map(({ name }) => name).sort()).toEqual(['erase']);
     await drained(site);
     expect(await inLts(site)).toHaveLength(3);
     const eraser = await site.addWorker('tape-host');
