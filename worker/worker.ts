@@ -1,4 +1,4 @@
-import { Worker, type Job, type Processor } from 'bullmq';
+import { DelayedError, Worker, type Job, type Processor } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { toBwError } from '../shared/errors/bw-error.js';
 import type { Drained } from '../shared/orders/drained-hosts.js';
@@ -144,26 +144,30 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
   return async (job, token) => {
     const work = table[job.name];
     if (work === undefined) throw new Error(`no such job: ${job.name}`);
-    const leave = await context.gate.enter(job, token);
     const logger = context.logger.child({ queue, jobId: job.id, jobName: job.name, ...idsOf(job) });
     const startedAt = performance.now();
     const finished = (outcome: 'completed' | 'retried' | 'stopped'): void => {
       context.metrics.jobFinished({ queue: metricQueue(queue), name: job.name, outcome, wallMs: performance.now() - startedAt });
     };
-    const { signal, hurry, stop, ends } = running.begin(queue, job);
+    const { signal, hurry, stop, ends } = running.begin(queue, job); // first of all: an order to stop it may come at once
     try {
       const result = await runJob({ job, token: token ?? '', signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), logger }, async (run) => {
-        await noteHost(context, job);
-        return noting(context, run, () => work(run));
+        // The place is given back before the job goes anywhere: whoever takes it next holds one of its own.
+        const leave = await context.gate.enter(job, token);
+        try {
+          await noteHost(context, job);
+          return await noting(context, run, () => work(run));
+        } finally {
+          await leave();
+        }
       });
       finished('completed');
       return result;
     } catch (thrown) {
-      finished(signal.aborted ? 'stopped' : 'retried');
+      if (signal.aborted || !(thrown instanceof DelayedError)) finished(signal.aborted ? 'stopped' : 'retried'); // else the gate parked it
       throw thrown;
     } finally {
       ends();
-      await leave();
     }
   };
 }

@@ -17,8 +17,8 @@ export interface PreemptionParts {
   readonly mayStart?: (jobs: readonly Job[]) => Promise<readonly Job[]>;
 }
 
-/** A claim outlives any closing of an archive; it is of one start of a job, so the next one is not protected by it. */
-const CLAIM_MS = 3_600_000;
+/** As long as an archive may take to close; then somebody is chosen again, should the order have been lost. A claim is of one start of a job: the next one is not protected by it. */
+const CLAIM_MS = 300_000;
 /** More waiting ones than could be served at once. */
 const WAITING_READ = 100;
 

@@ -30,7 +30,10 @@ export async function failRun(parts: FailRunParts, id: string, error: { code: st
   const endedAt = parts.now().toISOString();
   if (run === null || !onlyIn.includes(run.phase)) return false;
   if (!isCancelled(error.code)) await addLetter(parts, run, error, endedAt);
-  if (!(await parts.runs.end(id, { phase: 'failed', endedAt, error: `${error.code}: ${error.message}` }, onlyIn))) return false;
+  if (!(await parts.runs.end(id, { phase: 'failed', endedAt, error: `${error.code}: ${error.message}` }, onlyIn))) {
+    if ((await parts.runs.read(id))?.phase === 'done') await new DeadLetters(parts.queues).remove([id]); // it sealed in this moment
+    return false;
+  }
   const end = { outcome: 'failed' as const, error, startedAt: run.startedAt, endedAt, bytes: '0', files: 0 };
   if (run.level === 'restore') await recordFailedRestore(parts, run, end);
   else if (run.level === 'verify') await orderStagingSweeps(parts.queues, parts.runs, run); // it says nothing about the backup

@@ -18,13 +18,13 @@ export async function rememberFailure(redis: Redis, basepathId: string, level: M
   await redis.hset(FAILURES_KEY, basepathId, JSON.stringify(level === 'full' ? { ...known, full: atMs } : { ...known, other: atMs }));
 }
 
-/** A full that sealed settles all failures before it, another backup those of its kind. False when there were none. */
-export async function forgetFailures(redis: Redis, basepathId: string, level: Manifest['level']): Promise<boolean> {
+/** A full that sealed settles all failures before it, another backup those of its kind. `settle`: called before they are forgotten, when there are any. */
+export async function settleFailures(redis: Redis, basepathId: string, level: Manifest['level'], settle: () => Promise<unknown>): Promise<void> {
   const known = await failuresOf(redis, basepathId);
-  if (known === NONE) return false;
+  if (known === NONE) return;
+  await settle();
   if (level === 'full' || known.full === null) await redis.hdel(FAILURES_KEY, basepathId);
   else await redis.hset(FAILURES_KEY, basepathId, JSON.stringify({ ...known, other: null }));
-  return true;
 }
 
 /** What the journal says: failures that nothing of their kind sealed since has settled (pure). Records oldest first. */

@@ -37,7 +37,7 @@ export async function runJob<T>(run: JobRun, work: (run: JobRun) => Promise<T>):
     run.logger.debug({ ms: elapsed(startedAt) }, 'job done');
     return result;
   } catch (thrown) {
-    if (thrown instanceof WaitingChildrenError) throw thrown;
+    if (thrown instanceof WaitingChildrenError || thrown instanceof DelayedError) throw thrown;
     if (run.signal.aborted) return await handBack(run);
     throw failed(run, toBwError(thrown), elapsed(startedAt));
   }

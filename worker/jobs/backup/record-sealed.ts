@@ -1,7 +1,7 @@
 import type { Manifest } from '../../../shared/catalog/manifest.js';
 import { DeadLetters } from '../../../shared/dead-letters/dead-letters.js';
 import type { BackupJob } from '../../../shared/queues/job-data.js';
-import { forgetFailures } from '../../../shared/runs/failures.js';
+import { settleFailures } from '../../../shared/runs/failures.js';
 import { refreshNewest } from '../../../shared/runs/newest.js';
 import { orderKitRefresh } from '../../../shared/runs/order-kit.js';
 import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
@@ -19,7 +19,7 @@ export async function recordSealed(context: WorkerContext, job: BackupJob, seale
   const { level, outcome } = manifest;
   context.metrics.backupSealed({ level, outcome, exceptions: manifest.counts.exceptions, vanished: manifest.counts.vanished });
   await refreshNewest(context.runs.redis, context.catalog, manifest.basepathId, (error) => { context.logger.warn({ err: error }, 'manifest not usable'); });
-  if (await forgetFailures(context.runs.redis, manifest.basepathId, level)) await new DeadLetters(context.queues).settle(level, manifest.basepathId);
+  await settleFailures(context.runs.redis, manifest.basepathId, level, () => new DeadLetters(context.queues).settle(level, manifest.basepathId));
   await context.runs.end(job.backupId, { phase: 'done', outcome, endedAt: context.now().toISOString() });
   if (!sealed.isTidy || !(await tidyUp(context, job.backupId))) await orderSweeps(context.queues, context.runs, job);
   await orderKitRefresh(context.queues);
