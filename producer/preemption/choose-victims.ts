@@ -26,8 +26,10 @@ export interface Running {
   readonly preemptions: number;
 }
 
-/** These give way. */
-const VICTIMS: ReadonlySet<PriorityClass> = new Set(['incremental', 'overdue-incremental']);
+/** These give way to whoever preempts. */
+const FIRST_VICTIMS: ReadonlySet<PriorityClass> = new Set(['incremental', 'overdue-incremental']);
+/** These too, to restores alone. */
+const LAST_VICTIMS: ReadonlySet<PriorityClass> = new Set(['full', 'manual-full']);
 /** They wait for nobody. */
 const PREEMPTING: ReadonlySet<PriorityClass> = new Set(['restore', 'manual-full', 'full']);
 
@@ -37,16 +39,23 @@ const ABOUT_TO_FINISH = 0.9;
 /**
  * Who is stopped (pure): as many incrementals as fulls and restores wait without any slot, those that are being stopped counted. The least work is lost
  * first; shards about to finish and scans, which keep nothing, are spared where there is another. A backup that was preempted
- * `maxPerBackup` times is left alone.
+ * `maxPerBackup` times is left alone. Where this leaves a restore without a slot it gets one of whoever has them, fulls and those at the bound: somebody
+ * waits for those files, and restores are few.
  */
 export function chooseVictims(waiting: readonly Waiting[], running: readonly Running[], { maxPerBackup }: { readonly maxPerBackup: number }): Running[] {
   const withSlot = new Set(running.map(({ runId }) => runId));
-  const needing = new Set(waiting.filter((each) => PREEMPTING.has(each.priorityClass) && !withSlot.has(each.runId)).map(({ runId }) => runId));
-  const incrementals = running.filter(({ outOfReach, priorityClass }) => !outOfReach && VICTIMS.has(priorityClass));
-  const needed = needing.size - incrementals.filter(({ stopping }) => stopping).length;
-  if (needed <= 0) return [];
-  const open = incrementals.filter(({ stopping, kind, preemptions }) => !stopping && kind !== 'other' && preemptions < maxPerBackup);
-  return withinBounds(open.sort(byLoss), needed, maxPerBackup);
+  const withoutSlot = waiting.filter((each) => PREEMPTING.has(each.priorityClass) && !withSlot.has(each.runId));
+  const within = running.filter(({ outOfReach, priorityClass }) => !outOfReach && (FIRST_VICTIMS.has(priorityClass) || LAST_VICTIMS.has(priorityClass)));
+  const coming = within.filter(({ stopping }) => stopping).length;
+  const open = within.filter(({ stopping, kind }) => !stopping && kind !== 'other').sort(byLoss);
+  const incrementals = open.filter(({ priorityClass, preemptions }) => FIRST_VICTIMS.has(priorityClass) && preemptions < maxPerBackup);
+  const first = withinBounds(incrementals, runsOf(withoutSlot) - coming, maxPerBackup);
+  const left = runsOf(withoutSlot.filter(({ priorityClass }) => priorityClass === 'restore')) - coming - first.length; // restores go before fulls
+  return [...first, ...open.filter((each) => !first.includes(each)).slice(0, Math.max(0, left))];
+}
+
+function runsOf(waiting: readonly Waiting[]): number {
+  return new Set(waiting.map(({ runId }) => runId)).size;
 }
 
 /** Several shards of one backup count each. */
@@ -54,7 +63,7 @@ function withinBounds(sorted: readonly Running[], needed: number, maxPerBackup: 
   const counts = new Map<string, number>();
   const chosen: Running[] = [];
   for (const each of sorted) {
-    if (chosen.length === needed) break;
+    if (chosen.length >= needed) break;
     const count = counts.get(each.runId) ?? each.preemptions;
     if (count >= maxPerBackup) continue;
     counts.set(each.runId, count + 1);

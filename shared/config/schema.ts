@@ -149,8 +149,8 @@ export const siteSchema = {
   host: { doc: 'Name of this host in queues, logs and hosts:; none = the name of the machine.', format: 'name', default: null, nullable: true },
   ...hostSections,
   preemption: {
-    enabled: { doc: 'Whether incrementals and differentials that run give their slot to fulls and restores that wait for one.', format: 'boolean', default: true },
-    maxPerBackup: { doc: 'A backup that had to give way so often is left alone.', format: 'count', default: 3, min: 1 },
+    enabled: { doc: 'Whether incrementals and differentials that run give their slot to fulls and restores that wait for one, and fulls theirs to restores.', format: 'boolean', default: true },
+    maxPerBackup: { doc: 'A backup that had to give way so often is left alone, but for restores.', format: 'count', default: 3, min: 1 },
   },
   catalog: {
     dir: { doc: 'Directory of sealed backups and the journal, on a filesystem every host sees.', format: 'absolutePath', default: null, required: true },

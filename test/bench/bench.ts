@@ -12,6 +12,7 @@ import { noChange } from './cases/no-change.js';
 import { planning } from './cases/planning.js';
 import { preemption } from './cases/preemption.js';
 import { restoreAll, restoreOne } from './cases/restore.js';
+import { restoreStart } from './cases/restore-start.js';
 import { staging } from './cases/staging.js';
 import { smallBasepaths } from './cases/small-basepaths.js';
 import { smallFiles } from './cases/small-files.js';
@@ -31,6 +32,7 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   planning,
   restore: restoreAll,
   'restore-one': restoreOne,
+  'restore-start': restoreStart,
   staging,
   history,
   due,

@@ -94,12 +94,12 @@ async function runDar(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): Promise
   }
 }
 
-/** `release` takes the brake off: one that is asked to end goes on until it has. */
+/** `release` takes the brake off: one that is asked to end is not stopped any more. */
 function listen(create: DarCreate, { signal, stop }: ArchiveRun, release: () => void): () => void {
   const kill = (): void => { create.kill(); };
   const close = (): void => {
+    create.terminate(); // before it goes on: it writes no more than it must
     release();
-    create.terminate();
   };
   signal.addEventListener('abort', kill);
   stop.addEventListener('abort', close);

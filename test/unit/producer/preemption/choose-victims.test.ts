@@ -22,7 +22,7 @@ describe('who gives way', () => {
     ['nobody to a full that has a slot', [wait('f')], [run('a'), run('x', { runId: 'f', priorityClass: 'full' })], []],
     ['nobody while another one is being stopped for it', [wait('f')], [run('a'), run('b', { stopping: true })], []],
     ['another one for the second full', [wait('f'), wait('g')], [run('a'), run('b', { stopping: true })], ['a']],
-    ['no full and no restore', [wait('f')], [run('a', { priorityClass: 'full' }), run('b', { priorityClass: 'restore' })], []],
+    ['no full and no restore to a full', [wait('f')], [run('a', { priorityClass: 'full' }), run('b', { priorityClass: 'restore' })], []],
     ['an overdue incremental too', [wait('f')], [run('a', { priorityClass: 'overdue-incremental' })], ['a']],
     ['nobody whose slot a full cannot have', [wait('f')], [run('a', { outOfReach: true })], []],
     ['no seal', [wait('f')], [run('a', { kind: 'other' })], []],
@@ -33,6 +33,17 @@ describe('who gives way', () => {
     ['a scan where there is no other', [wait('f')], [run('a', { kind: 'scan' })], ['a']],
     ['nobody who had to so often already', [wait('f')], [run('a', { preemptions: 3 })], []],
     ['of one backup no more than the bound', [wait('f'), wait('g')], [run('a', { runId: 'i', preemptions: 2 }), run('b', { runId: 'i', preemptions: 2 })], ['a']],
+    ['a full to a restore, where no incremental is left', [wait('r', 'restore')], [run('a', { priorityClass: 'full' }), run('b', { priorityClass: 'manual-full', doneBytes: 9 })], ['b']],
+    ['an incremental to a restore before any full', [wait('r', 'restore')], [run('a', { priorityClass: 'full', doneBytes: 1 }), run('b')], ['b']],
+    ['fulls to as many restores as incrementals do not serve', [wait('r', 'restore'), wait('s', 'restore')], [run('a'), run('b', { priorityClass: 'full' }), run('c', { priorityClass: 'full' })], ['a', 'b']],
+    ['no full to a full that waits behind a restore', [wait('f'), wait('r', 'restore')], [run('a'), run('b', { priorityClass: 'full' })], ['a']],
+    ['one full to many archives of one restore', [wait('r', 'restore'), wait('r', 'restore')], [run('a', { priorityClass: 'full' }), run('b', { priorityClass: 'full' })], ['a']],
+    ['nobody to a restore for which a full is being stopped', [wait('r', 'restore')], [run('a', { priorityClass: 'full' }), run('b', { priorityClass: 'full', stopping: true })], []],
+    ['an incremental to a full while a full is being stopped for a restore', [wait('r', 'restore'), wait('f')], [run('a'), run('b', { priorityClass: 'full', stopping: true })], ['a']],
+    ['no seal of a full, and no other restore', [wait('r', 'restore')], [run('a', { priorityClass: 'full', kind: 'other' }), run('b', { priorityClass: 'restore', kind: 'other' })], []],
+    ['not the scan of a full, where there is another', [wait('r', 'restore')], [run('a', { priorityClass: 'full', kind: 'scan', doneBytes: 0 }), run('b', { priorityClass: 'full' })], ['b']],
+    ['to a restore whoever has the slot, the bound or not', [wait('r', 'restore')], [run('a', { preemptions: 3 }), run('b', { priorityClass: 'full', preemptions: 9, doneBytes: 1 })], ['b']],
+    ['to a restore who is within the bound before who is not', [wait('r', 'restore')], [run('a', { preemptions: 3, doneBytes: 1 }), run('b')], ['b']],
   ])('%s', (_, waiting, running, victims) => {
     expect(chosen(waiting, running)).toEqual(victims);
   });
