@@ -58,7 +58,8 @@ export async function changeLimits(product: CompiledProduct): Promise<void> {
     expect(end, args.join(' ')).toMatchObject({ code });
     return code === 0 ? limitsOutput.parse(JSON.parse(end.stdout)).limits.filter(({ source }) => source === 'set') : [];
   };
-  for (let dir = 0; dir < 6; dir++) await writeFiles(join(site.topdir, 'alice', `dir-${dir}`), 4);
+  // More than a shard sends itself: slices wait in the transfer queue.
+  for (let dir = 0; dir < 6; dir++) await writeFiles(join(site.topdir, 'alice', `dir-${dir}`), 4, 300_000);
   const dars = await holdDars(site);
   const jobs = await enqueued(site);
   const counts = async () => ({ started: (await dars.started()).length, parked: await backup.getDelayedCount() });
@@ -88,9 +89,9 @@ export async function changeLimits(product: CompiledProduct): Promise<void> {
   ]);
 }
 
-async function writeFiles(dir: string, count: number): Promise<void> {
+async function writeFiles(dir: string, count: number, bytes = 0): Promise<void> {
   await mkdir(dir, { recursive: true });
-  for (let i = 0; i < count; i++) await writeFile(join(dir, `file-${i}`), `content ${i}`);
+  for (let i = 0; i < count; i++) await writeFile(join(dir, `file-${i}`), `content ${i}`.padEnd(bytes));
 }
 
 async function enqueued({ producer }: TestSite): Promise<string[]> {
