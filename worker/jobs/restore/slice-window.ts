@@ -72,7 +72,9 @@ export class SliceWindow implements SliceSource {
   async #makeRoom(number: number, inUse: number): Promise<void> {
     if (this.#capacity === 0) return;
     const keep = this.#capacity - this.#bytesOf(number);
-    for (const each of [...this.#open.keys()]) {
+    // The last one goes when nothing else is left to go: though long unused, it is wanted again.
+    const candidates = [...this.#open.keys()].sort((a, b) => Number(a === this.count) - Number(b === this.count));
+    for (const each of candidates) {
       if (this.#held(number) <= keep) return;
       if (each === number || each === inUse || this.#bytesOf(each) === 0) continue;
       await this.#open.get(each)?.catch(() => undefined);
