@@ -73,12 +73,15 @@ export async function* findEntries(layers: readonly StateLayer[], paths: readonl
   }
 }
 
-/** Between these lie the lines of the paths and all below them, and others (pure). */
+/**
+ * Between these lie the lines of the paths and all below them, and others (pure). A path has its line in its parent's directory when it is no directory, else in
+ * its own: which of the two comes first depends on whether its name begins with what sorts before `/` (`.ssh`).
+ */
 export function keyRange(paths: readonly BytePath[]): { readonly first: string; readonly last: string } {
   if (paths.some((path) => path === '.')) return { first: '', last: '\u{ffff}' };
-  const firsts = paths.map((path) => keyOfPath(path, 'f')).sort();
-  const lasts = paths.map((path) => `./${path}/\u{ffff}`).sort();
-  return { first: firsts[0] ?? '', last: lasts.at(-1) ?? '' };
+  const beginnings = paths.flatMap((path) => [keyOfPath(path, 'f'), `./${path}/`]);
+  const ends = beginnings.map((beginning) => `${beginning}\u{ffff}`);
+  return { first: beginnings.sort()[0] ?? '', last: ends.sort().at(-1) ?? '' };
 }
 
 /** Throws INDEX_DAMAGED unless the line is a record. */

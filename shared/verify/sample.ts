@@ -52,6 +52,11 @@ export class BoundedSample {
     return this.#kept.map(({ key }) => key);
   }
 
+  /** Of `keys()`. */
+  get bytes(): number {
+    return this.#kept.length === 0 ? (this.#least?.bytes ?? 0) : this.#bytes;
+  }
+
   #halve(): void {
     this.#share /= 2;
     this.#kept = this.#kept.filter(({ place }) => place < this.#share);

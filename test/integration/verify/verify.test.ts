@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync, readFileSync, chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { drainCleanup } from '../../../bin/drain-cleanup.js';
 import { enqueueVerify, type VerifyRequest } from '../../../producer/scheduler/enqueue-verify.js';
 import { orderVerifications } from '../../../producer/scheduler/order-verifications.js';
@@ -80,7 +80,11 @@ describe('verify, of a sound chain,', () => {
 
   it('of a sample: the same seed looks at the same, and a drill of one file restores one', async () => {
     const { site, last } = await chain();
+    const { staging } = site.worker.context;
+    const reserve = vi.spyOn(staging, 'reserve');
     const one = await verify(site, last, { level: 'restore', samplePercent: 0.001, seed: 'x' });
+    expect(reserve.mock.calls).toMatchObject([[10_000, { owner: one.verifyId, kind: 'verify' }]]); // slices are read in place
+    await expect(reserve.mock.results[0]?.value).resolves.toBeTypeOf('function');
     expect(one).toMatchObject({ outcome: 'sound', files: 1, filesLikeSource: 1, seed: 'x' });
     const [first, second] = [await verify(site, last, { level: 'hash', samplePercent: 40, seed: 'y' }), await verify(site, last, { level: 'hash', samplePercent: 40, seed: 'y' })];
     expect([second.readObjects, second.readBytes]).toEqual([first.readObjects, first.readBytes]);

@@ -38,7 +38,7 @@ export async function extractPart(request: ExtractRequest): Promise<PartOutcome>
   const start = `${name}-${randomBytes(4).toString('hex')}`;
   const dir = await context.staging.createStart(restoreId, start);
   await context.staging.removeOtherStarts(restoreId, name, new Set([start]));
-  const release = await reserveWindow(context, archive, { owner: restoreId, signal });
+  const release = restore.roomIsReserved === true ? () => undefined : await reserveWindow(context, archive, { owner: restoreId, signal });
   try {
     const window = new SliceWindow({ context, archive, dir, ahead: part.records === null && request.only === null, signal });
     const done = await extractFrom(window, archive, dir, request).finally(() => window.close());

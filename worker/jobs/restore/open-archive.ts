@@ -43,6 +43,11 @@ export function isReadInPlace({ locations }: ManifestSlice, backends: readonly T
   return backends.every((backend) => locations[backend.name] === undefined || backend.capabilities().directRead);
 }
 
+/** Bytes of staging that all slices of an archive take together (pure). */
+export function fetchedBytes({ slices }: Pick<ManifestArchive, 'slices'>, backends: readonly TransferBackend[]): number {
+  return slices.reduce((sum, slice) => sum + (isReadInPlace(slice, backends) ? 0 : slice.bytes), 0);
+}
+
 function noCopy(name: string): BwError {
   return new BwError('RESTORE_NO_COPY', {
     message: 'no configured LTS holds this slice',

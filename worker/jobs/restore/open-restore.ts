@@ -15,6 +15,8 @@ export interface OpenRestore {
   /** Shared by all hosts. */
   readonly workDir: string;
   readonly plan: RestorePlan;
+  /** Whoever opened it has reserved room in staging for its extractions, one at a time; absent: each reserves its own. */
+  readonly roomIsReserved?: boolean;
 }
 
 /** The backups a restore needs, the full first. Throws MANIFEST_*, CHAIN_BROKEN. */

@@ -3,16 +3,15 @@ import { join } from 'node:path';
 import type { ManifestArchive, ManifestSlice } from '../../../shared/catalog/manifest.js';
 import type { SliceSource } from '../../../shared/dar/index.js';
 import type { WorkerContext } from '../../context.js';
-import { isReadInPlace, openSlice } from './open-archive.js';
+import { fetchedBytes, isReadInPlace, openSlice } from './open-archive.js';
 
 /** In the largest archive: the one dar reads, the next one on its way, and the last one, to which dar comes back at its end. */
 const WINDOW_SLICES = 3;
 
 /** Bytes of staging that extracting from an archive takes at most, whatever its size; 0 where it is read in place (pure). */
-export function windowBytes({ slices }: Pick<ManifestArchive, 'slices'>, backends: WorkerContext['backends']): number {
-  const fetched = slices.filter((slice) => !isReadInPlace(slice, backends)).map(({ bytes }) => bytes);
-  const all = fetched.reduce((sum, bytes) => sum + bytes, 0);
-  return Math.min(all, WINDOW_SLICES * Math.max(0, ...fetched));
+export function windowBytes(archive: Pick<ManifestArchive, 'slices'>, backends: WorkerContext['backends']): number {
+  const fetched = archive.slices.filter((slice) => !isReadInPlace(slice, backends)).map(({ bytes }) => bytes);
+  return Math.min(fetchedBytes(archive, backends), WINDOW_SLICES * Math.max(0, ...fetched));
 }
 
 export interface WindowOptions {
@@ -72,7 +71,9 @@ export class SliceWindow implements SliceSource {
   async #makeRoom(number: number, inUse: number): Promise<void> {
     if (this.#capacity === 0) return;
     const keep = this.#capacity - this.#bytesOf(number);
-    for (const each of [...this.#open.keys()]) {
+    // The last one goes when nothing else is left to go: though long unused, it is wanted again.
+    const candidates = [...this.#open.keys()].sort((a, b) => Number(a === this.count) - Number(b === this.count));
+    for (const each of candidates) {
       if (this.#held(number) <= keep) return;
       if (each === number || each === inUse || this.#bytesOf(each) === 0) continue;
       await this.#open.get(each)?.catch(() => undefined);

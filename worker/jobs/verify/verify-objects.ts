@@ -5,7 +5,7 @@ import { archiveKey, testArchive } from '../../../shared/dar/index.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import { sampleOf } from '../../../shared/verify/sample.js';
 import { configuredTopdir } from '../../context.js';
-import { openArchive } from '../restore/open-archive.js';
+import { fetchedBytes, openArchive } from '../restore/open-archive.js';
 import { noting } from './findings.js';
 import type { Verification } from './verification.js';
 
@@ -52,8 +52,25 @@ export async function checkArchives(verification: Verification): Promise<void> {
   for (const each of sampleOf(archives, ({ archive }) => archive.name, job.samplePercent, job.seed)) await checkArchive(verification, each);
 }
 
-async function checkArchive({ context, job, findings, reading, signal, isTape }: Verification, { manifest, archive }: { manifest: Manifest; archive: ManifestArchive }): Promise<void> {
+interface Archived {
+  readonly manifest: Manifest;
+  readonly archive: ManifestArchive;
+}
+
+/** All slices of it are in staging at a time: that room is reserved before. Throws STAGING_TOO_SMALL. */
+async function checkArchive(verification: Verification, archived: Archived): Promise<void> {
+  const { context, job, reading, signal } = verification;
   signal.throwIfAborted();
+  const bytes = fetchedBytes(archived.archive, reading.backends);
+  const release = bytes === 0 ? () => undefined : await context.staging.reserve(bytes, { owner: job.verifyId, kind: 'verify', signal });
+  try {
+    await testFetched(verification, archived);
+  } finally {
+    await context.staging.removeStart(job.verifyId, archived.manifest.backupId).finally(release);
+  }
+}
+
+async function testFetched({ context, job, findings, reading, signal, isTape }: Verification, { manifest, archive }: Archived): Promise<void> {
   const dir = `${job.verifyId}/${manifest.backupId}`;
   await noting(findings, archive.name, async () => {
     const base = await openArchive(reading, archive, dir, signal);
@@ -61,7 +78,6 @@ async function checkArchive({ context, job, findings, reading, signal, isTape }:
     await testArchive(base, archiveKey(configuredTopdir(context.config, manifest.source.topdir).dar, archive), { secretsDir, signal });
   });
   noteRead(findings, archive.slices, reading.backends, isTape);
-  await context.staging.removeStart(job.verifyId, manifest.backupId);
 }
 
 /** What opening an archive reads: every slice from the first storage that has it. */
