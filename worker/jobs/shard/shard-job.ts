@@ -198,6 +198,7 @@ async function composeResult(frame: ShardFrame, saved: SavedShard, extras: Extra
     exceptions: incomplete ? await withRootException(frame, saved.exceptions) : saved.exceptions,
     log: await keepLog(frame, saved.messages),
     counts: { ...saved.counts, exceptions: saved.counts.exceptions + (incomplete ? 1 : 0) },
+    discarded: saved.discarded,
     earlier: [...(frame.kept?.files ?? [])],
   };
 }
