@@ -13,6 +13,7 @@ import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
 import { isSmall, makeSmall } from './make-small.js';
 import { archiveName, archiveRunOf, inStaging, stopped, type ShardFrame } from './open-shard.js';
 import { reportWhile } from './report-progress.js';
+import { throwAway } from './throw-away.js';
 
 export interface SavedShard {
   readonly archives: readonly MadeArchive[];
@@ -124,7 +125,7 @@ async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, made: Ma
   if (!result.accepted || counter.entries === 0) {
     if (!result.accepted) frame.run.logger.warn({ archive: key, unlisted: result.unlisted.map(showPath) }, 'archive thrown away: it holds what nobody listed');
     made.discarded++;
-    await discard(frame, raw);
+    await throwAway(frame, raw);
     return { retry: result.retry, interrupted };
   }
   frame.sender.hold(raw.unsent);
@@ -183,10 +184,4 @@ async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<{
   } finally {
     stopReporting();
   }
-}
-
-/** Slices that were sent already are taken off the record: no manifest will name them, and the sweep removes them. */
-async function discard(frame: ShardFrame, raw: RawArchive): Promise<void> {
-  const objects = raw.slices.map((slice) => frame.sender.objectOf(slice));
-  await frame.context.items.remove(frame.data.backupId, objects);
 }
