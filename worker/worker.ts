@@ -152,7 +152,7 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
     };
     const { signal, hurry, stop, ends } = running.begin(queue, job);
     try {
-      const result = await runJob({ job, token: token ?? '', signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), logger }, async (run) => {
+      const result = await runJob({ job, token: token ?? '', signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), maxPauseMs: context.config.staging.maxPauseMs, logger }, async (run) => {
         await noteHost(context, job);
         return noting(context, run, () => work(run));
       });
