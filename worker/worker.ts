@@ -151,7 +151,7 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
     };
     const { signal, hurry, stop, ends } = running.begin(queue, job); // first of all: an order to stop it may come at once
     try {
-      const result = await runJob({ job, token: token ?? '', signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), logger }, async (run) => {
+      const result = await runJob({ job, token: token ?? '', signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), maxPauseMs: context.config.staging.maxPauseMs, logger }, async (run) => {
         // The place is given back before the job goes anywhere: whoever takes it next holds one of its own.
         const leave = await context.gate.enter(job, token);
         try {

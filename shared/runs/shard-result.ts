@@ -47,6 +47,8 @@ export const shardResultSchema = z.strictObject({
   exceptions: z.string().nullable(),
   log: madeFileSchema.nullable(),
   counts: z.strictObject({ saved: count, vanished: count, changedThenSaved: count, exceptions: count }),
+  /** Archives that were thrown away: a slice of theirs may have been sent before. */
+  discarded: count.default(0),
   /** Files of the kept parts that this start went on from, the oldest first. */
   earlier: z.array(z.string()).default([]),
 });

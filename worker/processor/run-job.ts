@@ -4,7 +4,7 @@ import { BwError, formatError, toBwError } from '../../shared/errors/bw-error.js
 
 /**
  * Why a running job was asked to stop. shutdown, drained: its host stops working · preempted: somebody of a higher class needs the slot ·
- * paused-too-long: it waited for room in staging · cancelled: nobody wants its result · lost-lock: it is somebody else's already.
+ * paused-too-long: it waited for room in staging, and others get its slot · cancelled: nobody wants its result · lost-lock: it is somebody else's already.
  */
 export type StopReason = 'shutdown' | 'drained' | 'preempted' | 'paused-too-long' | 'cancelled' | 'lost-lock';
 
@@ -19,11 +19,18 @@ export interface JobRun {
   readonly giveWay: () => Promise<void>;
   /** Asks this job to stop. */
   readonly stop: (reason: StopReason) => void;
+  /** How long it may wait for room in staging: staging.maxPause. */
+  readonly maxPauseMs: number;
   readonly logger: Logger;
 }
 
-/** A stopped job goes back to the end of its class after this, ms: another worker takes it at once. */
+/** A stopped job is back after this, ms, with its own turn among others: another worker takes it at once. */
 const HAND_BACK_MS = 100;
+/**
+ * One that waited too long for room stays away for between a sixtieth and a twelfth of staging.maxPause (1 to 5 min of 1 h): its turn is before that of
+ * those it is to make way for, and the same host would take it again at once. Not all that waited come back together.
+ */
+const STAY_AWAY = { least: 1 / 60, most: 1 / 12 };
 
 /**
  * Runs one job and maps how it ended to the queue: stopped work is handed back without spending an attempt,
@@ -52,8 +59,14 @@ async function handBack(run: JobRun): Promise<never> {
     await run.giveWay();
     throw new WaitingError();
   }
-  if (reason !== 'lost-lock') await run.job.moveToDelayed(Date.now() + HAND_BACK_MS, run.token);
+  if (reason !== 'lost-lock') await run.job.moveToDelayed(Date.now() + backAfterMs(reason, run.maxPauseMs, Math.random()), run.token);
   throw new DelayedError(`stopped: ${reason}`);
+}
+
+/** How long a stopped job stays away, ms (pure). `chance`: 0 to 1. */
+export function backAfterMs(reason: StopReason, maxPauseMs: number, chance: number): number {
+  if (reason !== 'paused-too-long') return HAND_BACK_MS;
+  return Math.max(HAND_BACK_MS, Math.round(maxPauseMs * (STAY_AWAY.least + (STAY_AWAY.most - STAY_AWAY.least) * chance)));
 }
 
 function cancelled(run: JobRun): BwError {

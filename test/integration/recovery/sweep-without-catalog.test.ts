@@ -30,7 +30,7 @@ it('a sweep during which the catalog gets lost leaves what a sealed backup has i
   });
   const job = { id: 'sweep', data: { v: JOB_VERSION, backupId, basepathId } } as unknown as Job;
   const { signal } = new AbortController();
-  const run = { job, token: '', signal, hurry: signal, giveWay: () => Promise.resolve(), stop: () => undefined, logger: context.logger };
+  const run = { job, token: '', signal, hurry: signal, giveWay: () => Promise.resolve(), stop: () => undefined, maxPauseMs: 60_000, logger: context.logger };
   await expect(sweepBackupJob({ ...context, catalog: vanishing }, run)).rejects.toMatchObject({ code: 'SEAL_UNFINISHED' });
   expect(reads).toBe(2);
   expect(await objects()).toEqual(before);

@@ -16,7 +16,7 @@ const FIRST_ARCHIVE = /^(1\.1|0\.\d+)$/;
 export function isTidy({ job }: { readonly job: Pick<JobRun['job'], 'attemptsStarted' | 'attemptsMade' | 'stalledCounter'> }, parts: readonly ShardResult[], host: string): boolean {
   const [part, ...more] = parts;
   if (part === undefined || more.length > 0 || job.attemptsStarted > STARTS || job.attemptsMade > 0 || job.stalledCounter > 0) return false;
-  return part.host === host && FIRST_START.test(part.start) && part.archives.every(({ key }) => FIRST_ARCHIVE.test(key));
+  return part.host === host && part.discarded === 0 && FIRST_START.test(part.start) && part.archives.every(({ key }) => FIRST_ARCHIVE.test(key));
 }
 
 /** Gives back what a sealed, tidy backup holds in staging and in the work area; false: not all, a sweep has to. */

@@ -11,6 +11,7 @@ import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
 import { archiveName, archiveRunOf, inStaging, type ShardFrame } from './open-shard.js';
 import { reportWhile } from './report-progress.js';
 import type { SavedShard } from './save-rounds.js';
+import { throwAway } from './throw-away.js';
 
 type Source = NonNullable<PlannedShard['from']>;
 
@@ -29,7 +30,7 @@ export async function mergePart(frame: ShardFrame, from: Source): Promise<SavedS
   const key = archiveKey(frame, segment);
   const what = { key, kind: 'data' as const, entries: counter.entries, directoriesWithEa: counter.directoriesWithEa, withEa: counter.withEa, catalogue: await keepCatalogue(frame, raw) };
   const counts = { saved: result.saved, vanished: 0, changedThenSaved: 0, exceptions: 0 };
-  return { archives: [describeArchive(frame, raw, what)], settled: basename(settled), exceptions: null, counts, messages: raw.outcome.errorLines };
+  return { archives: [describeArchive(frame, raw, what)], settled: basename(settled), exceptions: null, counts, messages: raw.outcome.errorLines, discarded: segment - 1 };
 }
 
 async function openSource(frame: ShardFrame, from: Source): Promise<string> {
@@ -45,7 +46,7 @@ interface Copy {
   readonly settled: string;
 }
 
-/** What it sends early, of an archive of several slices, is taken off the record again when it is not used. */
+/** What it sends early, of an archive of several slices, is given up again when it is not used. */
 async function copyOnce(frame: ShardFrame, mergeFrom: string, segment: number, prunePaths: readonly BytePath[]): Promise<Copy> {
   const { dar } = frame.topdir;
   const recordsFile = join(frame.workDir, frame.shard.file);
@@ -58,7 +59,7 @@ async function copyOnce(frame: ShardFrame, mergeFrom: string, segment: number, p
   const proving = settleCopy({ recordsFile, entries, archiveKey: archiveKey(frame, segment), settledFile: settled, tempDir: frame.stagingDir, signal: frame.run.signal });
   await Promise.allSettled([isolating, proving]); // neither writes on when the other has failed
   const [result] = await Promise.all([proving, isolating]);
-  if (result.extra.length > 0) await frame.context.items.remove(frame.data.backupId, raw.slices.map((slice) => frame.sender.objectOf(slice)));
+  if (result.extra.length > 0) await throwAway(frame, raw);
   return { raw, counter, result, settled };
 }
 

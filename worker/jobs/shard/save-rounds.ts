@@ -13,6 +13,7 @@ import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
 import { isSmall, makeSmall } from './make-small.js';
 import { archiveName, archiveRunOf, inStaging, stopped, type ShardFrame } from './open-shard.js';
 import { reportWhile } from './report-progress.js';
+import { throwAway } from './throw-away.js';
 
 export interface SavedShard {
   readonly archives: readonly MadeArchive[];
@@ -22,6 +23,8 @@ export interface SavedShard {
   readonly counts: ShardOutcome['counts'];
   /** What dar said beside statistics, raw bytes. */
   readonly messages: readonly Buffer[];
+  /** Archives that were thrown away. */
+  readonly discarded: number;
 }
 
 /** Stopped before all was saved, with something saved. */
@@ -53,7 +56,7 @@ export async function saveInRounds(frame: ShardFrame): Promise<SavedShard | Susp
     name: start,
     signal: run.signal,
   });
-  const made: Made = { archives: [], messages: [], segment: kept?.segment ?? 0 };
+  const made: Made = { archives: [], messages: [], discarded: 0, segment: kept?.segment ?? 0 };
   try {
     let left: Left | null = first;
     for (let tries = 1 + topdir.dar.retryOnChange; left !== null && tries > 0; tries--) {
@@ -86,6 +89,7 @@ function unlessNotBegun(thrown: unknown): null {
 interface Made {
   readonly archives: MadeArchive[];
   readonly messages: Buffer[];
+  discarded: number;
   /** Number of the last archive; they go on where earlier starts ended. */
   segment: number;
 }
@@ -99,15 +103,15 @@ async function suspend(frame: ShardFrame, reconciler: ShardReconciler, made: Mad
   return { ...outcomeOf(outcome, made), suspended: { settledRecords, left, segment: made.segment } };
 }
 
-function outcomeOf({ settledFile, exceptionsFile, counts }: ShardOutcome, { archives, messages }: Made): SavedShard {
-  return { archives, settled: basename(settledFile), exceptions: exceptionsFile === null ? null : basename(exceptionsFile), counts, messages };
+function outcomeOf({ settledFile, exceptionsFile, counts }: ShardOutcome, { archives, messages, discarded }: Made): SavedShard {
+  return { archives, settled: basename(settledFile), exceptions: exceptionsFile === null ? null : basename(exceptionsFile), counts, messages, discarded };
 }
 
 async function savedNothing(frame: ShardFrame): Promise<SavedShard> {
   const settled = await LineWriter.create(join(frame.workDir, `${frame.start}.settled`));
   await settled.end();
   const counts = { saved: 0, vanished: 0, changedThenSaved: 0, exceptions: 0 };
-  return { archives: [], settled: basename(settled.file), exceptions: null, counts, messages: [] };
+  return { archives: [], settled: basename(settled.file), exceptions: null, counts, messages: [], discarded: 0 };
 }
 
 /** Adds an archive to `made`, unless it holds something that would spoil a restore, or nothing at all: then it is thrown away. */
@@ -120,7 +124,8 @@ async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, made: Ma
   made.messages.push(...raw.outcome.errorLines);
   if (!result.accepted || counter.entries === 0) {
     if (!result.accepted) frame.run.logger.warn({ archive: key, unlisted: result.unlisted.map(showPath) }, 'archive thrown away: it holds what nobody listed');
-    await discard(frame, raw);
+    made.discarded++;
+    await throwAway(frame, raw);
     return { retry: result.retry, interrupted };
   }
   frame.sender.hold(raw.unsent);
@@ -179,10 +184,4 @@ async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<{
   } finally {
     stopReporting();
   }
-}
-
-/** Slices that were sent already are taken off the record: no manifest will name them, and the sweep removes them. */
-async function discard(frame: ShardFrame, raw: RawArchive): Promise<void> {
-  const objects = raw.slices.map((slice) => frame.sender.objectOf(slice));
-  await frame.context.items.remove(frame.data.backupId, objects);
 }

@@ -55,6 +55,8 @@ async function abandon(frame: ShardFrame, thrown: unknown): Promise<void> {
   const reason = frame.stop.reason as unknown;
   if (error.code === 'STOPPED') logger.info({ reason }, 'shard stopped before it had saved anything');
   else if (frame.stop.aborted) logger.warn({ reason, err: error }, 'nothing of this start is kept');
+  frame.over.abort(thrown);
+  await frame.sender.close(); // a flush for lack of room would put on record again what is taken off it here
   await abandonStart(frame).catch((error: unknown) => {
     logger.warn({ err: toBwError(error) }, 'staging of a failed start is left to the sweep');
   });
@@ -198,6 +200,7 @@ async function composeResult(frame: ShardFrame, saved: SavedShard, extras: Extra
     exceptions: incomplete ? await withRootException(frame, saved.exceptions) : saved.exceptions,
     log: await keepLog(frame, saved.messages),
     counts: { ...saved.counts, exceptions: saved.counts.exceptions + (incomplete ? 1 : 0) },
+    discarded: saved.discarded,
     earlier: [...(frame.kept?.files ?? [])],
   };
 }

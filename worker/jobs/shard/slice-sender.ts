@@ -30,6 +30,7 @@ export interface SenderOptions {
 export class SliceSender {
   #held: CompleteSlice[] = [];
   #flushed: Promise<void> = Promise.resolve();
+  #isClosed = false;
 
   constructor(
     readonly context: WorkerContext,
@@ -59,7 +60,14 @@ export class SliceSender {
     return flushed;
   }
 
+  /** Sends nothing more. Waits for what is on its way: whoever asked for it, for lack of room, does not. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#flushed;
+  }
+
   async #flushHeld(): Promise<void> {
+    if (this.#isClosed) return;
     const held = this.#held;
     this.#held = [];
     try {
@@ -80,6 +88,7 @@ export class SliceSender {
     try {
       const sent = await sendNow(context, `${backupId}-${sendJobId(this.objectOf(first))}`, this.#items(slices), signal);
       if (await isTooLate(context, this.options, this.options.start)) return true;
+      await check(); // sending took a while
       await context.items.add(backupId, sent);
       await context.runs.addSent(backupId, slices.reduce((sum, { bytes }) => sum + bytes, 0) * context.backends.length);
       if (context.staging.account.isTight) await orderRelease(context, { backupId, basepathId }, [...sent.keys()]);
@@ -95,6 +104,7 @@ export class SliceSender {
     const first = slices[0];
     if (first === undefined) return;
     await this.options.check();
+    this.options.signal.throwIfAborted();
     const items = this.#items(slices);
     await this.context.items.add(this.options.backupId, items);
     const data: TransferJob = {

@@ -17,7 +17,7 @@ function archive(key: string, kind: MadeArchive['kind'] = 'data'): MadeArchive {
 
 function result(shard: number, archives: MadeArchive[], exceptions = 0): ShardResult {
   const counts = { saved: 3, vanished: 1, changedThenSaved: 2, exceptions };
-  return { v: 1, shard, start: `s000${shard}-t1-aaaaaa`, host: 'ie01', archives, settled: `${shard}.settled`, exceptions: null, log: null, counts, earlier: [] };
+  return { v: 1, shard, start: `s000${shard}-t1-aaaaaa`, host: 'ie01', archives, settled: `${shard}.settled`, exceptions: null, log: null, counts, discarded: 0, earlier: [] };
 }
 
 function items(results: readonly ShardResult[], lts: readonly string[]): Map<string, StoredItem> {

@@ -4,8 +4,8 @@ import { isTidy } from '../../../../../worker/jobs/backup/tidy-up.js';
 
 const ONCE = { attemptsStarted: 2, attemptsMade: 0, stalledCounter: 0 };
 
-function part(start: string, keys: readonly string[], host = 'here'): ShardResult {
-  return { start, host, archives: keys.map((key) => ({ key })) } as unknown as ShardResult;
+function part(start: string, keys: readonly string[], host = 'here', discarded = 0): ShardResult {
+  return { start, host, discarded, archives: keys.map((key) => ({ key })) } as unknown as ShardResult;
 }
 
 const FINE = part('s0001-t1-abcdef', ['0.1', '0.2', '1.1']);
@@ -21,6 +21,7 @@ it.each([
   ['another start of the shard went before', ONCE, [part('s0001-t2-abcdef', ['1.1'])]],
   ['another host saved it', ONCE, [part('s0001-t1-abcdef', ['1.1'], 'there')]],
   ['an archive of it was thrown away, or made again', ONCE, [part('s0001-t1-abcdef', ['1.2'])]],
+  ['its only archive was thrown away', ONCE, [part('s0001-t1-abcdef', [], 'here', 1)]],
   ['there are more shards, or parts of one', ONCE, [FINE, part('s0002-t1-abcdef', ['2.1'])]],
   ['there is none', ONCE, []],
 ])('not when %s', (_, job, parts) => {
