@@ -54,8 +54,13 @@ async function begin(size: ArchiveSize, { account, priority, signal, stop, onPau
   }
 }
 
+/** Room an archive must be given before it begins (pure). */
+export function firstSlice(size: Omit<ArchiveSize, 'base'>): number {
+  return Math.min(size.dar.sliceBytes, expectedBytes(size));
+}
+
 /** Compression only makes it less. */
-function expectedBytes({ bytes, entries }: ArchiveSize): number {
+function expectedBytes({ bytes, entries }: Pick<ArchiveSize, 'bytes' | 'entries'>): number {
   return Number(bytes) + entries * ENTRY_BYTES + ARCHIVE_BYTES;
 }
 

@@ -5,10 +5,11 @@ import { writeDarList } from '../../../shared/index/dar-list.js';
 import { settleCopy, type CopyResult } from '../../../shared/index/settle-copy.js';
 import { showPath, type BytePath } from '../../../shared/paths/byte-path.js';
 import type { PlannedShard } from '../backup/plan-file.js';
-import { archiveOf, openArchive } from '../restore/open-archive.js';
+import { archiveOf } from '../restore/open-archive.js';
 import { describeArchive, EntryCounter, keepCatalogue } from './describe-archive.js';
 import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
 import { archiveName, archiveRunOf, inStaging, type ShardFrame } from './open-shard.js';
+import { openSource } from './open-source.js';
 import { reportWhile } from './report-progress.js';
 import type { SavedShard } from './save-rounds.js';
 import { throwAway } from './throw-away.js';
@@ -17,10 +18,11 @@ type Source = NonNullable<PlannedShard['from']>;
 
 /**
  * A shard of a consolidation: what lives of one archive of the chain, copied into an archive of the new full by dar, without reading the source. A name
- * that a list cannot carry brings all that was below it; what does not live any more is left out of a second copy. Throws CONSOLIDATION_WRONG.
+ * that a list cannot carry brings all that was below it; what does not live any more is left out of a second copy. Throws CONSOLIDATION_WRONG, STAGING_TOO_SMALL.
  */
 export async function mergePart(frame: ShardFrame, from: Source): Promise<SavedShard> {
-  const mergeFrom = await openSource(frame, from);
+  const manifest = await frame.context.catalog.readManifest(frame.data.basepathId, from.backupId);
+  const mergeFrom = await openSource(frame, archiveOf(manifest, from.archive), { bytes: BigInt(frame.shard.bytes), entries: frame.shard.records });
   let segment = 1;
   let copy = await copyOnce(frame, mergeFrom, segment, []);
   if (copy.result.extra.length > 0 && copy.result.wrong.length === 0) copy = await copyOnce(frame, mergeFrom, ++segment, copy.result.extra);
@@ -31,12 +33,6 @@ export async function mergePart(frame: ShardFrame, from: Source): Promise<SavedS
   const what = { key, kind: 'data' as const, entries: counter.entries, directoriesWithEa: counter.directoriesWithEa, withEa: counter.withEa, catalogue: await keepCatalogue(frame, raw) };
   const counts = { saved: result.saved, vanished: 0, changedThenSaved: 0, exceptions: 0 };
   return { archives: [describeArchive(frame, raw, what)], settled: basename(settled), exceptions: null, counts, messages: raw.outcome.errorLines, discarded: segment - 1 };
-}
-
-async function openSource(frame: ShardFrame, from: Source): Promise<string> {
-  const { context, data, run } = frame;
-  const manifest = await context.catalog.readManifest(data.basepathId, from.backupId);
-  return openArchive(context, archiveOf(manifest, from.archive), join(data.backupId, frame.start), run.signal);
 }
 
 interface Copy {
