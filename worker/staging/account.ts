@@ -163,9 +163,14 @@ export class StagingAccount {
     return this.#paused > 0 || this.#restores.waiting.length > 0;
   }
 
-  /** dar found the filesystem full, or over its quota, where the account saw room. */
-  noteFull(): void {
-    const used = (this.#measured?.used ?? 0) + (this.#measured?.restores ?? 0);
+  /**
+   * dar found the filesystem full or over its quota, and its slices still lie there. Where a look shows no room either there is nothing to learn: dar was faster
+   * than the looks, or others were, and the next look is right. What is used is looked at now: an older figure may be from before dar began, and would let nobody write for long.
+   */
+  async noteFull(): Promise<void> {
+    const { used: backups, restores, free } = await this.#measure();
+    if (free <= 0) return;
+    const used = backups + restores;
     this.#learned = { bytes: Math.floor(used * LEARNED.share), until: this.#now() + LEARNED.forMs };
   }
 

@@ -27,7 +27,7 @@ export async function inRoom<T>(size: ArchiveSize, run: ArchiveRun, work: (brake
     const leave = await begin(size, run, brake);
     return await work(brake).finally(leave);
   } catch (thrown) {
-    if (toBwError(thrown).code === 'STAGING_FULL') run.account.noteFull();
+    if (toBwError(thrown).code === 'STAGING_FULL') await run.account.noteFull();
     throw thrown;
   } finally {
     detach();
