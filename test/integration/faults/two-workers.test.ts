@@ -25,7 +25,11 @@ describe('two workers whose staging directories cannot see each other', () => {
     for (const host of ['here', 'there']) await transfer(host).pause();
     const reports = await site.producer.tick();
     const waiting = site.waitFor(reports.flatMap(({ enqueued }) => enqueued.map(({ jobId }) => jobId)));
-    await until('all shards are saved', async () => ((await site.worker.context.queues.backup.getJobCountByTypes('completed')) >= 6 ? true : null));
+    const { queues, runs } = site.worker.context;
+    await until('all shards are saved', async () => {
+      const [run] = await runs.running();
+      return run !== undefined && run.shards >= 6 && (await queues.backup.getCompletedCount()) === run.shards ? true : null;
+    });
 
     const staged = await Promise.all(stagings.map(slicesBelow));
     expect(staged.map((slices) => slices.length > 0)).toEqual([true, true]);
