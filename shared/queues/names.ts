@@ -67,5 +67,3 @@ export function preemptionKey(jobId: string, start: number): string {
   return `${PREFIX}:preempted:${jobId}:${start}`;
 }
 
-/** Hash host -> heartbeat (JSON). */
-export const HOSTS_KEY = `${PREFIX}:hosts`;

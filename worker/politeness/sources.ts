@@ -62,7 +62,7 @@ export class Sources {
     };
   }
 
-  /** For a scan: its source counts as read until it leaves, and no find begins while that is held. One that runs goes on: it has a part of the tree only. */
+  /** For a scan: its source counts as read until it leaves, and no find begins while that is held. One that runs goes on: it has a part of the tree only, or all of one that it lists fast. */
   scanning(topdir: string, root: BytePath, finds: Pick<FindSlots, 'take'>): { readonly slots: Pick<FindSlots, 'take'>; readonly leave: () => void } {
     const take: FindSlots['take'] = async (filesystem, limit, signal) => {
       await this.untilFree(topdir, root, signal);

@@ -1,5 +1,6 @@
 import type { Job } from 'bullmq';
 import { toBwError } from '../../shared/errors/bw-error.js';
+import type { BackupJob } from '../../shared/queues/job-data.js';
 import { failRun, parseFailedReason } from '../../shared/runs/fail-run.js';
 import { rootReason } from '../../shared/runs/root-reason.js';
 import type { WorkerContext } from '../context.js';
@@ -24,7 +25,9 @@ async function recordTerminalFailure(context: WorkerContext, job: Job, error: Er
   const id = runOf(job);
   if (id === undefined || !ROOT_JOBS.has(job.name)) return;
   try {
-    await failRun(context, id, parseFailedReason(await rootReason(context.queues, error.message)));
+    const reason = parseFailedReason(await rootReason(context.queues, error.message));
+    const isOurs = await failRun(context, id, reason);
+    if (isOurs && job.name === 'backup') context.metrics.backupFailed({ level: (job.data as BackupJob).level, code: reason.code });
   } catch (thrown) {
     // The producer's sweep of failed jobs reports it again.
     context.logger.error({ err: toBwError(thrown), job: job.id }, 'could not record a failed run');

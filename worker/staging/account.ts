@@ -168,9 +168,12 @@ export class StagingAccount {
    * than the looks, or others were, and the next look is right. What is used is looked at now: an older figure may be from before dar began, and would let nobody write for long.
    */
   async noteFull(): Promise<void> {
-    const { used: backups, restores, free } = await this.#measure();
-    if (free <= 0) return;
-    const used = backups + restores;
+    const look = await this.#measure().catch((thrown: unknown) => {
+      this.options.logger.warn({ err: toBwError(thrown) }, 'staging could not be looked at after it was full'); // that it was is what its caller tells
+      return null;
+    });
+    if (look === null || look.free <= 0) return;
+    const used = look.used + look.restores;
     this.#learned = { bytes: Math.floor(used * LEARNED.share), until: this.#now() + LEARNED.forMs };
   }
 

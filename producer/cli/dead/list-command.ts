@@ -74,7 +74,7 @@ function describe({ runId, kind, level, path, basepathId, code, message, started
     `failed   ${failedAt}, begun ${startedAt}`,
     `reason   ${code}: ${message}`,
     ...said,
-    kind === 'restore' ? 'again    start the restore again' : `again    bw-bkup dead retry ${runId}`,
-    `settled  by the next ${kind === 'restore' ? 'dismissal only' : 'backup of this basepath that seals'}, or: bw-bkup dead dismiss ${runId}`,
+    `again    ${kind === 'restore' ? `bw-bkup restore ${basepathId} --to DIR --resume, with the backup and paths of then` : `bw-bkup dead retry ${runId}`}`,
+    `settled  ${kind === 'restore' ? '' : 'by the next backup of this basepath that seals, or '}by bw-bkup dead dismiss ${runId}`,
   ].join('\n');
 }

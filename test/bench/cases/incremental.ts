@@ -1,18 +1,16 @@
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { backedUpBefore, RACY_WINDOW_MS } from '../backed-up-before.js';
 import { runSteps } from '../baseline.js';
-import { BenchSite, type ProductRun } from '../bench-site.js';
+import type { BenchSite, ProductRun } from '../bench-site.js';
 import { checkRoom } from '../machine.js';
 import { compare, phasesOf, type CaseOptions, type CaseResult, type Row } from '../result.js';
-import { againName, DAR_AGAIN, installedRivals, type Rival } from '../rivals.js';
+import { againName, DAR_AGAIN, type Rival } from '../rivals.js';
 import { median } from '../statistics.js';
-import { makeSmallTree } from '../trees.js';
 
 const GIB = 2 ** 30;
 const CHANGED = 100;
-/** The default of 60 s would make all of a tree this young count as changed. */
-const RACY_WINDOW_MS = 1000;
 /** Of what dar adds, which is a whole catalogue. */
 const GROWTH = 0.01;
 
@@ -37,17 +35,7 @@ export async function incremental({ dir, runs, quick, say, atEnd }: CaseOptions)
   const shape = { directories: quick ? 100 : 2000, filesPerDirectory: 100, maxFileBytes: 2000 };
   const files = shape.directories * shape.filesPerDirectory;
   await checkRoom(dir, quick ? GIB : 6 * GIB, 4 * files);
-  const top = join(dir, 'top');
-  const [tree, out] = [join(top, 'basepath'), join(dir, 'rivals')];
-  say(`making ${files} files`);
-  await makeSmallTree(tree, shape);
-  await mkdir(out);
-  await delay(RACY_WINDOW_MS);
-  const site = await BenchSite.open({ dir: join(dir, 'site'), top, settings: { index: { racyWindow: `${RACY_WINDOW_MS}ms` } } });
-  atEnd(() => site.close());
-  await site.backUp({ keep: true });
-  const rivals = await installedRivals(tree, out);
-  for (const { prepare, first } of rivals) await runSteps([...(prepare === null ? [] : [prepare]), first]);
+  const { site, tree, out, rivals } = await backedUpBefore({ dir, say, atEnd }, shape);
   const where = { site, tree, out, runs, say };
   const unchanged = await measure(where, rivals, 0);
   const changed = await measure(where, rivals, CHANGED);

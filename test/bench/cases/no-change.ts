@@ -1,17 +1,11 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { backedUpBefore, RACY_WINDOW_MS } from '../backed-up-before.js';
 import { runSteps } from '../baseline.js';
-import { BenchSite, type ProductRun } from '../bench-site.js';
+import type { ProductRun } from '../bench-site.js';
 import { checkRoom } from '../machine.js';
-import { compare, LONG_RUNS, phasesOf, type CaseOptions, type CaseResult } from '../result.js';
-import { installedRivals } from '../rivals.js';
+import { compare, LONG_RUNS, type CaseOptions, type CaseResult } from '../result.js';
 import { median } from '../statistics.js';
-import { makeSmallTree } from '../trees.js';
 
 const TARGET = 0.25;
-/** The default of 60 s would make much of a tree this young count as changed. */
-const RACY_WINDOW_MS = 1000;
 
 /** A million files of which none changed, against programs that have backed them up before too. */
 export async function noChange({ dir, runs: wanted, quick, say, atEnd }: CaseOptions): Promise<CaseResult> {
@@ -19,18 +13,7 @@ export async function noChange({ dir, runs: wanted, quick, say, atEnd }: CaseOpt
   const shape = { directories: quick ? 50 : 10_000, filesPerDirectory: 100, maxFileBytes: 4 };
   const files = shape.directories * shape.filesPerDirectory;
   await checkRoom(dir, 9000 * files, 1.2 * files);
-  const top = join(dir, 'top');
-  const [tree, out] = [join(top, 'basepath'), join(dir, 'rivals')];
-  say(`making ${files} files`);
-  await makeSmallTree(tree, shape);
-  await mkdir(out);
-  await delay(RACY_WINDOW_MS);
-  const site = await BenchSite.open({ dir: join(dir, 'site'), top, settings: { index: { racyWindow: `${RACY_WINDOW_MS}ms` } } });
-  atEnd(() => site.close());
-  say('the first backup of each');
-  await site.backUp({ keep: true });
-  const rivals = await installedRivals(tree, out);
-  for (const { prepare, first } of rivals) await runSteps([...(prepare === null ? [] : [prepare]), first]);
+  const { site, rivals } = await backedUpBefore({ dir, say, atEnd }, shape);
   const product: ProductRun[] = [];
   const rivalMs = new Map<string, number[]>(rivals.map(({ name }) => [name, []]));
   for (let i = 0; i < runs; i++) {
@@ -45,7 +28,7 @@ export async function noChange({ dir, runs: wanted, quick, say, atEnd }: CaseOpt
     data: `${files} files of 0 to 4 bytes in ${shape.directories} directories, backed up before by each program`,
     how: `nothing changed; one warm worker; index.racyWindow ${RACY_WINDOW_MS} ms, because the tree is young`,
     rows: rivals.map(({ name }) => compare({ what: name, target: TARGET, productMs, baselineMs: rivalMs.get(name) ?? [] })),
-    phases: [phasesOf('nothing changed', product)],
+    phases: [], // nothing is saved
     steps: rivals.map(({ name }) => ({ name, wallMs: median(rivalMs.get(name) ?? []) })),
     notes: rivals.length === 3 ? [] : ['restic or borg is not installed here and was not measured.'],
   };

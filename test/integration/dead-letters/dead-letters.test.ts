@@ -10,6 +10,7 @@ import { deadDismissOutput, deadListOutput, deadRetryOutput, deadShowOutput } fr
 import { statusOutput } from '../../../producer/cli/outputs.js';
 import { compiledProduct } from '../faults/compiled-product.js';
 import { runCli } from '../cli/cli-process.js';
+import { sampleOf } from '../../unit/shared/metrics/samples.js';
 import { backUpLevel } from '../../helpers/chain.js';
 import { testSite } from '../../helpers/site.js';
 
@@ -28,6 +29,7 @@ describe('a backup that fails for good', () => {
     expect(more).toEqual([]);
     expect(letter).toMatchObject({ kind: 'backup', level: 'full', path: join(site.topdir, 'alice'), code: 'SOURCE_EMPTY', last: { host: 'here', job: 'backup', attempt: 4 } });
     expect(letter?.last?.hint).toMatch(/allowEmpty/);
+    expect(sampleOf(await site.worker.metrics.render(), 'bw_backups_failed_total', { level: 'full', code: 'SOURCE_EMPTY' })).toBe(1);
 
     await writeFile(join(site.topdir, 'alice/file'), 'x');
     expect(await backUpLevel(site, letter?.basepathId ?? '', 'full', { path: join(site.topdir, 'alice') })).toMatchObject({ state: 'completed' });

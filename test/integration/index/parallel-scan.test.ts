@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { FindSlots } from '../../../shared/index/find-slots.js';
 import { scan, type ParallelScan, type Scan } from '../../../shared/index/scan.js';
 import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
+import { fakeProgram } from '../../helpers/fake-program.js';
 import { needsRoot } from '../../helpers/needs.js';
 import { workspace } from '../../helpers/workspace.js';
 import { collect } from '../../unit/shared/index/make-record.js';
@@ -26,15 +27,6 @@ async function expectSame(root: string, exclude: readonly string[] = []): Promis
   const [one, several] = [await list(root, exclude), await list(root, exclude, {})];
   expect(several).toEqual(one);
   return one;
-}
-
-/** A program that stands in for the real one on PATH. */
-async function fakeProgram(name: string, script: string): Promise<void> {
-  const bin = await workspace();
-  writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  const path = process.env['PATH'];
-  process.env['PATH'] = `${bin}:${path ?? ''}`;
-  onTestFinished(() => { process.env['PATH'] = path; });
 }
 
 /** The same tree for the same seed: names in any bytes, deep and flat, links, holes in the order of the alphabet. */

@@ -1,10 +1,11 @@
 import { chmodSync, existsSync, linkSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { inspectRoot } from '../../../shared/index/inspect-root.js';
 import { recordPath, type IndexRecord } from '../../../shared/index/record.js';
 import { scan, type Scan } from '../../../shared/index/scan.js';
 import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
+import { fakeProgram } from '../../helpers/fake-program.js';
 import { workspace } from '../../helpers/workspace.js';
 import { collect } from '../../unit/shared/index/make-record.js';
 
@@ -29,15 +30,6 @@ async function makeTree(): Promise<string> {
   symlinkSync('b', join(tree, 'a/link'));
   linkSync(join(tree, 'a/file'), join(tree, 'z'));
   return tree;
-}
-
-/** A program that stands in for the real one on PATH. */
-async function fakeProgram(name: string, script: string): Promise<void> {
-  const bin = await workspace();
-  writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  const path = process.env['PATH'];
-  process.env['PATH'] = `${bin}:${path ?? ''}`;
-  onTestFinished(() => { process.env['PATH'] = path; });
 }
 
 it('lists a tree in index order, the root first of its directory', async () => {

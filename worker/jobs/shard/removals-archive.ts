@@ -69,6 +69,8 @@ export async function makeRemovalsArchive(spec: RemovalsSpec, archiveRun: Archiv
     archiveRun,
   );
   await checkRemoves(raw, spec, gone, clearedFiles);
+  // Of ten million removed paths as many files would lie there until the end, and be counted at every look at staging. The program knows paths of any length.
+  await run({ program: 'rm', args: ['-rf', '--', 'placeholder'], cwd: spec.dir }, { signal });
   return raw;
 }
 

@@ -96,7 +96,9 @@ async function whatIsWanted({ context, chain, layers, job }: Verification): Prom
     for (const record of records) if (record.type === 'f' && record.archive !== '') sample.add({ key: recordPath(record), bytes: Number(record.size) });
   }
   const paths = sample.keys().map((key) => bytePath.of(key));
-  return { paths, bytes: paths.length === 0 ? bytes : sample.bytes };
+  if (paths.length > 0) return { paths, bytes: sample.bytes };
+  if (bytes > limit) throw noRoom(bytes, limit, job.backupId); // no file is small enough for a sample, and nothing named means all
+  return { paths, bytes };
 }
 
 async function openDrill(verification: Verification): Promise<Drill> {
