@@ -7,6 +7,7 @@ import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { parseJob, shardJobSchema, type ShardJob } from '../../../shared/queues/job-data.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { Run } from '../../../shared/runs/run-store.js';
+import { sendJobId } from '../../../shared/queues/names.js';
 import { priorityOf } from '../../../shared/queues/priorities.js';
 import { newStart, shardName } from '../../../shared/runs/start-name.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
@@ -16,7 +17,7 @@ import { readPlan, type PlanFile, type PlannedShard } from '../backup/plan-file.
 import { backupJobOf } from './backup-job-of.js';
 import { loadParts, type KeptParts } from './kept-parts.js';
 import type { ArchiveRun } from './make-archive.js';
-import { sendJobId, SliceSender } from './slice-sender.js';
+import { SliceSender } from './slice-sender.js';
 
 /** Everything one start of a shard works with. */
 export interface ShardFrame {
