@@ -57,7 +57,7 @@ export async function openShard(context: WorkerContext, run: JobRun): Promise<Sh
   const job = await backupJobOf(context, state);
   const topdir = configuredTopdir(context.config, job.topdir);
   const start = `${shardName(data.shard)}-${newStart(run.job.attemptsStarted)}`;
-  await context.runs.claimShard(data.backupId, data.shard, start);
+  if (!(await context.runs.claimShard(data.backupId, data.shard, start))) throw ended(data, 'a later start of this shard took over');
   const kept = await loadParts({ context, data, workDir, logger: run.logger });
   const stagingDir = await context.staging.createStart(data.backupId, start);
   const parent = { id: state.jobId, queue: context.queues.backup.qualifiedName };
