@@ -1,12 +1,12 @@
 import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { compareTrees } from '../../../shared/compare/index.js';
-import type { Manifest } from '../../../shared/catalog/index.js';
-import { FAST_RETRIES, testSite, type TestSite } from '../../helpers/site.js';
-import { expectSwept, filesBelow, orphans } from '../bad-input/leftovers.js';
-import { bytes, restore, resultOf } from '../bad-input/restoring.js';
-import { until } from '../bad-input/until.js';
+import { compareTrees } from '../../shared/compare/index.js';
+import type { Manifest } from '../../shared/catalog/index.js';
+import { FAST_RETRIES, testSite, type TestSite } from '../helpers/site.js';
+import { expectSwept, filesBelow, orphans } from '../integration/bad-input/leftovers.js';
+import { bytes, restore, resultOf } from '../integration/bad-input/restoring.js';
+import { until } from '../integration/bad-input/until.js';
 import { compiledProduct } from './compiled-product.js';
 import { changeLimits, shareOneBasepath } from './fair-workers.js';
 import { descendantsOf, isAlive, SHORT_LOCKS, startWorkerProcess, untilDarRuns, untilNothingRuns } from './worker-process.js';
