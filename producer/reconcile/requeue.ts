@@ -93,7 +93,7 @@ export async function putItems(parts: ReconcileParts, run: Run, batch: Batch): P
     const { host, start, name, bytes, sha512 } = slice;
     items.set(object, { host, file: join(dir, name), bytes, sha512, start, committed: {} });
   }
-  await store.add(run.id, items);
+  await store.putBack(run.id, items);
 }
 
 async function countedOfStart({ queues, runs, catalog }: ReconcileParts, run: Run, start: string): Promise<Map<string, CountedSlice>> {
