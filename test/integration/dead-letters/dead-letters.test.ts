@@ -8,7 +8,7 @@ import { failRun } from '../../../shared/runs/fail-run.js';
 import { refillDeadLetters } from '../../../shared/runs/refill-dead-letters.js';
 import { deadDismissOutput, deadListOutput, deadRetryOutput, deadShowOutput } from '../../../producer/cli/dead/outputs.js';
 import { statusOutput } from '../../../producer/cli/outputs.js';
-import { compiledProduct } from '../faults/compiled-product.js';
+import { compiledProduct } from '../../faults/compiled-product.js';
 import { runCli } from '../cli/cli-process.js';
 import { sampleOf } from '../../unit/shared/metrics/samples.js';
 import { backUpLevel } from '../../helpers/chain.js';
