@@ -5,6 +5,7 @@ import type { Area, Decision } from '../../shared/reconcile/walk.js';
 import { failuresOfAll, replaceFailure } from '../../shared/runs/failures.js';
 import { newestOf, refreshNewest } from '../../shared/runs/newest.js';
 import { orderSweeps } from '../../shared/runs/order-sweeps.js';
+import type { Run } from '../../shared/runs/run-store.js';
 import type { TransferBackend } from '../../shared/transfer/backend.js';
 import { inFlightOf } from '../scheduler/in-flight.js';
 import { decideBasepath, type BasepathAct, type BasepathFacts, type JournalFacts, type Stored } from './decide-basepath.js';
@@ -17,6 +18,7 @@ import { isSweepPending, newSweep } from './sweeps.js';
 export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
   #journal: ReadonlyMap<string, JournalFacts> = new Map();
   #letters: readonly DeadLetter[] = [];
+  #running: readonly Run[] = [];
 
   constructor(
     private readonly parts: ReconcileParts,
@@ -28,6 +30,7 @@ export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
     if (this.ids.length === 0) return;
     this.#journal = await journalFactsOf(this.parts.catalog.journalDir, new Set(this.ids));
     this.#letters = await new DeadLetters(this.parts.queues).all();
+    this.#running = await this.parts.runs.running();
     for (const backend of this.backends ?? []) await backend.probe(); // one that is not mounted holds nothing, which says nothing
     yield* this.ids;
   }
@@ -48,7 +51,7 @@ export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
     const buried = new Set<string>();
     for await (const { backupId } of catalog.listRemoved({ basepathId })) buried.add(backupId);
     const stored = this.backends === null ? null : await storedOf(this.backends, basepathId);
-    const running = (await runs.running()).filter((run) => run.basepathId === basepathId && isOpen(run));
+    const running = (again ? await runs.running() : this.#running).filter((run) => run.basepathId === basepathId && isOpen(run));
     return {
       basepathId,
       nowMs: now().getTime(),

@@ -87,17 +87,24 @@ export async function putItems(parts: ReconcileParts, run: Run, batch: Batch): P
   const dir = await stagingDirOf(parts, run, batch, store);
   const known = await store.get(run.id, batch.objects);
   const items = new Map<string, StoredItem>();
+  let claim = '';
   for (const object of batch.objects) {
     const slice = counted.get(object);
     if (slice === undefined || known.has(object)) continue;
     const { host, start, name, bytes, sha512 } = slice;
+    claim = slice.claim;
     items.set(object, { host, file: join(dir, name), bytes, sha512, start, committed: {} });
   }
-  await store.add(run.id, items);
+  if (items.size > 0) await store.add(run.id, { shard: shardOf(batch.start), start: claim }, items);
+}
+
+/** `s0001-t1-abcdef`. */
+function shardOf(start: string): number {
+  return Number(/^s(\d+)-/.exec(start)?.[1]);
 }
 
 async function countedOfStart({ queues, runs, catalog }: ReconcileParts, run: Run, start: string): Promise<Map<string, CountedSlice>> {
-  const shard = Number(/^s(\d+)-/.exec(start)?.[1]);
+  const shard = shardOf(start);
   const { path } = catalog.workDir(run.id, run.work ?? '');
   const job = await queues.backup.getJob(shardJobId(run, shard));
   const result = (job?.returnvalue as { result?: string } | null | undefined)?.result ?? null;
