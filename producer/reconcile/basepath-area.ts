@@ -37,6 +37,8 @@ export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
 
   async observe(basepathId: string, again: boolean): Promise<BasepathFacts | null> {
     const { catalog, queues, runs, config, now } = this.parts;
+    // Before objects are listed: those of a backup that ends meanwhile are not taken for leftovers.
+    const running = (again || this.backends !== null ? await runs.running() : this.#running).filter((run) => run.basepathId === basepathId && isOpen(run));
     // Before the journal is read: what ends after this look is not taken for something that was never told.
     const flying = (await inFlightOf(queues, [basepathId])).get(basepathId) ?? { full: null, other: null };
     const journal = again ? (await journalFactsOf(catalog.journalDir, new Set([basepathId]))).get(basepathId) : this.#journal.get(basepathId);
@@ -51,7 +53,6 @@ export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
     const buried = new Set<string>();
     for await (const { backupId } of catalog.listRemoved({ basepathId })) buried.add(backupId);
     const stored = this.backends === null ? null : await storedOf(this.backends, basepathId);
-    const running = (again ? await runs.running() : this.#running).filter((run) => run.basepathId === basepathId && isOpen(run));
     return {
       basepathId,
       nowMs: now().getTime(),
@@ -99,7 +100,7 @@ export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
 
   async #sweepingOf(stored: readonly Stored[]): Promise<Set<string>> {
     const pending = new Set<string>();
-    for (const backupId of new Set(stored.map((each) => each.backupId))) if (await isSweepPending(this.parts.queues, backupId)) pending.add(backupId);
+    for (const backupId of new Set(stored.map((each) => each.backupId))) if (await isSweepPending(this.parts.queues, backupId, this.parts.now())) pending.add(backupId);
     return pending;
   }
 }

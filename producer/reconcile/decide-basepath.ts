@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import { decodeTime } from 'ulid';
+import { isBackupId } from '../../shared/catalog/layout.js';
 import { storedFiles, type Manifest } from '../../shared/catalog/index.js';
 import type { DeadLetter } from '../../shared/dead-letters/dead-letter.js';
 import type { JournalEntry } from '../../shared/journal/index.js';
@@ -68,6 +70,7 @@ type Found = Decision<BasepathAct>;
 
 /** Who sealed a backup puts that on record within this, ms. */
 const RECORDED_MS = 600_000;
+const YOUNG_MS = 86_400_000;
 /** Beside those a manifest names. */
 const HELPERS = ['manifest.json', 'archives.tsv', 'SHA512SUMS'] as const;
 
@@ -163,7 +166,12 @@ function decideUnnamed(facts: BasepathFacts, backupId: string): Found[] {
   const found = { subject, detail: `${unnamed.length}, the first ${unnamed[0]?.[0] ?? ''}`, bytes: sum(unnamed.map(([, bytes]) => bytes)) };
   const isKnown = manifest !== undefined || journal.started.has(backupId) || journal.ended.has(backupId);
   if (isKnown && !journal.removed.has(backupId)) return [{ kind: 'objects-left', ...found, act: { act: 'sweep', backupId } }];
-  return [{ kind: 'objects-unexplained', ...found, act: null }];
+  return isYoung(backupId, facts.nowMs) ? [] : [{ kind: 'objects-unexplained', ...found, act: null }];
+}
+
+/** One that began while this looked is not explained yet. */
+function isYoung(backupId: string, nowMs: number): boolean {
+  return isBackupId(backupId) && nowMs - decodeTime(backupId) < YOUNG_MS;
 }
 
 function namedIn(manifest: Manifest, lts: string): { object: string; bytes: number }[] {

@@ -63,7 +63,7 @@ async function slicesOf({ queues, runs, config }: ReconcileParts, run: Run, coun
   const onTheirWay = new Set<string>();
   for (const host of new Set(open.map(([, item]) => item.host))) {
     // A job is called after its first object, which may be through already.
-    const ids = [...items].filter(([, item]) => item.host === host).map(([object]) => sendJobId(object));
+    const ids = [...counted].filter(([object, slice]) => (items.get(object) ?? slice).host === host).map(([object]) => sendJobId(object));
     for (const object of await objectsOnTheirWay(queues, transferQueue(host), ids)) onTheirWay.add(object);
   }
   return { lostItems: batches(lostItems), unsent: batches(open.filter(([object]) => !onTheirWay.has(object))) };
