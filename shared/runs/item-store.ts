@@ -65,11 +65,6 @@ export class ItemStore {
     return (await this.redis.eval(ADD, 2, itemsKey(backupId), runKey(backupId), `start:${shard}`, start, ...fields)) === 1;
   }
 
-  /** Those that are not on record; whoever calls it knows that they count. */
-  async putBack(backupId: string, items: ReadonlyMap<string, StoredItem>): Promise<void> {
-    for (const [object, item] of items) await this.redis.hsetnx(itemsKey(backupId), object, JSON.stringify(item));
-  }
-
   /** Gives items to another start, and maybe another place; what is committed stays. False when the start of the claim does not count any more, or one is not on record. */
   async takeOver(backupId: string, { shard, start }: ShardClaim, items: ReadonlyMap<string, Pick<StoredItem, 'host' | 'file' | 'start'>>): Promise<boolean> {
     for (const [object, place] of items) {
