@@ -6,6 +6,7 @@ import type { BytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { parseJob, shardJobSchema, type ShardJob } from '../../../shared/queues/job-data.js';
 import type { Run } from '../../../shared/runs/run-store.js';
+import { sendJobId } from '../../../shared/queues/names.js';
 import { priorityOf } from '../../../shared/queues/priorities.js';
 import { newStart, shardName } from '../../../shared/runs/start-name.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
@@ -126,7 +127,7 @@ export function archiveName(frame: ShardFrame, segment: string): string {
 export function archiveRunOf(frame: ShardFrame, onStart: ArchiveRun['onStart'] = () => undefined): ArchiveRun {
   const { context, data, sender, run, stop, brake } = frame;
   const priority = priorityOf(data.priorityClass, 'shard');
-  return { sender, signal: run.signal, stop, brake, account: context.staging.account, priority, onPausedTooLong: () => { run.stop('paused-too-long'); }, onStart };
+  return { sender, signal: run.signal, stop, brake, account: context.staging.account, priority, onPausedTooLong: () => { run.stop('paused-too-long'); }, onStart, onHung: () => { run.stop('hung'); } };
 }
 
 export function inStaging(frame: ShardFrame, name: string): string {
