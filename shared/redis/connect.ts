@@ -47,7 +47,9 @@ export function commandConnection(config: RedisConfig): Redis {
   });
 }
 
-/** Lost connections are told by what could not be done; without a listener ioredis would print them. */
+/** Lost connections are told by what could not be done; without a listener ioredis would print them. 'legacy' is its default, and the type of `Redis`. */
 function open(config: RedisConfig, options: RedisOptions): Redis {
-  return new Redis(config.redis.url ?? embeddedSocket(config), options).on('error', () => undefined);
+  const redis = new Redis(config.redis.url ?? embeddedSocket(config), { ...options, replyMapping: 'legacy' });
+  redis.on('error', () => undefined);
+  return redis;
 }

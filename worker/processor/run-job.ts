@@ -5,9 +5,9 @@ import { BwError, formatError, toBwError } from '../../shared/errors/bw-error.js
 /**
  * Why a running job was asked to stop. shutdown, drained: its host stops working · preempted: somebody of a higher class needs the slot ·
  * paused-too-long: it waited for room in staging, and others get its slot · cancelled: nobody wants its result · losing-lock: Redis is away, and its lock
- * ends soon: what is open is closed in time · lost-lock: it is, or may be, somebody else's.
+ * ends soon: what is open is closed in time · lost-lock: it is, or may be, somebody else's · hung: its dar or scan waits for a filesystem that does not answer.
  */
-export type StopReason = 'shutdown' | 'drained' | 'preempted' | 'paused-too-long' | 'cancelled' | 'losing-lock' | 'lost-lock';
+export type StopReason = 'shutdown' | 'drained' | 'preempted' | 'paused-too-long' | 'cancelled' | 'losing-lock' | 'lost-lock' | 'hung';
 
 export interface JobRun {
   readonly job: Job;
