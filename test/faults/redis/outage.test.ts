@@ -10,11 +10,12 @@ import { filesBelow } from '../../integration/bad-input/leftovers.js';
 import { until } from '../../integration/bad-input/until.js';
 import { stopDarAt } from '../../integration/segments/stopped-dar.js';
 import { faultTest } from '../frame/fault-test.js';
-import { processesOf, SHORT_LOCKS, untilNothingRuns } from '../worker-process.js';
+import { processesOf, untilNothingRuns } from '../worker-process.js';
 
 /** An outage of 2 s is to this lock what one of 60 s is to that of production. */
 const LONGER_LOCKS: QueueTiming = { ...FAST_RETRIES, lockDurationMs: 10_000, lockRenewTimeMs: 2_000, stalledIntervalMs: 500 };
 const OUTAGE_MS = 2_000;
+const SHORTER_LOCKS: QueueTiming = { ...LONGER_LOCKS, lockDurationMs: 4_000, lockRenewTimeMs: 1_000 };
 
 const OUTAGES: readonly { readonly fault: string; readonly begins: (server: RedisServer) => Promise<void> | void; readonly ends: (server: RedisServer) => Promise<void> | void }[] = [
   { fault: 'Redis killed and started again', begins: (server) => server.kill(), ends: (server) => server.start() },
@@ -42,7 +43,7 @@ for (const { fault, begins, ends } of OUTAGES) {
   });
 }
 
-faultTest({ fault: 'Redis away for longer than a lock', state: 'shard: dar in the middle of its work', site: () => siteOn({ ...FAST_RETRIES, ...SHORT_LOCKS }) }, async (site) => {
+faultTest({ fault: 'Redis away for longer than a lock', state: 'shard: dar in the middle of its work', site: () => siteOn(SHORTER_LOCKS) }, async (site) => {
   const server = serverOf(site);
   const dar = await stopDarAt(site.dir, { slice: 2, bytes: 200_000 });
   const jobs = await enqueue(site);
@@ -51,9 +52,9 @@ faultTest({ fault: 'Redis away for longer than a lock', state: 'shard: dar in th
   const since = performance.now();
   expect(await processesOf(site.config.staging.dir)).not.toEqual([]);
   await untilNothingRuns(site.config.staging.dir);
-  expect(performance.now() - since).toBeLessThan(SHORT_LOCKS.lockDurationMs);
+  expect(performance.now() - since).toBeLessThan(SHORTER_LOCKS.lockDurationMs);
   expect((await filesBelow(site.config.staging.dir)).filter((file) => /\.s0001-t1-.*\.2\.dar$/.test(file))).toHaveLength(1);
-  await sleep(Math.max(0, SHORT_LOCKS.lockDurationMs + 200 - (performance.now() - since)));
+  await sleep(Math.max(0, SHORTER_LOCKS.lockDurationMs + 200 - (performance.now() - since)));
   await server.start();
   expect(await site.waitFor(jobs)).toMatchObject([{ state: 'completed', reason: null }]);
   expect(await startsSealed(site)).toEqual(['t1', 't2']); // what dar closed in time is taken over
