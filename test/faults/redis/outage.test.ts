@@ -19,6 +19,7 @@ const SHORTER_LOCKS: QueueTiming = { ...LONGER_LOCKS, lockDurationMs: 4_000, loc
 
 const OUTAGES: readonly { readonly fault: string; readonly begins: (server: RedisServer) => Promise<void> | void; readonly ends: (server: RedisServer) => Promise<void> | void }[] = [
   { fault: 'Redis killed and started again', begins: (server) => server.kill(), ends: (server) => server.start() },
+  { fault: 'Redis full', begins: (server) => setting(server, '1'), ends: (server) => setting(server, '0') },
   { fault: 'Redis frozen', begins: (server) => { server.freeze(); }, ends: (server) => { server.thaw(); } },
 ];
 
@@ -38,6 +39,7 @@ for (const { fault, begins, ends } of OUTAGES) {
     expect(await site.waitFor(jobs)).toMatchObject([{ state: 'completed', reason: null }]);
     const done = await site.worker.context.queues.backup.getJobs(['completed']);
     expect(done.filter(({ stalledCounter }) => stalledCounter > 0)).toEqual([]);
+    expect(await spentAttempts(site)).toEqual([]);
     expect(await startsSealed(site)).toEqual(['t1']);
     return { sealed: { alice: 1 } };
   });
@@ -85,6 +87,17 @@ async function siteOn(timing: QueueTiming): Promise<TestSite> {
   await mkdir(join(site.topdir, 'alice'));
   for (const name of ['a', 'b', 'c']) await writeFile(join(site.topdir, 'alice', name), Buffer.alloc(1_500_000, name));
   return site;
+}
+
+/** Bytes Redis may take: 0 is no limit. */
+async function setting({ redis }: RedisServer, maxmemory: string): Promise<void> {
+  await redis.config('SET', 'maxmemory', maxmemory);
+}
+
+/** Jobs that failed once. */
+async function spentAttempts({ worker }: TestSite): Promise<string[]> {
+  const jobs = await worker.context.queues.backup.getJobs(['completed', 'failed', 'delayed', 'waiting', 'prioritized']);
+  return jobs.filter(({ failedReason }) => Boolean(failedReason)).map(({ id, failedReason }) => `${String(id)}: ${failedReason}`);
 }
 
 async function enqueue({ producer }: TestSite): Promise<string[]> {
