@@ -10,17 +10,18 @@ import { faultTest } from '../frame/fault-test.js';
 import { processesOf, untilDarRuns, untilNothingRuns } from '../worker-process.js';
 
 /** One slot; staging that is full after some slices, because nothing is sent. */
-const site: SiteOptions = {
+const options: SiteOptions = {
   settings: { worker: { slots: 1, transferSlots: 1, incrementalSlots: '0%' }, dar: { sliceSize: '1MiB', compression: 'bzip2:9' }, shards: { maxFiles: 100 }, schedule: { incrementalEvery: '1ms', incrementalGate: 'none' }, index: { racyWindow: '1ms' } },
   prepare: (dir) => Promise.resolve({ staging: { dir: join(dir, 'staging'), budget: 2_800_000 } }),
 };
 
 /** An incremental whose dar the brake has stopped, for lack of room. */
-async function stoppedIncremental({ topdir, config, worker, producer, backUp }: TestSite): Promise<{ readonly jobIds: string[]; readonly shard: string }> {
+async function stoppedIncremental(site: TestSite): Promise<{ readonly jobIds: string[]; readonly shard: string }> {
+  const { topdir, config, worker, producer } = site;
   const alice = join(topdir, 'alice');
   await writeFile(join(topdir, '.keep'), '');
   await makeTree(alice, { dirs: 0, files: 0 });
-  await backUp();
+  await site.backUp();
   await makeTree(alice, { dirs: 8, files: 8 });
   await worker.context.queues.transfer(config.host).pause();
   const [report] = await producer.tick();
@@ -39,7 +40,7 @@ async function expectEnded({ config, worker }: TestSite, shard: string): Promise
   expect(job).toMatchObject({ attemptsMade: 0 });
 }
 
-faultTest({ fault: 'preemption', state: 'dar stopped for back-pressure', site }, async (made) => {
+faultTest({ fault: 'preemption', state: 'dar stopped for back-pressure', site: options }, async (made) => {
   const { queues, runs } = made.worker.context;
   const { jobIds, shard } = await stoppedIncremental(made);
   await makeTree(join(made.topdir, 'bob'), { dirs: 1, files: 1 });
@@ -56,7 +57,7 @@ faultTest({ fault: 'preemption', state: 'dar stopped for back-pressure', site },
   return { sealed: { alice: 2, bob: 1 } };
 });
 
-faultTest({ fault: 'drain', state: 'dar stopped for back-pressure', site }, async (made) => {
+faultTest({ fault: 'drain', state: 'dar stopped for back-pressure', site: options }, async (made) => {
   const { queues } = made.worker.context;
   const { jobIds, shard } = await stoppedIncremental(made);
   const hosts = new DrainedHosts(queues.redis);

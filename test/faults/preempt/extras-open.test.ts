@@ -26,7 +26,7 @@ faultTest({ fault: 'stop', state: 'shard: records saved, removals being made', s
   const shard = `shard.${incremental?.backupId ?? ''}.1`;
   await until('all records are saved', async () => {
     const run = await runs.read(incremental?.backupId ?? '');
-    const made = run?.work == null ? [] : await readdir(site.worker.context.catalog.workDir(run.id, run.work).path);
+    const made = run === null || run.work === null ? [] : await readdir(site.worker.context.catalog.workDir(run.id, run.work).path);
     return made.some((name) => /^s0001-t1-.*\.settled$/.test(name)) ? true : null;
   });
   await sendOrders(queues.redis, [stopOrder(shard, 'preempted')]);
