@@ -77,3 +77,7 @@ export function preemptionKey(jobId: string, start: number): string {
   return `${PREFIX}:preempted:${jobId}:${start}`;
 }
 
+/** Id of the transfer job whose first object this is. */
+export function sendJobId(object: string): string {
+  return `send.${object.slice(object.lastIndexOf('/') + 1)}`;
+}

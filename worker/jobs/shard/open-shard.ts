@@ -126,7 +126,7 @@ export function archiveName(frame: ShardFrame, segment: string): string {
 export function archiveRunOf(frame: ShardFrame, onStart: ArchiveRun['onStart'] = () => undefined): ArchiveRun {
   const { context, data, sender, run, stop, brake } = frame;
   const priority = priorityOf(data.priorityClass, 'shard');
-  return { sender, signal: run.signal, stop, brake, account: context.staging.account, priority, onPausedTooLong: () => { run.stop('paused-too-long'); }, onStart };
+  return { sender, signal: run.signal, stop, brake, account: context.staging.account, priority, onPausedTooLong: () => { run.stop('paused-too-long'); }, onStart, onHung: () => { run.stop('hung'); } };
 }
 
 export function inStaging(frame: ShardFrame, name: string): string {

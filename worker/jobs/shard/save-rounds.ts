@@ -192,7 +192,8 @@ async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<{
   const archive = { base: inStaging(frame, archiveName(frame, String(segment))), root, listFile, dar: topdir.dar, logFile: inStaging(frame, `${segment}.log`) };
   if (segment === 1 && isSmall(left, { ...archive, includePaths })) {
     const size = { ...archive, bytes: left.bytes, entries: left.records };
-    const raw = await inRoom(size, archiveRunOf(frame), () => makeSmall({ ...archive, isolate: true, signal: run.signal }));
+    const small = archiveRunOf(frame);
+    const raw = await inRoom(size, small, () => makeSmall({ ...archive, isolate: true, signal: run.signal, onHung: small.onHung }));
     return { raw, entries: raw.entries };
   }
   await noteSegment(frame, segment, left.recordsFile); // a small one is made anew sooner than it is tested

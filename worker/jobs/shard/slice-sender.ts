@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { CompleteSlice } from '../../../shared/dar/index.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
+import { sendJobId } from '../../../shared/queues/names.js';
 import { priorityOf, type PriorityClass } from '../../../shared/queues/priorities.js';
 import { JOB_VERSION, type TransferJob } from '../../../shared/queues/job-data.js';
 import type { ShardClaim, StoredItem } from '../../../shared/runs/item-store.js';
@@ -156,11 +157,6 @@ export class SliceSender {
       committed: {},
     };
   }
-}
-
-/** Id of the transfer job whose first object this is. */
-export function sendJobId(object: string): string {
-  return `send.${object.slice(object.lastIndexOf('/') + 1)}`;
 }
 
 function fileName(slice: Pick<CompleteSlice, 'file'>): string {
