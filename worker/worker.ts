@@ -71,7 +71,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
       await closeAll([...workers, ...slots], failures, running);
       for (const stop of stops) stop();
     },
-    hurry: () => { running.hurryAll('shutdown'); },
+    hurry: () => { running.hurry(null, 'shutdown'); },
     isRunning: () => workers.every(({ worker: each }) => each.isRunning() || each.isPaused()),
   };
 }
@@ -92,6 +92,7 @@ function drainer(context: WorkerContext, workers: readonly QueueWorker[], slots:
     }
     for (const { worker } of concerned) void worker.pause(true);
     running.refuse(DRAINED_QUEUES, 'drained', { running: !drained.whenIdle });
+    if (drained.force) running.hurry(DRAINED_QUEUES, 'drained');
     context.logger.info({ ...drained }, 'drained: this host takes no new work');
   };
 }
