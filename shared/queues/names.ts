@@ -67,3 +67,10 @@ export function preemptionKey(jobId: string, start: number): string {
   return `${PREFIX}:preempted:${jobId}:${start}`;
 }
 
+/** Hash `KIND:NAME` -> state of its circuit breaker (JSON, shared/breaker). */
+export const BREAKERS_KEY = `${PREFIX}:breakers`;
+
+/** Set of the jobs (`QUEUE ID`) that wait for the end of an outage. */
+export function parkedAtBreakerKey(label: string): string {
+  return `${PREFIX}:parked:outage:${label}`;
+}
