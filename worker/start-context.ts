@@ -2,6 +2,7 @@ import { access, chmod, constants, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { RedisBreakers } from '../shared/breaker/breaker-store.js';
 import { openSiteCatalog } from '../shared/catalog/open-site-catalog.js';
 import type { Config } from '../shared/config/config.js';
 import { assertDarSupports, hideGnupgFromDar, probeDar } from '../shared/dar/index.js';
@@ -18,6 +19,8 @@ import { ItemStore } from '../shared/runs/item-store.js';
 import { RunStore } from '../shared/runs/run-store.js';
 import { createBackend } from '../shared/transfer/create-backend.js';
 import { setBandwidth } from '../shared/transfer/bandwidth.js';
+import { Breakers } from './breaker/breakers.js';
+import { probesOf } from './breaker/probes.js';
 import type { WorkerContext } from './context.js';
 import { Gate, type GateParts } from './politeness/gate.js';
 import { LiveLimits } from './politeness/live-limits.js';
@@ -59,6 +62,7 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
     backends,
     finds: new FindSlots(),
     ...(await startLimits({ config, logger, metrics, queues, now })),
+    breakers: breakersOf({ config, logger, metrics, queues, backends, account }),
     staging: new Staging(config.staging.dir, config.host, account),
     dar,
     now,
@@ -66,6 +70,29 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
 }
 
 const now = (): Date => new Date();
+
+/** Of its budget: above this nothing new comes while it cannot leave. */
+const HIGH_WATER = 0.8;
+
+type BreakerParts = Pick<WorkerContext, 'config' | 'logger' | 'metrics' | 'queues' | 'backends'> & { readonly account: StagingAccount };
+
+function breakersOf({ config, logger, metrics, queues, backends, account }: BreakerParts): Breakers {
+  return new Breakers({
+    store: new RedisBreakers(queues.redis),
+    surroundings: { host: config.host, lts: backends.map(({ name }) => name) },
+    probe: probesOf(config, backends),
+    // One that is not delayed any more came back by itself, or was removed.
+    wake: async ({ queue, jobId }) => { await (await queues.named(queue).getJob(jobId))?.promote().catch(() => undefined); },
+    isStagingHigh: async () => {
+      const { usedBytes, budgetBytes } = await account.state();
+      return usedBytes >= budgetBytes * HIGH_WATER;
+    },
+    roomBytes: Math.max(config.dar.sliceBytes, ...config.topdirs.map(({ dar }) => dar.sliceBytes)),
+    metrics,
+    logger,
+    now,
+  });
+}
 
 /** Limits as they are in force from the first job on, and whoever keeps to them. */
 async function startLimits(parts: Omit<GateParts, 'limits' | 'places'>): Promise<Pick<WorkerContext, 'limits' | 'gate' | 'sources'>> {

@@ -13,6 +13,7 @@ import { ownSlot, ownSlots, type OwnSlot } from './own-slot.js';
 import { Failures, runOf } from './processor/failures.js';
 import { noting } from './processor/note-error.js';
 import { runJob } from './processor/run-job.js';
+import { unlessOut } from './breaker/unless-out.js';
 import { RunningJobs } from './processor/running-jobs.js';
 
 export interface RunningWorker {
@@ -51,7 +52,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
   const stopReleasing = context.staging.account.onPressure(() => releaseSmall(context));
   const slots = Array.from({ length: own }, () => startOwnSlot(parts()));
-  const stops = [context.limits.start(), context.gate.start(), context.sources.start()];
+  const stops = [context.limits.start(), context.gate.start(), context.sources.start(), context.breakers.start({ firstMs: timing.firstBackoffMs, mostMs: timing.maxBackoffMs })];
   const orders = followOrders({
     connection: connect(),
     redis: context.queues.redis,
@@ -152,14 +153,16 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
     const { signal, hurry, stop, ends } = running.begin(queue, job); // first of all: an order to stop it may come at once
     try {
       const result = await runJob({ job, token: token ?? '', signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), maxPauseMs: context.config.staging.maxPauseMs, logger }, async (run) => {
-        // The place is given back before the job goes anywhere: whoever takes it next holds one of its own.
-        const leave = await context.gate.enter(job, token);
-        try {
-          await noteHost(context, job);
-          return await noting(context, run, () => work(run));
-        } finally {
-          await leave();
-        }
+        return unlessOut(context, run, queue, async () => {
+          // The place is given back before the job goes anywhere: whoever takes it next holds one of its own.
+          const leave = await context.gate.enter(job, token);
+          try {
+            await noteHost(context, job);
+            return await noting(context, run, () => work(run));
+          } finally {
+            await leave();
+          }
+        });
       });
       finished('completed');
       return result;

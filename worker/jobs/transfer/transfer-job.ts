@@ -1,4 +1,6 @@
 import type { JobRun } from '../../processor/run-job.js';
+import { ltsOf } from '../../breaker/needs.js';
+import { outage } from '../../breaker/outage.js';
 import type { WorkerContext } from '../../context.js';
 import type { BwError } from '../../../shared/errors/bw-error.js';
 import { CLEANUP_PRIORITY } from '../../../shared/queues/priorities.js';
@@ -18,7 +20,7 @@ export const RELEASE_BYTES = 1024 * 1024;
 export async function transferJob(context: WorkerContext, run: JobRun): Promise<{ sent: number }> {
   const data = parseJob(transferJobSchema, run.job.data, run.job.id);
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
-  for (const backend of context.backends) await sendTo(context, backend, data, run);
+  await sendToAll(context, data, run);
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
   const left = await context.items.get(data.backupId, data.objects);
   const bytes = [...left.values()].reduce((sum, item) => sum + item.bytes, 0);
@@ -38,10 +40,25 @@ export async function isTooLate(context: WorkerContext, data: Pick<TransferJob, 
   return true;
 }
 
-async function sendTo(context: WorkerContext, backend: TransferBackend, data: TransferJob, run: JobRun): Promise<void> {
-  // Items that are not on record any more belong to an abandoned start: nothing to do for them.
+/** One LTS that is out keeps nothing from the others. Throws the first error, or OUTAGE. */
+async function sendToAll(context: WorkerContext, data: TransferJob, run: JobRun): Promise<void> {
+  const out = context.backends.filter(({ name }) => context.breakers.isOpen(ltsOf(name)));
+  let first: unknown = null;
+  for (const backend of context.backends) {
+    if (!out.includes(backend)) await sendTo(context, backend, data, run).catch((thrown: unknown) => { first ??= thrown; });
+  }
+  if (first !== null) throw first as Error;
+  for (const backend of out) if ((await openItems(context, backend, data)).length > 0) throw outage(backend.name);
+}
+
+/** Items that are not on record any more belong to an abandoned start: nothing to do for them. */
+async function openItems(context: WorkerContext, backend: TransferBackend, data: TransferJob): Promise<TransferItem[]> {
   const items = await context.items.get(data.backupId, data.objects);
-  const open = [...items].filter(([, item]) => item.committed[backend.name] === undefined).map(toTransferItem);
+  return [...items].filter(([, item]) => item.committed[backend.name] === undefined).map(toTransferItem);
+}
+
+async function sendTo(context: WorkerContext, backend: TransferBackend, data: TransferJob, run: JobRun): Promise<void> {
+  const open = await openItems(context, backend, data);
   if (open.length === 0) return;
   const startedAt = performance.now();
   const results = await sendItems({
