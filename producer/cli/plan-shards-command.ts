@@ -137,7 +137,7 @@ async function scanAndPlan({ basepath, topdir, workDir, signal, quiet }: Request
   const parallel = { slots: new FindSlots(), filesystem: `${fsType} ${fsId}`, concurrency: topdir.scan.concurrency };
   const progress = showFound(basepath.basepathId ?? showPath(basepath.path), quiet);
   try {
-    const found = await scan({ root, exclude: topdir.exclude, tempDir: workDir, allowEmpty: true, signal, parallel, onProgress: progress.found });
+    const found = await scan({ root, exclude: topdir.exclude, tempDir: workDir, allowEmpty: true, signal, parallel, onProgress: progress.found, inactivityMs: topdir.dar.inactivityTimeoutMs });
     const plan = await planShards({ root, records: found.records, limits, outDir: workDir, known: found.exceptions, signal });
     return { plan, vanished: found.vanished };
   } finally {

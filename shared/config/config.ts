@@ -137,6 +137,8 @@ export interface DarConfig {
   readonly storeOnly: readonly string[];
   /** How often a file that changed while read is tried again. */
   readonly retryOnChange: number;
+  /** Without reading or writing for so long it hangs. */
+  readonly inactivityTimeoutMs: number;
 }
 
 export interface WorkerConfig {

@@ -44,6 +44,7 @@ export const overridableSections = {
     excludeXattrs: { doc: 'Extended attributes not to save (dar -u masks).', format: 'textList', default: ['trusted.lov', 'trusted.lma', 'trusted.lmv', 'trusted.link', 'trusted.fid', 'trusted.som', 'trusted.hsm', 'trusted.version'] },
     storeOnly: { doc: 'File name masks not worth compressing (dar -Z).', format: 'textList', default: ['*.gz', '*.bz2', '*.xz', '*.zst', '*.zip', '*.jpg', '*.png', '*.mp4'] },
     retryOnChange: { doc: 'How often a file that changed while it was read is tried again.', format: 'count', default: 3, min: 0, max: 100 },
+    inactivityTimeout: { doc: 'A dar or a scan that has neither read nor written anything for so long hangs: it is ended, and its host suspected. Longer than a recall from tape takes.', format: 'duration', default: '30m' },
   },
   scan: {
     concurrency: { doc: 'Most find processes at a time on the source\'s filesystem, from one host, all scans together: its metadata server is everybody\'s.', format: 'count', default: 4, min: 1, max: 64 },

@@ -62,10 +62,10 @@ function toWorker({ bandwidth, stopGrace, ...same }: SiteSettings['worker']): Wo
   return { ...same, bandwidthBytesPerSecond: bandwidth, stopGraceMs: stopGrace };
 }
 
-function toDar({ sliceSize, compression, catalogueCompression, encryption, excludeXattrs, storeOnly, retryOnChange }: TopdirSettings['dar']): DarConfig {
+function toDar({ sliceSize, compression, catalogueCompression, encryption, excludeXattrs, storeOnly, retryOnChange, inactivityTimeout }: TopdirSettings['dar']): DarConfig {
   const { keyFile, cipher, keyId } = encryption;
   const key = keyFile === null ? null : { keyFile, cipher, keyId: present(keyId) };
-  return { sliceBytes: sliceSize, compression, catalogueCompression, encryption: key, excludeXattrs, storeOnly, retryOnChange };
+  return { sliceBytes: sliceSize, compression, catalogueCompression, encryption: key, excludeXattrs, storeOnly, retryOnChange, inactivityTimeoutMs: inactivityTimeout };
 }
 
 function toShards({ maxFiles, maxSize }: TopdirSettings['shards']): ShardLimits {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { BwError } from '../errors/bw-error.js';
-import { describeStatus, runSequence, type Arg, type ExitStatus, type SequenceStep } from '../process/index.js';
+import { describeStatus, runSequence, STAGING_MARK, WORK_MARK, type Arg, type ExitStatus, type SequenceStep } from '../process/index.js';
 import { isolateArgs, isolationFailed } from './archive-commands.js';
 import { createArgs } from './arguments.js';
 import type { CatalogueEntry } from './catalogue-parser.js';
@@ -33,7 +33,7 @@ export interface SmallArchive {
 
 /**
  * `dar -c`, `-C` and `-l` of a few files, one after the other and without a guardian: a dar of twenty files takes 6 ms, a guardian and three starts from here
- * as much again, and what is cut off is made anew sooner than it would be closed. Rejects as `done` of a DarCreate, DAR_ISOLATION_FAILED, DAR_CATALOGUE_UNREADABLE, and what run() rejects.
+ * as much again, and what is cut off is made anew sooner than it would be closed. All of it carries `base` as its mark (watchWork). Rejects as `done` of a DarCreate, DAR_ISOLATION_FAILED, DAR_CATALOGUE_UNREADABLE, and what run() rejects.
  */
 export async function createSmall(spec: SmallSpec): Promise<SmallArchive> {
   const { base, catalogueBase, dar, logFile, before } = spec;
@@ -49,7 +49,8 @@ export async function createSmall(spec: SmallSpec): Promise<SmallArchive> {
   ];
   const started = performance.now();
   const { signal, timeoutMs } = spec;
-  const ended = (await runSequence(steps, { ...(signal === undefined ? {} : { signal }), ...(timeoutMs === undefined ? {} : { timeoutMs }) })).values();
+  const env = { [STAGING_MARK]: dirname(base), [WORK_MARK]: base };
+  const ended = (await runSequence(steps, { env, ...(signal === undefined ? {} : { signal }), ...(timeoutMs === undefined ? {} : { timeoutMs }) })).values();
   const next = (): ExitStatus => ended.next().value ?? NOT_RUN;
   const beforeCode = before === undefined ? 0 : await assertBefore(next(), before.okCodes, isolateLog);
   const outcome = await outcomeOf({ base, logFile, catalogueBase: null }, { ...next(), peakRssBytes: null, wallMs: performance.now() - started, terminatedByUs: false }, 0);

@@ -50,12 +50,12 @@ export interface CreateOutcome {
   readonly catalogueWritten: boolean;
 }
 
-export interface DarCreate extends Pick<GuardedChild, 'pid' | 'terminate' | 'kill' | 'pause' | 'resume'> {
+export interface DarCreate extends Pick<GuardedChild, 'pid' | 'terminate' | 'terminateAgain' | 'kill' | 'giveUp' | 'pause' | 'resume'> {
   /** Bytes dar has read and written so far; null when it has ended. */
   readonly progress: () => Promise<DarProgress | null>;
   /**
    * Resolves when an archive was closed. Rejects STAGING_FULL, DAR_SLICE_EXISTS, DAR_SOURCE_MISSING, DAR_STOPPED,
-   * DAR_ABORTED, DAR_INTERRUPT_SPOILED, DAR_CRASHED, DAR_FAILED, DAR_NO_SLICES.
+   * DAR_ABORTED, DAR_INTERRUPT_SPOILED, DAR_CRASHED, DAR_FAILED, DAR_NO_SLICES, PROGRAM_UNKILLABLE.
    */
   readonly done: Promise<CreateOutcome>;
 }
@@ -72,8 +72,8 @@ export async function startCreate(spec: CreateSpec): Promise<DarCreate> {
     const child = await startGuarded({ ...darCommand(args), ...(mergeFrom === undefined ? { polite: true } : {}) }, { logFile: spec.logFile, stagingDir: dirname(spec.base) });
     const done = finish(spec, child, position, hiddenFile);
     done.catch(() => undefined); // whoever awaits it gets the rejection
-    const { pid, terminate, kill, pause, resume } = child;
-    return { pid, terminate, kill, pause, resume, progress: () => readProgress(pid), done };
+    const { pid, terminate, terminateAgain, kill, giveUp, pause, resume } = child;
+    return { pid, terminate, terminateAgain, kill, giveUp, pause, resume, progress: () => readProgress(pid), done };
   } catch (error) {
     await removeHidden(hiddenFile);
     throw error;

@@ -3,7 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { removeFile } from '../files/remove-file.js';
 import { BwError } from '../errors/bw-error.js';
 import { showPath, type BytePath } from '../paths/byte-path.js';
-import { describeStatus, startPipeline, tailFile, tailText, type Command, type Pipeline, type StageResult } from '../process/index.js';
+import { describeStatus, startPipeline, tailFile, tailText, WORK_MARK, type Command, type Pipeline, type StageResult } from '../process/index.js';
+import { scanHung } from '../watchdog/hung.js';
+import { watchWork, type WorkWatch } from '../watchdog/watch-work.js';
 import type { IndexException } from './exceptions.js';
 import { parseFindMessage, type FindMessage } from './find-messages.js';
 import { unreadable } from './inspect-root.js';
@@ -28,23 +30,31 @@ export class FindListing {
   readonly #listing: string;
   readonly messages: string;
   #pipeline: Pipeline | null = null;
+  #watch: WorkWatch | null = null;
+  readonly #inactivityMs: number | undefined;
 
-  /** `name`: absolute, of files that are made and removed here. */
-  constructor(root: BytePath, name: string) {
+  /** `name`: absolute, of files that are made and removed here. `inactivityMs`: a find that moves nothing for so long hangs. */
+  constructor(root: BytePath, name: string, inactivityMs?: number) {
     this.#root = root;
     this.#listing = `${name}.listing`;
     this.messages = `${name}.messages`;
+    this.#inactivityMs = inactivityMs;
   }
 
   /** Throws PROGRAM_*, OUTPUT_NOT_CREATED. */
   async start(command: Command, signal?: AbortSignal): Promise<void> {
     await writeFile(this.messages, '', { mode: 0o600 });
     await removeFile(this.#listing); // of a start that was cut off
-    this.#pipeline = startPipeline([{ ...command, polite: true }], { stdoutFile: this.#listing, ...(signal === undefined ? {} : { signal }) });
-    this.#pipeline.done.catch(() => undefined); // whoever reads it is told
+    const marked = { ...command, polite: true as const, env: { [WORK_MARK]: this.#listing } };
+    const pipeline = startPipeline([marked], { stdoutFile: this.#listing, ...(signal === undefined ? {} : { signal }) });
+    pipeline.done.catch(() => undefined); // whoever reads it is told
+    this.#pipeline = pipeline;
+    if (this.#inactivityMs === undefined) return;
+    this.#watch = watchWork(this.#listing, this.#inactivityMs);
+    this.#watch.hung.addEventListener('abort', () => { pipeline.stop(); });
   }
 
-  /** Hands over what it prints, whole lines with their terminators, each piece valid until the next; then judges it. Throws INDEX_VOID, SOURCE_UNREADABLE. */
+  /** Hands over what it prints, whole lines with their terminators, each piece valid until the next; then judges it. Throws INDEX_VOID, SOURCE_UNREADABLE, SCAN_HUNG. */
   async read(use: (lines: Buffer) => Promise<void>, heard: Heard): Promise<void> {
     let rest = Buffer.alloc(0);
     for await (const piece of tailFile(this.#listing, this.#running.done, POLL_MS)) {
@@ -54,6 +64,7 @@ export class FindListing {
       if (whole.length > 0) await use(whole);
     }
     const [stage] = await this.#running.done;
+    if (this.#watch?.hung.aborted === true) throw scanHung(showPath(this.#root), this.#inactivityMs ?? 0);
     const unknown = await hear(this.messages, this.#root, heard);
     if (stage === undefined || rest.length > 0) throw indexVoid(this.#root, 'what find printed is cut off', '');
     judge(stage, unknown, this.#root);
@@ -61,6 +72,7 @@ export class FindListing {
 
   /** Ends it, if need be, and removes its files. */
   async close(): Promise<void> {
+    this.#watch?.stop();
     this.#pipeline?.stop();
     await this.#pipeline?.done.catch(() => undefined);
     await removeFile(this.#listing);

@@ -23,6 +23,8 @@ export interface ScanOptions {
   readonly signal?: AbortSignal;
   /** Called with the number of paths seen so far, for every piece find prints; it can begin anew once. */
   readonly onProgress?: (paths: number) => void;
+  /** A find that moves nothing for so long hangs, ms: SCAN_HUNG. Default: never. */
+  readonly inactivityMs?: number;
   /** Several finds at a time, as many as the source's filesystem may have; without it one find lists all. */
   readonly parallel?: ParallelScan;
 }
@@ -55,7 +57,7 @@ export interface Scan {
 /**
  * Lists everything below `root` with find, one or several at a time: the result is the same. It resolves when all have ended and every message of
  * theirs is accounted for, so that nothing is planned on a listing that is void.
- * Throws INDEX_VOID (retryable), SOURCE_EMPTY, SOURCE_UNREADABLE, SORT_FAILED.
+ * Throws INDEX_VOID (retryable), SOURCE_EMPTY, SOURCE_UNREADABLE, SCAN_HUNG, SORT_FAILED.
  */
 export async function scan(options: ScanOptions): Promise<Scan> {
   const { sorter, heard } = await list(options);
@@ -138,8 +140,8 @@ function lookAtSpeed(lines: () => number, firstMs: number, slow: AbortController
   return () => { clearTimeout(timer); };
 }
 
-async function listAtOnce({ root, exclude, tempDir, signal }: ScanOptions, use: Use, heard: Heard): Promise<void> {
-  const find = new FindListing(root, join(tempDir, 'find'));
+async function listAtOnce({ root, exclude, tempDir, signal, inactivityMs }: ScanOptions, use: Use, heard: Heard): Promise<void> {
+  const find = new FindListing(root, join(tempDir, 'find'), inactivityMs);
   try {
     await find.start(findTree(root, find.messages, exclude), signal);
     await find.read(use, heard);

@@ -20,6 +20,8 @@ export interface WalkOptions {
   /** Finds at a time. */
   readonly concurrency: number;
   readonly signal?: AbortSignal;
+  /** See ScanOptions. */
+  readonly inactivityMs?: number;
   /** Whole lines for the index, in any order; called by one find at a time or several. */
   readonly use: (lines: Buffer) => Promise<void>;
   readonly heard: Heard;
@@ -36,7 +38,7 @@ const LONGEST_START = 3000;
 /**
  * Lists a tree by several finds at a time: each gets some directories, prints them with their entries, and their sub-directories wait for the next free
  * one. Whatever the shape of the tree, all finds have work as long as directories wait; a flat directory stays with one find. Memory is bounded.
- * Throws INDEX_VOID, SOURCE_UNREADABLE, SOURCE_HUNG, EXAMINE_FAILED, or the reason of the signal.
+ * Throws INDEX_VOID, SOURCE_UNREADABLE, SOURCE_HUNG, SCAN_HUNG, EXAMINE_FAILED, or the reason of the signal.
  */
 export async function walkTree(options: WalkOptions): Promise<void> {
   const walk = new Walk(options);
@@ -127,9 +129,9 @@ class Walk {
 
   /** `whole`: the one start with all below it. */
   async #list(starts: readonly WaitingDirectory[], whole: boolean): Promise<void> {
-    const { root, exclude, tempDir, use, heard } = this.#options;
+    const { root, exclude, tempDir, use, heard, inactivityMs } = this.#options;
     const name = join(tempDir, `find.${this.#finds++}`);
-    const [startsFile, find] = [`${name}.starts`, new FindListing(root, name)];
+    const [startsFile, find] = [`${name}.starts`, new FindListing(root, name, inactivityMs)];
     const levels = whole ? Math.max(0, MAX_DEPTH - depthOf(starts[0] as WaitingDirectory)) : 1;
     const cutter = new ListingCutter({ starts, device: this.#device, maxDepth: MAX_DEPTH, whole });
     try {

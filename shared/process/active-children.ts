@@ -15,6 +15,8 @@ interface Entry extends ActiveChild {
 }
 
 const entries = new Set<Entry>();
+/** A process that is killed ends within milliseconds, unless it waits for a mount that does not answer. */
+const UNKILLABLE_MS = 10_000;
 
 // Plain children have pdeathsig where setpriv exists; this covers hosts without it for every regular exit.
 process.on('exit', () => {
@@ -44,16 +46,21 @@ export function activeChildren(): ActiveChild[] {
 
 /**
  * Ends all children for a shutdown: TERM now (guarded ones through their guardian, once), KILL after
- * `graceMs`. Default 30 s: dar needs 1.6 s to close an archive of 705,000 files. Resolves when all are gone.
+ * `graceMs`. Default 30 s: dar needs 1.6 s to close an archive of 705,000 files. Resolves when all are gone, but for those that hang in the
+ * kernel: what survives KILL for ten seconds is not waited for.
  */
 export async function killAll(options: { graceMs?: number } = {}): Promise<void> {
+  const { graceMs = 30_000 } = options;
   const ending = [...entries];
   for (const entry of ending) entry.end();
   const late = setTimeout(() => {
     for (const entry of ending) if (entries.has(entry)) entry.kill();
-  }, options.graceMs ?? 30_000);
-  await Promise.all(ending.map((entry) => entry.gone));
+  }, graceMs);
+  let last: NodeJS.Timeout | undefined;
+  const survived = new Promise<void>((resolve) => { last = setTimeout(resolve, graceMs + UNKILLABLE_MS); });
+  await Promise.race([Promise.all(ending.map((entry) => entry.gone)), survived]);
   clearTimeout(late);
+  clearTimeout(last);
 }
 
 /** Signals a process (or, negative, a process group) that may already be gone. */

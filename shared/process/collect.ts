@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { registerChild, sendSignal } from './active-children.js';
+import type { ExitStatus } from './command.js';
 import type { Launch } from './launch.js';
-import { exitOf, spawnLaunch } from './spawn-child.js';
+import { exitOf, GIVE_UP_AFTER_MS, KILL_AFTER_MS, spawnLaunch } from './spawn-child.js';
 
 export interface CollectOptions {
   /** TERM after this long, KILL two seconds later. */
@@ -25,13 +26,11 @@ export interface Collected {
   readonly stderr: Uint8Array;
 }
 
-/** How long a program may take to end after TERM before it is killed. */
-const KILL_AFTER_MS = 2000;
 /** A background child that it left behind may hold its output open for ever. */
 const OUTPUT_GRACE_MS = 2000;
 
 /**
- * Runs a program in this process and collects what it prints. Never rejects. (Not with execa, which takes 1.5 ms of processor time more
+ * Runs a program in this process and collects what it prints. Never rejects, and never waits for one that survives SIGKILL in the kernel. (Not with execa, which takes 1.5 ms of processor time more
  * per start than the 0.8 ms of Node itself: a backup of a few files starts ten programs.)
  */
 export async function collect(program: string, launch: Launch, options: CollectOptions, signal?: AbortSignal): Promise<Collected> {
@@ -51,7 +50,7 @@ export async function collect(program: string, launch: Launch, options: CollectO
   signal?.addEventListener('abort', onAbort, { once: true });
   if (signal?.aborted === true) onAbort();
   try {
-    const { code, signal: by } = await exitOf(program, child);
+    const { code, signal: by } = await Promise.race([exitOf(program, child), ending.givenUp]);
     const late = setTimeout(() => { child.stdout?.destroy(); child.stderr?.destroy(); }, OUTPUT_GRACE_MS);
     const [out, err] = await Promise.all([stdout, stderr]);
     clearTimeout(late);
@@ -68,12 +67,16 @@ export async function collect(program: string, launch: Launch, options: CollectO
 /** Ends a child once, politely first; with it what it started, which is in its process group. */
 class Ending {
   reason: Collected['endedFor'] = null;
+  /** Resolves when a program that was killed has not ended: it hangs in the kernel, and nobody waits for it. */
+  readonly givenUp: Promise<ExitStatus>;
+  #giveUp: (status: ExitStatus) => void = () => undefined;
   readonly #child: ChildProcess;
   readonly #unregister: () => void;
   #late: NodeJS.Timeout | undefined;
 
   constructor(program: string, child: ChildProcess) {
     this.#child = child;
+    this.givenUp = new Promise((resolve) => { this.#giveUp = resolve; });
     this.#unregister = registerChild({
       pid: child.pid ?? 0,
       program,
@@ -87,7 +90,15 @@ class Ending {
     if (this.reason !== null) return;
     this.reason = reason;
     this.#signal('SIGTERM');
-    this.#late = setTimeout(() => { this.#signal('SIGKILL'); }, KILL_AFTER_MS);
+    this.#late = setTimeout(() => { this.#kill(); }, KILL_AFTER_MS);
+  }
+
+  #kill(): void {
+    this.#signal('SIGKILL');
+    this.#late = setTimeout(() => {
+      this.#child.unref();
+      this.#giveUp({ code: null, signal: 'SIGKILL' });
+    }, GIVE_UP_AFTER_MS);
   }
 
   settled(): void {

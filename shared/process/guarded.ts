@@ -1,4 +1,5 @@
 import { constants as osConstants } from 'node:os';
+import { BwError } from '../errors/bw-error.js';
 import { registerChild } from './active-children.js';
 import { launchable } from './argument-bytes.js';
 import type { Command, ExitStatus } from './command.js';
@@ -32,7 +33,11 @@ export interface GuardedChild {
   readonly logFile: string;
   /** One TERM, then CONT, however often it is called. */
   readonly terminate: () => void;
+  /** Another TERM: only for a program that did not heed the first, because it spoils dar's archive. */
+  readonly terminateAgain: () => void;
   readonly kill: () => void;
+  /** Does not wait for it any more: `exited` rejects PROGRAM_UNKILLABLE. A process that hangs in the kernel survives SIGKILL until that answers. */
+  readonly giveUp: () => void;
   /** STOP: back-pressure. */
   readonly pause: () => void;
   readonly resume: () => void;
@@ -58,7 +63,7 @@ function guardianLaunch(command: Command, options: GuardedOptions): Launch {
   return { file: '/bin/sh', args: ['-c', GUARDIAN_SCRIPT, 'sh', ...tied], cwd, env };
 }
 
-function control({ pid, send, ended }: Guardian, command: Command, logFile: string, started: number): GuardedChild {
+function control({ pid, send, ended, forget }: Guardian, command: Command, logFile: string, started: number): GuardedChild {
   const memory = watchPeakMemory(pid);
   let terminatedByUs = false;
   const terminate = (): void => {
@@ -68,14 +73,39 @@ function control({ pid, send, ended }: Guardian, command: Command, logFile: stri
   const kill = (): void => {
     send('K');
   };
+  const terminateAgain = (): void => {
+    terminatedByUs = true;
+    send('A');
+  };
+  const { givenUp, giveUp } = givingUp(command.program, pid, forget);
   const unregister = registerChild({ pid, program: command.program, guarded: true, end: terminate, kill });
-  const exited = ended.finally(unregister).then((status) => finish(status, memory, started, () => terminatedByUs));
+  const exited = Promise.race([ended, givenUp]).finally(() => { unregister(); memory.stop(); }).then((status) => finish(status, memory, started, () => terminatedByUs));
   exited.catch(() => undefined); // whoever awaits it gets the rejection
-  return { pid, logFile, terminate, kill, pause: () => { send('S'); }, resume: () => { send('C'); }, exited };
+  return { pid, logFile, terminate, terminateAgain, kill, giveUp, pause: () => { send('S'); }, resume: () => { send('C'); }, exited };
+}
+
+function givingUp(program: string, pid: number, forget: () => void): { readonly givenUp: Promise<never>; readonly giveUp: () => void } {
+  let giveUp = (): void => undefined;
+  const givenUp = new Promise<never>((_, reject) => {
+    giveUp = () => {
+      forget();
+      reject(unkillable(program, pid));
+    };
+  });
+  givenUp.catch(() => undefined); // told by `exited`
+  return { givenUp, giveUp };
+}
+
+function unkillable(program: string, pid: number): BwError {
+  return new BwError('PROGRAM_UNKILLABLE', {
+    message: `${program} was killed and does not end: it hangs in the kernel`,
+    retry: 'retry',
+    hint: `Look at the mounts of the host: cat /proc/${pid}/stack, dmesg. It ends when its filesystem answers, or with a reboot.`,
+    subject: `process ${pid}`,
+  });
 }
 
 function finish(status: ExitStatus, memory: PeakMemory, started: number, terminated: () => boolean): GuardedExit {
-  memory.stop();
   return {
     ...programStatus(status),
     peakRssBytes: memory.bytes(),

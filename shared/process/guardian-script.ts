@@ -7,7 +7,7 @@
  *
  * The program gets neither our pipes nor its own terminal; pdeathsig TERM covers the death of the
  * guardian itself. `wait` returns 128+N when signal N ended the program. fd 3: reports the pid.
- * Commands: T terminate · K kill · S stop · C continue.
+ * Commands: T terminate · A terminate again, which spoils an archive: for a program that did not heed the first · K kill · S stop · C continue.
  */
 export const GUARDIAN_SCRIPT = `
 exec 5<&0 </dev/null
@@ -26,6 +26,7 @@ exec 3>&-
   while IFS= read -r word; do
     case $word in
       T) terminate ;;
+      A) terminated=; terminate ;;
       K) kill -KILL "$child" ;;
       S) kill -STOP "$child" ;;
       C) kill -CONT "$child" ;;

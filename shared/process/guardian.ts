@@ -1,13 +1,14 @@
 import { closeSync, openSync } from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
+import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { BwError } from '../errors/bw-error.js';
 import type { ExitStatus } from './command.js';
 import type { Launch } from './launch.js';
 import { exitOf, spawnLaunch } from './spawn-child.js';
 
-/** T terminate · K kill · S stop · C continue. */
-export type GuardianWord = 'T' | 'K' | 'S' | 'C';
+/** T terminate · A terminate again · K kill · S stop · C continue. */
+export type GuardianWord = 'T' | 'A' | 'K' | 'S' | 'C';
 
 /** A running guardian and its program. */
 export interface Guardian {
@@ -16,6 +17,8 @@ export interface Guardian {
   readonly send: (word: GuardianWord) => void;
   /** The guardian's status, which is the program's (128+N for a signal). */
   readonly ended: Promise<ExitStatus>;
+  /** Nobody waits for it any more: this process may end while it runs. */
+  readonly forget: () => void;
 }
 
 /** Starts a guardian in this process. Rejects PROGRAM_START_FAILED, LOG_NOT_WRITABLE. */
@@ -24,7 +27,12 @@ export async function startGuardian(program: string, launch: Launch, logFile: st
   const ended = exitOf(program, child);
   ended.catch(() => undefined); // reported by the line below, or by whoever awaits it
   const pid = await reportedPid(child, ended, program);
-  return { pid, send: commandSender(child), ended };
+  return { pid, send: commandSender(child), ended, forget: () => { forget(child); } };
+}
+
+function forget(guardian: ChildProcess): void {
+  guardian.unref();
+  (guardian.stdin as Socket).unref();
 }
 
 function spawnWithLog(program: string, launch: Launch, logFile: string): ChildProcess {

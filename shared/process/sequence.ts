@@ -16,8 +16,8 @@ export type SequenceStep = ({ readonly command: Omit<Command, 'cwd'> } | { reado
  * Runs short programs one after the other, all started by one shell: a start from here costs more than most of them take. They are not ended
  * cleanly when we die or are aborted, so they must be such that are simply done again. Resolves with how each of those that ran ended. Rejects what run() rejects.
  */
-export async function runSequence(steps: readonly SequenceStep[], options: Pick<RunOptions, 'signal' | 'timeoutMs'> = {}): Promise<ExitStatus[]> {
-  const { stdout } = await run(sequenceCommand(steps), options);
+export async function runSequence(steps: readonly SequenceStep[], { env, ...options }: Pick<RunOptions, 'signal' | 'timeoutMs'> & Pick<Command, 'env'> = {}): Promise<ExitStatus[]> {
+  const { stdout } = await run({ ...sequenceCommand(steps), ...(env === undefined ? {} : { env }) }, options);
   return stdout.toString('latin1').split('\n').slice(0, -1).map((code) => programStatus({ code: Number(code), signal: null }));
 }
 

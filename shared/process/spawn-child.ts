@@ -6,7 +6,9 @@ import type { ExitStatus } from './command.js';
 import type { Launch } from './launch.js';
 
 /** How long a child may take to end after TERM before it is killed. */
-const KILL_AFTER_MS = 2000;
+export const KILL_AFTER_MS = 2000;
+/** And after KILL, before it is not waited for any more: it hangs in the kernel, for as long as a mount does not answer. */
+export const GIVE_UP_AFTER_MS = 5000;
 
 /** A program and how it is started. */
 export interface Stage {
@@ -18,7 +20,7 @@ export interface PlainChild {
   readonly process: ChildProcess;
   /** TERM to it and what it started, and KILL two seconds later if it is still there. */
   readonly stop: () => void;
-  /** Resolves at the exit. Rejects PROGRAM_START_FAILED. */
+  /** Resolves at the exit, or when it has survived KILL for too long. Rejects PROGRAM_START_FAILED. */
   readonly exited: Promise<ExitStatus>;
 }
 
@@ -28,10 +30,19 @@ export interface PlainChild {
  */
 export function spawnPlain({ program, launch }: Stage, stdio: StdioOptions): PlainChild {
   const child = spawnLaunch(program, launch, stdio);
-  const exited = exitOf(program, child);
   let late: NodeJS.Timeout | undefined;
+  let giveUp: (status: ExitStatus) => void = () => undefined;
+  const givenUp = new Promise<ExitStatus>((resolve) => { giveUp = resolve; });
+  const exited = Promise.race([exitOf(program, child), givenUp]);
   const kill = (): void => {
-    if (child.pid !== undefined && isRunning(child)) sendSignal(-child.pid, 'SIGKILL');
+    if (child.pid === undefined || !isRunning(child)) return;
+    sendSignal(-child.pid, 'SIGKILL');
+    clearTimeout(late);
+    late = setTimeout(() => {
+      child.unref();
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
+      giveUp({ code: null, signal: 'SIGKILL' });
+    }, GIVE_UP_AFTER_MS);
   };
   const stop = (): void => {
     if (child.pid === undefined || !isRunning(child) || late !== undefined) return;

@@ -5,9 +5,10 @@ import { isWorthTrying } from '../../shared/errors/outages.js';
 
 /**
  * Why a running job was asked to stop. shutdown, drained: its host stops working · preempted: somebody of a higher class needs the slot ·
- * paused-too-long: it waited for room in staging, and others get its slot · cancelled: nobody wants its result · lost-lock: it is somebody else's already.
+ * paused-too-long: it waited for room in staging, and others get its slot · cancelled: nobody wants its result · lost-lock: it is somebody else's already ·
+ * hung: its dar or scan waits for a filesystem that does not answer.
  */
-export type StopReason = 'shutdown' | 'drained' | 'preempted' | 'paused-too-long' | 'cancelled' | 'lost-lock';
+export type StopReason = 'shutdown' | 'drained' | 'preempted' | 'paused-too-long' | 'cancelled' | 'lost-lock' | 'hung';
 
 export interface JobRun {
   readonly job: Job;

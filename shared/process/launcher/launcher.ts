@@ -60,7 +60,7 @@ class Launcher {
       return answer.status;
     });
     ended.catch(() => undefined); // whoever awaits it gets the rejection
-    return { pid: first.pid, send: (word) => { this.#tell(id, word); }, ended };
+    return { pid: first.pid, send: (word) => { this.#tell(id, word); }, ended, forget: () => { this.#forget(id); } };
   }
 
   /** Joined programs, of which the last appends to `file`. */
@@ -100,6 +100,11 @@ class Launcher {
 
   #tell(id: number, what: Word): void {
     if (this.#child !== null && this.#pending.has(id)) this.#send(this.#child, { id, ask: 'tell', what });
+  }
+
+  #forget(id: number): void {
+    this.#pending.delete(id);
+    if (this.#pending.size === 0) this.#child?.channel?.unref();
   }
 
   #send(child: ChildProcess, request: Request): void {

@@ -6,7 +6,7 @@ import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
 import { run } from '../../../shared/process/index.js';
 import { workspace } from '../../helpers/workspace.js';
 
-export const PLAIN: DarConfig = { sliceBytes: 5_000_000, compression: 'none', catalogueCompression: 'zstd:1', encryption: null, excludeXattrs: [], storeOnly: [], retryOnChange: 2 };
+export const PLAIN: DarConfig = { sliceBytes: 5_000_000, compression: 'none', catalogueCompression: 'zstd:1', encryption: null, excludeXattrs: [], storeOnly: [], retryOnChange: 2, inactivityTimeoutMs: 1_800_000 };
 
 export interface Fixture {
   readonly dir: string;

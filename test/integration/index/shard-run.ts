@@ -22,6 +22,7 @@ export const DAR: DarConfig = {
   excludeXattrs: [],
   storeOnly: [],
   retryOnChange: 1,
+  inactivityTimeoutMs: 1_800_000,
 };
 
 /** A source tree, a work directory, and what a backup of it does step by step, with everything real. */

@@ -36,7 +36,8 @@ export async function survey(request: SurveyRequest): Promise<Survey> {
   const { slots, leave } = context.sources.scanning(topdir.path, root, context.finds);
   const concurrency = context.limits.get('scan.concurrency', { topdir: topdir.path }) ?? topdir.scan.concurrency;
   const parallel = { slots, filesystem: `${facts.fsType} ${facts.fsId}`, concurrency };
-  const found = await scan({ root, exclude: topdir.exclude, tempDir, allowEmpty, signal, onProgress, parallel }).finally(leave);
+  const { inactivityTimeoutMs: inactivityMs } = topdir.dar;
+  const found = await scan({ root, exclude: topdir.exclude, tempDir, allowEmpty, signal, onProgress, parallel, inactivityMs }).finally(leave);
   return request.chain.length === 0 ? surveyAll(request, found) : surveyDifference(request, found);
 }
 

@@ -9,6 +9,8 @@ import {
   type DarCreate,
 } from '../../../shared/dar/index.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
+import { darHung } from '../../../shared/watchdog/hung.js';
+import { watchChild } from '../../../shared/watchdog/watch-child.js';
 import type { StagingAccount } from '../../staging/account.js';
 import type { Brake } from '../../supervise/brake.js';
 import { inRoom, isLarge } from './in-room.js';
@@ -45,6 +47,8 @@ export interface ArchiveRun {
   /** There was no room in staging for it for longer than staging.maxPause. */
   readonly onPausedTooLong: () => void;
   readonly onStart: (create: DarCreate) => void;
+  /** Its dar hangs, and is about to be asked to end. */
+  readonly onHung: () => void;
 }
 
 export interface RawArchive {
@@ -62,7 +66,7 @@ export interface RawArchive {
 /**
  * Runs one dar while there is room in staging, and brings its slices away while it still writes. An archive of one slice keeps it until its catalogue was read and isolated
  * (`dar -C`: 7 ms for a few files, 0.8 s for 200,000). A bigger one isolates on the fly (-@), which costs 0.1-1 s of start-up and compresses
- * with bzip2 -9, 1.8 s for 200,000 files, but needs none of its slices again. Throws NotBegun.
+ * with bzip2 -9, 1.8 s for 200,000 files, but needs none of its slices again. Throws NotBegun, DAR_HUNG, and PROGRAM_UNKILLABLE.
  */
 export function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<RawArchive> {
   return inRoom(spec, run, (brake) => runDar(spec, run, brake));
@@ -75,7 +79,13 @@ async function runDar(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): Promise
   const create = await startCreate({ ...spec, catalogueBase });
   const detach = brake.attach(create);
   run.onStart(create);
-  const stopListening = listen(create, run, detach);
+  const { inactivityTimeoutMs: inactivityMs } = spec.dar;
+  const watch = watchChild(create, { inactivityMs, heldMs: () => brake.heldMs, onHung: run.onHung });
+  const kill = (): void => {
+    create.kill();
+    watch.killed();
+  };
+  const stopListening = listen(create, run, kill, detach);
   try {
     const complete = await collectSlices(spec, create, run, onFly);
     const outcome = await create.done;
@@ -84,19 +94,19 @@ async function runDar(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): Promise
     const { slices, unsent } = interrupted ? await rehashUnsent(complete) : complete;
     return { base: spec.base, catalogueBase: interrupted ? null : catalogueBase, interrupted, outcome, slices, unsent };
   } catch (thrown) {
-    create.kill();
-    await create.done.catch(() => undefined); // what ended it is known already; nothing of ours writes on after the job
+    kill();
+    await create.done.catch(() => undefined); // what ended it is known already; nothing of ours writes on after the job, but what nobody can end
     run.signal.throwIfAborted(); // then that is why
-    throw thrown;
+    throw watch.isHung() ? darHung(basename(spec.base), inactivityMs, thrown) : thrown;
   } finally {
+    watch.stop();
     stopListening();
     detach();
   }
 }
 
 /** `release` takes the brake off: one that is asked to end is not stopped any more. */
-function listen(create: DarCreate, { signal, stop }: ArchiveRun, release: () => void): () => void {
-  const kill = (): void => { create.kill(); };
+function listen(create: DarCreate, { signal, stop }: ArchiveRun, kill: () => void, release: () => void): () => void {
   const close = (): void => {
     create.terminate(); // before it goes on: it writes no more than it must
     release();

@@ -38,7 +38,7 @@ export async function makeMetadataArchive(spec: MetadataSpec, run: ArchiveRun): 
   const archive = { base: join(spec.dir, spec.name), root: bytePath.fromText(skeleton), listFile, dar: spec.dar, logFile: join(spec.dir, 'skeleton.log') };
   if (spec.dar.encryption !== null) return makeEncrypted(spec, run, from, archive);
   const before = { ...metadataCopyScript(from), okCodes: [0, METADATA_DIFFERS] };
-  const make = () => makeSmall({ ...archive, before, isolate: false, signal: run.signal, timeoutMs: METADATA_TIMEOUT_MS });
+  const make = () => makeSmall({ ...archive, before, isolate: false, signal: run.signal, onHung: run.onHung, timeoutMs: METADATA_TIMEOUT_MS });
   const raw = await inRoom({ ...archive, bytes: 0n, entries: 1 }, run, make);
   assertHoldsMetadata(raw, raw.entries);
   run.sender.hold(raw.unsent);

@@ -22,7 +22,7 @@ const TEXT = `
    Multiple threads (libthreads): NO
    Delta compression (librsync) : NO
 `;
-const policy: DarConfig = { sliceBytes: 1, compression: 'none', catalogueCompression: 'zstd:1', encryption: null, excludeXattrs: [], storeOnly: [], retryOnChange: 0 };
+const policy: DarConfig = { sliceBytes: 1, compression: 'none', catalogueCompression: 'zstd:1', encryption: null, excludeXattrs: [], storeOnly: [], retryOnChange: 0, inactivityTimeoutMs: 1_800_000 };
 const code = (expected: string) => expect.objectContaining({ code: expected }) as Error;
 const cipher = (name: string): DarConfig => ({ ...policy, encryption: { keyFile: '/k', cipher: name, keyId: 'k' } });
 
