@@ -29,6 +29,7 @@ export const METRICS = {
   bw_jobs: { type: 'gauge', unit: 'jobs', labels: ['queue', 'state', 'level'], help: 'Jobs by queue, BullMQ state and level (level is empty where only the total is known)' },
   bw_parked_jobs: { type: 'gauge', unit: 'jobs', labels: ['topdir', 'reason'], help: 'Jobs of a topdir that may not start now (window, concurrency)' },
   bw_jobs_parked_total: { type: 'counter', unit: 'jobs', labels: ['reason'], help: 'Jobs put off because of a window, of the concurrency of their topdir, or of an outage' },
+  bw_breaker_open: { type: 'gauge', unit: 'boolean', labels: ['kind', 'name'], help: '1 while a long-term storage, mount, catalog or staging is out and jobs wait for it, else 0' },
   bw_source_stat_seconds: { type: 'gauge', unit: 'seconds', labels: ['topdir'], help: 'Median time of a stat of the source, while something reads it from this host' },
   bw_source_throttled_seconds_total: { type: 'counter', unit: 'seconds', labels: ['topdir'], help: 'Time that dars and scans were stopped because the source was slow' },
   bw_job_duration_seconds: { type: 'histogram', unit: 'seconds', labels: ['queue', 'name', 'outcome'], help: 'Wall time of one execution of a job', buckets: JOB_SECONDS },

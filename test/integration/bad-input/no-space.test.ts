@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { readLiveState } from '../../../producer/cli/live-state.js';
 import { RedisBreakers } from '../../../shared/breaker/breaker-store.js';
 import { compareTrees } from '../../../shared/compare/index.js';
 import { DeadLetters } from '../../../shared/dead-letters/dead-letters.js';
@@ -56,6 +57,7 @@ describe('a filesystem that is too small', () => {
     const backingUp = site.backUp();
     const parked = await until('a transfer waits', async () => ((await store.countParked(LTS)) > 0 ? queues.transfer('here').getJobs(['delayed', 'active']) : null));
     expect(await store.all()).toMatchObject([{ ...LTS, forAll: true, cause: { code: 'TRANSFER_NO_SPACE', host: 'here' } }]);
+    expect((await readLiveState(site.config)).outages).toMatchObject([{ ...LTS, hosts: null, code: 'TRANSFER_NO_SPACE', hint: expect.stringMatching(/^Make room/) as unknown }]);
     expect(parked.map(({ attemptsMade }) => attemptsMade)).toEqual(parked.map(() => 0));
     expect((await runs.running()).map(({ phase }) => phase)).toEqual(['saving']);
     await growTmpfs(join(site.dir, 'small'), '200m');

@@ -12,6 +12,7 @@ import { verifyOutput } from '../../../../producer/cli/verify-outputs.js';
 import { importOutput } from '../../../../producer/cli/import-command.js';
 import { deadDismissOutput, deadListOutput, deadRetryOutput, deadShowOutput } from '../../../../producer/cli/dead/outputs.js';
 import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
+import { breakerOutput } from '../../../../producer/cli/breaker/outputs.js';
 import { drainOutput, stopOutput } from '../../../../producer/cli/work/outputs.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
 
@@ -46,6 +47,7 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   'basepath rename': renameOutput,
   usage: usageOutput,
   limits: limitsOutput,
+  breaker: breakerOutput,
   drain: drainOutput,
   preempt: stopOutput,
   'standalone --once': standaloneOutput,
