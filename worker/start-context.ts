@@ -16,12 +16,14 @@ import { QueueSet } from '../shared/queues/queue-set.js';
 import { checkRedis } from '../shared/redis/check-server.js';
 import { redisLocation } from '../shared/redis/connect.js';
 import { ItemStore } from '../shared/runs/item-store.js';
+import { keptForMs } from '../shared/runs/kept.js';
 import { RunStore } from '../shared/runs/run-store.js';
 import { createBackend } from '../shared/transfer/create-backend.js';
 import { setBandwidth } from '../shared/transfer/bandwidth.js';
-import { Breakers } from './breaker/breakers.js';
+import { Breakers, type BreakersParts } from './breaker/breakers.js';
 import { probesOf } from './breaker/probes.js';
 import type { WorkerContext } from './context.js';
+import { giveUpKept, type KeptParts } from './staging/give-up-kept.js';
 import { Gate, type GateParts } from './politeness/gate.js';
 import { LiveLimits } from './politeness/live-limits.js';
 import { Sources } from './politeness/sources.js';
@@ -49,21 +51,24 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
   await account.open();
   const catalog = await openSiteCatalog(config);
   const queues = new QueueSet(redis, config.removal.eraser);
+  const runs = new RunStore(redis);
+  const staging = new Staging(config.staging.dir, config.host, account);
+  const keeping = { runs, staging, logger, now };
   logger.info({ dar: dar.version, redis: version, slots: config.worker.slots }, 'worker ready');
   return {
     config,
     logger,
     metrics,
     queues,
-    runs: new RunStore(redis),
+    runs,
     items: new ItemStore(redis),
     catalog,
     journal: await openJournal(catalog.journalDir, writerName(config.host, process.pid)),
     backends,
     finds: new FindSlots(),
     ...(await startLimits({ config, logger, metrics, queues, now })),
-    breakers: breakersOf({ config, logger, metrics, queues, backends, account }),
-    staging: new Staging(config.staging.dir, config.host, account),
+    breakers: breakersOf({ config, logger, metrics, queues, backends, isStagingHigh: () => isStagingHigh(keeping) }),
+    staging,
     dar,
     now,
   };
@@ -74,19 +79,22 @@ const now = (): Date => new Date();
 /** Of its budget: above this nothing new comes while it cannot leave. */
 const HIGH_WATER = 0.8;
 
-type BreakerParts = Pick<WorkerContext, 'config' | 'logger' | 'metrics' | 'queues' | 'backends'> & { readonly account: StagingAccount };
+/** What dead backups left goes first. */
+async function isStagingHigh(parts: KeptParts & Pick<WorkerContext, 'staging'>): Promise<boolean> {
+  const { usedBytes, budgetBytes } = await parts.staging.account.state();
+  return usedBytes >= budgetBytes * HIGH_WATER && (await giveUpKept(parts)) === 0;
+}
 
-function breakersOf({ config, logger, metrics, queues, backends, account }: BreakerParts): Breakers {
+type BreakerParts = Pick<WorkerContext, 'config' | 'logger' | 'metrics' | 'queues' | 'backends'> & Pick<BreakersParts, 'isStagingHigh'>;
+
+function breakersOf({ config, logger, metrics, queues, backends, isStagingHigh: isHigh }: BreakerParts): Breakers {
   return new Breakers({
     store: new RedisBreakers(queues.redis),
     surroundings: { host: config.host, lts: backends.map(({ name }) => name) },
     probe: probesOf(config, backends),
     // One that is not delayed any more came back by itself, or was removed.
     wake: async ({ queue, jobId }) => { await (await queues.named(queue).getJob(jobId))?.promote().catch(() => undefined); },
-    isStagingHigh: async () => {
-      const { usedBytes, budgetBytes } = await account.state();
-      return usedBytes >= budgetBytes * HIGH_WATER;
-    },
+    isStagingHigh: isHigh,
     roomBytes: Math.max(config.dar.sliceBytes, ...config.topdirs.map(({ dar }) => dar.sliceBytes)),
     metrics,
     logger,
@@ -141,6 +149,7 @@ export async function sweepStaging(context: WorkerContext): Promise<number> {
   for (const backupId of await context.staging.backups()) {
     const run = await context.runs.read(backupId);
     if (run !== null && run.phase !== 'done' && run.phase !== 'failed') continue;
+    if (keptForMs(run, context.now().getTime()) > 0) continue;
     await context.staging.removeBackup(backupId);
     swept++;
   }

@@ -6,6 +6,7 @@ import { moveToHead } from '../shared/queues/move-to-head.js';
 import { cleanupQueue, OWN_SLOT_NAME, QUEUES, SEAL_SLOT_NAME, transferQueue } from '../shared/queues/names.js';
 import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
 import type { WorkerContext } from './context.js';
+import { giveUpKept } from './staging/give-up-kept.js';
 import { releaseSmall } from './jobs/cleanup/release-small.js';
 import { processorsOf, type JobTable } from './jobs/job-table.js';
 import { followOrders } from './follow-orders.js';
@@ -50,7 +51,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const running = new RunningJobs();
   const parts = (): WorkerParts => ({ context, table, failures, running, timing, connection: connect() });
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
-  const stopReleasing = context.staging.account.onPressure(() => releaseSmall(context));
+  const stopReleasing = [context.staging.account.onPressure(() => releaseSmall(context)), context.staging.account.onPressure(() => giveUpKept(context))];
   const slots = [...Array.from({ length: own }, () => startReservedSlot(parts(), OWN_SLOT_NAME, OWN)), startReservedSlot(parts(), SEAL_SLOT_NAME, SEALS)];
   const breakerTiming = { firstMs: timing.firstBackoffMs, mostMs: timing.maxBackoffMs };
   const stops = [context.limits.start(), context.gate.start(), context.sources.start(), context.breakers.start(breakerTiming)];
@@ -67,7 +68,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
     close: async () => {
       await orders.close();
       for (const slot of slots) slot.stop();
-      stopReleasing();
+      for (const stop of stopReleasing) stop();
       await closeAll([...workers, ...slots], failures, running);
       for (const stop of stops) stop();
     },

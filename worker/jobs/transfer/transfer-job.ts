@@ -5,6 +5,7 @@ import type { WorkerContext } from '../../context.js';
 import type { BwError } from '../../../shared/errors/bw-error.js';
 import { CLEANUP_PRIORITY } from '../../../shared/queues/priorities.js';
 import { JOB_VERSION, parseJob, transferJobSchema, type ReleaseJob, type TransferJob } from '../../../shared/queues/job-data.js';
+import { keptForMs } from '../../../shared/runs/kept.js';
 import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
@@ -30,13 +31,13 @@ export async function transferJob(context: WorkerContext, run: JobRun): Promise<
 
 /**
  * Whether the backup has ended without these objects: it failed, or they are of a start that was given up. What was ordered swept at its end
- * is then swept again, which removes only what no sealed manifest names. A backup that Redis has lost is swept by the producer, who puts its end on record.
+ * is then swept again (when it is no longer kept), which removes only what no sealed manifest names. A backup that Redis has lost is swept by the producer, who puts its end on record.
  */
 export async function isTooLate(context: WorkerContext, data: Pick<TransferJob, 'backupId' | 'basepathId'>, name: string): Promise<boolean> {
   const state = await context.runs.read(data.backupId);
   if (state === null) return true;
   if (state.phase !== 'done' && state.phase !== 'failed') return false;
-  await orderSweeps(context.queues, context.runs, data, `.after-${name}`);
+  await orderSweeps(context.queues, context.runs, data, `.after-${name}`, keptForMs(state, context.now().getTime()));
   return true;
 }
 
