@@ -28,6 +28,7 @@ export function toConfig({ host, site, topdirs, lts, shardMemory }: Settings, { 
     reconcile: { everyMs: site.reconcile.every },
     verify: toVerify(site.verify),
     preemption: site.preemption,
+    deadLetters: { keepStagingMs: site.deadLetters.keepStaging },
   };
   return {
     host,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { pathJsonSchema } from '../paths/path-json.js';
 import { runKey, RUNS_KEY, itemsKey } from '../queues/names.js';
 
-/** Ended runs stay visible this long, seconds. */
+/** Ended runs stay visible this long, seconds; longer by what is kept of them. */
 const KEEP_ENDED_SECONDS = 86_400;
 
 const runSchema = z.object({
@@ -27,6 +27,8 @@ const runSchema = z.object({
   bytes: z.string(),
   /** The backup that must not be removed while this runs: the parent of a backup, what a restore restores. */
   needs: z.ulid().optional(),
+  /** What a backup that failed left is kept until then; absent: nothing is. */
+  keptUntil: z.string().optional(),
   error: z.string().nullable(),
   outcome: z.string().nullable(),
 });
@@ -57,6 +59,13 @@ const KEEP_PART = `
 local run = redis.call('HGET', KEYS[1], 'run')
 if not run or cjson.decode(run).phase ~= 'saving' or redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
+return 1`;
+
+/** A command that waited for Redis longer than its sender's lock must not put an old start in the place of a newer one. */
+const CLAIM_SHARD = `
+local now = redis.call('HGET', KEYS[1], ARGV[1])
+if now and now ~= ARGV[2] and (tonumber(string.match(now, '%-t(%d+)%-')) or 0) >= (tonumber(string.match(ARGV[2], '%-t(%d+)%-')) or 0) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return 1`;
 
 const ADD_HOST = `if redis.call('HEXISTS', KEYS[1], 'run') == 1 then redis.call('HSET', KEYS[1], ARGV[1], '1') end`;
@@ -90,27 +99,32 @@ export class RunStore {
 
   /**
    * Changes fields of a run, unless it is not on record, or in none of the phases of `onlyIn`: null then. Whoever holds the run's job calls this, and who
-   * fails or cancels it from outside: so nothing is changed that was not looked at.
+   * fails or cancels it from outside: so nothing is changed that was not looked at. A change whose answer was lost with the connection is sent twice: it
+   * then finds itself done.
    */
   async update(id: string, fields: Partial<Run>, onlyIn?: readonly Run['phase'][]): Promise<Run | null> {
+    const tried: { json?: string; run?: Run } = {};
     for (;;) {
       const json = await this.redis.hget(runKey(id), 'run');
       if (json === null) return null;
+      if (json === tried.json && tried.run !== undefined) return tried.run;
       const run = runSchema.parse(JSON.parse(json));
       if (onlyIn?.includes(run.phase) === false) return null;
-      const next = { ...run, ...fields };
-      if ((await this.redis.eval(REPLACE_RUN, 1, runKey(id), json, JSON.stringify(next))) === 1) return next;
+      tried.run = { ...run, ...fields };
+      tried.json = JSON.stringify(tried.run);
+      if ((await this.redis.eval(REPLACE_RUN, 1, runKey(id), json, tried.json)) === 1) return tried.run;
     }
   }
 
-  /** Marks a run ended, as update does; it and its items go away by themselves later. False when it was in another phase. */
-  async end(id: string, fields: Partial<Run>, onlyIn?: readonly Run['phase'][]): Promise<boolean> {
+  /** Marks a run ended, as update does; it and its items go away by themselves later, by `keepMs` more than otherwise. False when it was in another phase. */
+  async end(id: string, fields: Partial<Run>, onlyIn?: readonly Run['phase'][], keepMs = 0): Promise<boolean> {
+    const seconds = KEEP_ENDED_SECONDS + Math.ceil(keepMs / 1000);
     if ((await this.update(id, fields, onlyIn)) === null && onlyIn !== undefined) return false;
     await this.redis
       .pipeline()
       .srem(RUNS_KEY, id)
-      .expire(runKey(id), KEEP_ENDED_SECONDS)
-      .expire(itemsKey(id), KEEP_ENDED_SECONDS)
+      .expire(runKey(id), seconds)
+      .expire(itemsKey(id), seconds)
       .exec();
     return true;
   }
@@ -146,9 +160,9 @@ export class RunStore {
     await this.redis.hset(runKey(id), 'found', found);
   }
 
-  /** Makes a start of a shard the one that counts. */
-  async claimShard(id: string, shard: number, start: string): Promise<void> {
-    await this.redis.hset(runKey(id), `start:${shard}`, start);
+  /** Makes a start of a shard (see start-name) the one that counts; false when it is not later than the one that does. */
+  async claimShard(id: string, shard: number, start: string): Promise<boolean> {
+    return (await this.redis.eval(CLAIM_SHARD, 1, runKey(id), `start:${shard}`, start)) === 1;
   }
 
   /** Whether a start of a shard still counts: its backup is being saved, and no later start took over. */

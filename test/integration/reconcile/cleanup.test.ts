@@ -11,7 +11,7 @@ import { StagingArea } from '../../../worker/staging/staging-area.js';
 import { walk } from '../../../shared/reconcile/walk.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
 
-const ROUNDS = 25;
+const ROUNDS = 12;
 const SEED = 20;
 
 /** Numbers from 0 to 1 that are the same in every run. */
