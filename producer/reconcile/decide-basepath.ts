@@ -50,7 +50,7 @@ export interface BasepathFacts {
   readonly inFlight: boolean;
   /** Backups of it whose run has not ended. */
   readonly openRuns: ReadonlySet<string>;
-  /** Backups whose leftovers are ordered away already. */
+  /** Backups whose leftovers are ordered away already, or kept for a while. */
   readonly sweeping: ReadonlySet<string>;
   /** Null: long-term storage was not looked at. */
   readonly stored: readonly Stored[] | null;

@@ -21,6 +21,8 @@ describe('decideWork', () => {
     ['of one nobody knows, a day old', { attempt: null, changedMs: NOW - 24 * 60 * MINUTE - 1 }, ['work-unexplained remove']],
     ['of an ended run', { run: run('failed') }, ['work-left sweep']],
     ['of an ended run, its sweep ordered', { run: run('failed'), sweepIsPending: true }, []],
+    ['of a failed run, kept for whoever looks into it', { run: { ...run('failed'), keptUntil: new Date(NOW + 1).toISOString() } }, []],
+    ['of a failed run, kept long enough', { run: { ...run('failed'), keptUntil: new Date(NOW).toISOString() } }, ['work-left sweep']],
     ['of an ended restore', { run: run('done', 'restore') }, ['work-left remove']],
   ])('%s', (_, facts, expected) => {
     expect(decideWork({ ...FACTS, ...facts }).map(({ kind, act }) => `${kind} ${act?.act ?? 'report'}`)).toEqual(expected);
