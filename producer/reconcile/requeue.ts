@@ -93,11 +93,17 @@ export async function putItems(parts: ReconcileParts, run: Run, batch: Batch): P
     const { host, start, name, bytes, sha512 } = slice;
     items.set(object, { host, file: join(dir, name), bytes, sha512, start, committed: {} });
   }
-  await store.add(run.id, items);
+  const shard = shardOf(batch.start);
+  const start = await parts.runs.currentStart(run.id, shard);
+  if (start !== null) await store.add(run.id, { shard, start }, items); // a start that begins meanwhile looks for itself
+}
+
+function shardOf(start: string): number {
+  return Number(/^s(\d+)-/.exec(start)?.[1]);
 }
 
 async function countedOfStart({ queues, runs, catalog }: ReconcileParts, run: Run, start: string): Promise<Map<string, CountedSlice>> {
-  const shard = Number(/^s(\d+)-/.exec(start)?.[1]);
+  const shard = shardOf(start);
   const { path } = catalog.workDir(run.id, run.work ?? '');
   const job = await queues.backup.getJob(shardJobId(run, shard));
   const result = (job?.returnvalue as { result?: string } | null | undefined)?.result ?? null;
