@@ -6,6 +6,7 @@ import type { Config } from '../shared/config/config.js';
 import { startHttpServer, type Check, type HttpServer } from '../shared/http/index.js';
 import { readJournal } from '../shared/journal/index.js';
 import type { BasepathAge, Metrics } from '../shared/metrics/index.js';
+import { readStanding } from '../shared/hosts/read-standing.js';
 import { countParked } from '../shared/limits/places.js';
 import type { QueueSet } from '../shared/queues/queue-set.js';
 import { loadOrCreateToken, mountBoard } from './api/index.js';
@@ -29,6 +30,7 @@ export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpS
   const shown = [queues.backup, queues.transfer(config.host), queues.cleanup, queues.cleanupOf(config.host)];
   metrics.collectQueues(shown, queues.redis);
   metrics.collectParked(() => countParked(queues.redis, config.topdirs.map(({ path }) => path)));
+  metrics.collectHangs(config.topdirs.map(({ path }) => path), () => readStanding(queues));
   metrics.collectAges(() => ages(parts));
   const token = await loadOrCreateToken({ tokenFile: config.http.tokenFile, stateDir: config.state.dir });
   return startHttpServer({

@@ -14,6 +14,7 @@ import type { Gate } from './politeness/gate.js';
 import type { LiveLimits } from './politeness/live-limits.js';
 import type { Sources } from './politeness/sources.js';
 import type { Staging } from './staging/staging.js';
+import type { HostStanding } from './supervise/standing.js';
 
 /** What every job of a worker works with; made once at start. */
 export interface WorkerContext {
@@ -34,6 +35,8 @@ export interface WorkerContext {
   readonly limits: LiveLimits;
   readonly gate: Gate;
   readonly sources: Sources;
+  /** What follows from what hung. */
+  readonly standing: HostStanding;
   readonly dar: DarCapabilities;
   readonly now: () => Date;
 }

@@ -24,6 +24,7 @@ import { LiveLimits } from './politeness/live-limits.js';
 import { Sources } from './politeness/sources.js';
 import { StagingAccount } from './staging/account.js';
 import { Staging } from './staging/staging.js';
+import { HostStanding } from './supervise/standing.js';
 
 /**
  * Start-up checks of a worker, then what its jobs work with: dar and what it can do, directories, Redis, every LTS, strays
@@ -68,10 +69,11 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
 const now = (): Date => new Date();
 
 /** Limits as they are in force from the first job on, and whoever keeps to them. */
-async function startLimits(parts: Omit<GateParts, 'limits' | 'places'>): Promise<Pick<WorkerContext, 'limits' | 'gate' | 'sources'>> {
+async function startLimits(parts: Omit<GateParts, 'limits' | 'places' | 'standing'>): Promise<Pick<WorkerContext, 'limits' | 'gate' | 'sources' | 'standing'>> {
   const { config, queues } = parts;
   const limits = new LiveLimits({ ...parts, redis: queues.redis });
-  const gate = new Gate({ ...parts, limits, places: new Places(queues.redis, () => parts.now().getTime()) });
+  const standing = new HostStanding(parts);
+  const gate = new Gate({ ...parts, limits, standing, places: new Places(queues.redis, () => parts.now().getTime()) });
   const apply = (): void => {
     setBandwidth(null, limits.get('bandwidth'));
     setNiceness({ nice: limits.get('nice'), ioClass: limits.get('ioClass') });
@@ -79,9 +81,11 @@ async function startLimits(parts: Omit<GateParts, 'limits' | 'places'>): Promise
   };
   limits.onChange(apply);
   limits.onChange(() => gate.limitsChanged());
+  standing.onChange(() => gate.standingChanged());
   apply();
   await limits.refresh();
-  return { limits, gate, sources: new Sources({ ...parts, limits }) };
+  await standing.refresh();
+  return { limits, gate, standing, sources: new Sources({ ...parts, limits }) };
 }
 
 async function checkWritable(dir: string): Promise<void> {

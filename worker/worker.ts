@@ -12,6 +12,7 @@ import { followOrders } from './follow-orders.js';
 import { ownSlot, ownSlots, type OwnSlot } from './own-slot.js';
 import { Failures, runOf } from './processor/failures.js';
 import { noting } from './processor/note-error.js';
+import { notingHang } from './processor/note-hang.js';
 import { runJob } from './processor/run-job.js';
 import { RunningJobs } from './processor/running-jobs.js';
 
@@ -51,7 +52,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
   const stopReleasing = context.staging.account.onPressure(() => releaseSmall(context));
   const slots = Array.from({ length: own }, () => startOwnSlot(parts()));
-  const stops = [context.limits.start(), context.gate.start(), context.sources.start()];
+  const stops = [context.limits.start(), context.gate.start(), context.sources.start(), context.standing.start()];
   const orders = followOrders({
     connection: connect(),
     redis: context.queues.redis,
@@ -77,18 +78,28 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
 /** Not those of its own: what it staged is still sent, and given back. */
 const DRAINED_QUEUES: readonly string[] = [QUEUES.backup, QUEUES.cleanup];
 
-/** Takes no work, or takes it again. What runs goes on elsewhere, or ends here when the host is to be idle then. */
+/** Takes no work, or takes it again. What runs goes on elsewhere, or ends here when the host is to be idle then. A host that is set aside takes none of the backup queue. */
 function drainer(context: WorkerContext, workers: readonly QueueWorker[], slots: readonly OwnSlot[], running: RunningJobs): (drained: Drained | null) => void {
-  const concerned = workers.filter(({ worker }) => DRAINED_QUEUES.includes(worker.name));
+  let now: Drained | null = null;
+  const apply = (): void => {
+    const { isAside } = context.standing;
+    for (const slot of slots) slot.hold(now !== null || isAside);
+    for (const { worker } of workers) {
+      if (!DRAINED_QUEUES.includes(worker.name)) continue;
+      if (now !== null || (isAside && worker.name === QUEUES.backup)) void worker.pause(true);
+      else void worker.resume();
+    }
+  };
+  context.standing.onChange(apply);
+  if (context.standing.isAside) apply();
   return (drained) => {
-    for (const slot of slots) slot.hold(drained !== null);
+    now = drained;
+    apply();
     if (drained === null) {
       running.accept(DRAINED_QUEUES);
-      for (const { worker } of concerned) void worker.resume();
       context.logger.info('resumed: this host takes work again');
       return;
     }
-    for (const { worker } of concerned) void worker.pause(true);
     running.refuse(DRAINED_QUEUES, 'drained', { running: !drained.whenIdle });
     context.logger.info({ ...drained }, 'drained: this host takes no new work');
   };
@@ -156,7 +167,7 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
         const leave = await context.gate.enter(job, token);
         try {
           await noteHost(context, job);
-          return await noting(context, run, () => work(run));
+          return await noting(context, run, () => notingHang(context, run, () => work(run)));
         } finally {
           await leave();
         }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { pathJsonSchema } from '../../shared/paths/path-json.js';
+import { hangsSchema } from './hangs/outputs.js';
 import { drainedRowSchema } from './work/outputs.js';
 
 /**
@@ -102,9 +103,11 @@ export const statusOutput = z.strictObject({
   /** Jobs by queue and state; null when Redis does not answer. */
   queues: z.record(z.string(), z.record(z.string(), count)).nullable(),
   /** Jobs that may not start now; null when Redis does not answer. */
-  parked: z.array(z.strictObject({ topdir: z.string(), reason: z.enum(['window', 'concurrency']), jobs: count })).nullable(),
+  parked: z.array(z.strictObject({ topdir: z.string(), reason: z.enum(['window', 'concurrency', 'incident', 'hung']), jobs: count })).nullable(),
   /** Hosts that take no new work; null when Redis does not answer. */
   drained: z.array(drainedRowSchema).nullable(),
+  /** What hung, and what follows; null when Redis does not answer. */
+  hangs: hangsSchema.nullable(),
 });
 
 /** One line per entry (NDJSON). */

@@ -9,6 +9,7 @@ import { readProtections, type Protections } from '../../shared/retention/protec
 import { redisLocation } from '../../shared/redis/location.js';
 import { formatAge, formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
 import { lateOf } from '../policy/past-due.js';
+import { isHeldUp, printHangs } from './hangs/show-hangs.js';
 import { readLiveState } from './live-state.js';
 import { statusOutput, type statusRowSchema } from './outputs.js';
 import { plural, print, printJson } from './print.js';
@@ -39,11 +40,11 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
   const basepaths = options.check === true ? all.filter((row) => row.pastDueMs !== null || hasFailed(row)) : all;
   const output: Output = { v: 1, basepaths, ...(await live) };
   if (options.json === true) printJson(statusOutput, output);
-  else if (options.check === true) printCheck(basepaths, all.length);
+  else if (options.check === true) printCheck(basepaths, all.length, output.hangs);
   else printPeople(site, output);
-  if (options.check === true) return checkCode(basepaths);
+  if (options.check === true) return checkCode(basepaths, isHeldUp(output.hangs));
   const wrong = (row: Row): boolean => row.state === 'never' || row.state === 'failed-since' || row.pastDueMs !== null || row.lastVerified?.outcome === 'damaged';
-  return basepaths.some(wrong) ? EXIT.failed : EXIT.ok;
+  return basepaths.some(wrong) || isHeldUp(output.hangs) ? EXIT.failed : EXIT.ok;
 }
 
 /** Failed for good, and nobody has dismissed it. */
@@ -52,9 +53,9 @@ function hasFailed({ state, lastError }: Row): boolean {
 }
 
 /** Past due is worse: then there is no recent backup at all. */
-function checkCode(rows: readonly Row[]): number {
+function checkCode(rows: readonly Row[], heldUp: boolean): number {
   if (rows.some((row) => row.pastDueMs !== null)) return EXIT.pastDue;
-  return rows.length > 0 ? EXIT.failed : EXIT.ok;
+  return rows.length > 0 || heldUp ? EXIT.failed : EXIT.ok;
 }
 
 function statusRow(status: BasepathStatus, protections: Protections, pastDueMs: number | null, like: BasepathRecord | undefined): Row {
@@ -114,7 +115,8 @@ function printDecisions({ basepathId, held, toAccept, looksLike }: Row): void {
   if (toAccept.length > 0) print(`${basepathId} shrunk in backup ${toAccept.join(', ')}; what was before it is kept. If that is right: bw-bkup accept ${basepathId}`);
 }
 
-function printCheck(late: readonly Row[], all: number): void {
+function printCheck(late: readonly Row[], all: number, hangs: Output['hangs']): void {
+  if (hangs !== null) printHangs(hangs);
   for (const row of late) {
     const path = row.path === null ? row.basepathId : showPath(fromPathJson(row.path));
     const last = row.ageMs === null ? 'no sealed backup' : `last backup is ${formatDuration(row.ageMs)} old`;
@@ -141,9 +143,14 @@ export function summary(rows: readonly Pick<Row, 'state' | 'pastDueMs'>[]): stri
   return `${plural(rows.length, 'basepath')}: ${told.join(', ')}`;
 }
 
-const PARKED = { window: 'fulls wait for windows.fulls to open', concurrency: 'as many as `concurrency` lets read it do' } as const;
+const PARKED = {
+  window: 'fulls wait for windows.fulls to open',
+  concurrency: 'as many as `concurrency` lets read it do',
+  incident: 'it hangs on too many hosts',
+  hung: 'their basepath hangs',
+} as const;
 
-function printLive({ config }: Site, { running, queues, parked, drained }: Output): void {
+function printLive({ config }: Site, { running, queues, parked, drained, hangs }: Output): void {
   if (running === null) {
     const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
     print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);
@@ -157,6 +164,7 @@ function printLive({ config }: Site, { running, queues, parked, drained }: Outpu
   for (const { host, since, user, reason } of drained ?? []) {
     print(`${host} is drained for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}${user === null ? '' : ` by ${user}`}${reason === '' ? '' : ` (${reason})`}; to end that: bw-bkup resume ${host}`);
   }
+  if (hangs !== null) printHangs(hangs);
   const waiting = queueLine(queues ?? {});
   if (waiting !== null) print(waiting);
   for (const { topdir, reason, jobs } of parked ?? []) print(`${plural(jobs, 'job')} of ${topdir} may not start now: ${PARKED[reason]} (bw-bkup limits)`);

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Redis } from 'ioredis';
 import type { BwError } from '../errors/bw-error.js';
+import type { ParkedBasepath, Standing } from '../hosts/judge-hangs.js';
 import type { ParkedCount } from '../limits/places.js';
 import { publishAges, summarizeAges, type BasepathAges } from './ages.js';
 import { Collector } from './collector.js';
@@ -90,6 +91,17 @@ export class Metrics extends Recorders {
     this.#collect('parked', 0, ['bw_parked_jobs'], async () => {
       const samples = (await count()).map(({ topdir, reason, jobs }) => ({ labels: { topdir, reason }, value: jobs }));
       this.#instruments.replace('bw_parked_jobs', samples);
+    });
+  }
+
+  /** Counts what follows from hangs at every scrape; one process per site. `topdirs`: all of them. */
+  collectHangs(topdirs: readonly string[], read: () => Promise<Standing & { readonly parked: readonly ParkedBasepath[] }>): void {
+    this.#collect('hangs', 0, ['bw_suspected_hosts', 'bw_topdir_incident', 'bw_basepaths_parked'], async () => {
+      const { aside, incidents, parked } = await read();
+      const ofEach = (value: (topdir: string) => number) => topdirs.map((topdir) => ({ labels: { topdir }, value: value(topdir) }));
+      this.#instruments.replace('bw_suspected_hosts', [{ labels: {}, value: aside.length }]);
+      this.#instruments.replace('bw_topdir_incident', ofEach((topdir) => Number(incidents.includes(topdir))));
+      this.#instruments.replace('bw_basepaths_parked', ofEach((topdir) => parked.filter((each) => each.topdir === topdir).length));
     });
   }
 

@@ -62,6 +62,11 @@ export const ORDERS_KEY = `${PREFIX}:orders`;
 /** Hash host -> since when, by whom and why it takes no new work (JSON). */
 export const DRAINED_KEY = `${PREFIX}:drained`;
 
+/** Hash `BASEPATHID HOST` -> what hung there (JSON, shared/hosts). */
+export const HANGS_KEY = `${PREFIX}:hangs`;
+/** Hash basepathId -> since when, until when and for which hosts it is parked because it hangs (JSON). */
+export const PARKED_BASEPATHS_KEY = `${PREFIX}:parked-basepaths`;
+
 /** Taken by whoever stops this start of a job for another one; goes away by itself. */
 export function preemptionKey(jobId: string, start: number): string {
   return `${PREFIX}:preempted:${jobId}:${start}`;
