@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { faultRowSchema, renderFaultMatrix } from './fault-matrix.js';
 
 /** What is read of vitest's JSON report. */
 const reportSchema = z.looseObject({
@@ -10,7 +11,11 @@ const reportSchema = z.looseObject({
       status: z.string(),
       message: z.string(),
       assertionResults: z.array(
-        z.looseObject({ fullName: z.string(), status: z.string(), meta: z.looseObject({ skipReason: z.string().optional() }).default({}) }),
+        z.looseObject({
+          fullName: z.string(),
+          status: z.string(),
+          meta: z.looseObject({ skipReason: z.string().optional(), faults: z.array(faultRowSchema).optional() }).default({}),
+        }),
       ),
     }),
   ),
@@ -36,7 +41,8 @@ export function judgeReport(reportText: string | null, status: number): Verdict 
   const skipped = tests.filter((test) => test.status !== 'passed' && test.status !== 'failed');
   const failures = [...failed, ...broken.map((file) => `${file.name}: ${file.message.split('\n')[0] ?? ''}`)];
   if (status !== 0 && failures.length === 0) failures.push(`vitest ended with exit code ${status}, see above`);
-  return verdict(passed, failures, skipped.map((test) => `${test.fullName}: ${test.meta.skipReason ?? 'no reason given'}`));
+  const { text, ok } = verdict(passed, failures, skipped.map((test) => `${test.fullName}: ${test.meta.skipReason ?? 'no reason given'}`));
+  return { text: renderFaultMatrix(tests.map(({ status: ended, meta }) => ({ status: ended, rows: meta.faults ?? [] }))) + text, ok };
 }
 
 function verdict(passed: number, failures: readonly string[], skipped: readonly string[]): Verdict {

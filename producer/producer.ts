@@ -9,13 +9,13 @@ import { QueueSet } from '../shared/queues/queue-set.js';
 import { RunStore } from '../shared/runs/run-store.js';
 import { thoseThatMayStart } from './preemption/may-start.js';
 import { LOOK_EVERY_MS, WaitingWatch } from './preemption/watch-waiting.js';
+import type { ReconcileParts } from './reconcile/parts.js';
+import { reconcileRuns } from './reconcile/reconcile.js';
 import type { PruneResult } from './retention/apply-prune.js';
 import { pruneSite } from './retention/prune-site.js';
 import { EventTimes } from './scheduler/event-times.js';
 import { closeGates, type ClosedGate } from './scheduler/hook-gate.js';
 import { Loop } from './scheduler/loop.js';
-import { sweepLost } from './scheduler/sweep-lost.js';
-import { sweepRuns } from './scheduler/sweep-runs.js';
 import { orderVerifications } from './scheduler/order-verifications.js';
 import { tick, type TickParts, type TopdirReport } from './scheduler/tick.js';
 
@@ -70,6 +70,7 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
   const signal = AbortSignal.any([ending.signal, ...(parts.signal === undefined ? [] : [parts.signal])]);
   const onProblem: TickParts['onProblem'] = (error) => { logger.warn({ err: error }, 'manifest not usable'); };
   const tickParts: TickParts = { config, queues, catalog, journal, registry, now, onProblem, signal };
+  const reconciling: ReconcileParts = { config, logger, catalog, queues, journal, runs: new RunStore(redis), now: () => new Date(now()) };
   const times = new EventTimes(redis, config.topdirs);
   let readMs = Date.now();
   const refresh = async (): Promise<void> => {
@@ -79,10 +80,8 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
   };
   const round = async (eventsOf?: (topdir: TopdirConfig) => readonly EventKind[]): Promise<TopdirReport[]> => {
     const startedMs = now();
-    const sweeping = { runs: new RunStore(redis), queues, journal, catalog, now: () => new Date(now()) };
     await refresh();
-    await sweepRuns(sweeping);
-    await sweepLost(sweeping);
+    await reconcileRuns(reconciling);
     const reports = await tick(tickParts, eventsOf);
     if (signal.aborted) return reports;
     for (const report of reports) {

@@ -3,18 +3,18 @@ import type { Redis } from 'ioredis';
 import { toBwError } from '../shared/errors/bw-error.js';
 import type { Drained } from '../shared/orders/drained-hosts.js';
 import { moveToHead } from '../shared/queues/move-to-head.js';
-import { cleanupQueue, OWN_SLOT_NAME, QUEUES, transferQueue } from '../shared/queues/names.js';
+import { cleanupQueue, OWN_SLOT_NAME, QUEUES, SEAL_SLOT_NAME, transferQueue } from '../shared/queues/names.js';
 import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
 import type { WorkerContext } from './context.js';
 import { releaseSmall } from './jobs/cleanup/release-small.js';
 import { processorsOf, type JobTable } from './jobs/job-table.js';
 import { followOrders } from './follow-orders.js';
-import { ownSlot, ownSlots, type OwnSlot } from './own-slot.js';
 import { Failures, runOf } from './processor/failures.js';
 import { noting } from './processor/note-error.js';
 import { notingHang } from './processor/note-hang.js';
 import { runJob } from './processor/run-job.js';
 import { RunningJobs } from './processor/running-jobs.js';
+import { OWN, ownSlots, reservedSlot, SEALS, type Reservation, type ReservedSlot } from './reserved-slot.js';
 
 export interface RunningWorker {
   /** Resolves when what follows from failed jobs so far (journal, sweeps) is on record. */
@@ -51,7 +51,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const parts = (): WorkerParts => ({ context, table, failures, running, timing, connection: connect() });
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
   const stopReleasing = context.staging.account.onPressure(() => releaseSmall(context));
-  const slots = Array.from({ length: own }, () => startOwnSlot(parts()));
+  const slots = [...Array.from({ length: own }, () => startReservedSlot(parts(), OWN_SLOT_NAME, OWN)), startReservedSlot(parts(), SEAL_SLOT_NAME, SEALS)];
   const stops = [context.limits.start(), context.gate.start(), context.sources.start(), context.standing.start()];
   const orders = followOrders({
     connection: connect(),
@@ -79,7 +79,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
 const DRAINED_QUEUES: readonly string[] = [QUEUES.backup, QUEUES.cleanup];
 
 /** Takes no work, or takes it again. What runs goes on elsewhere, or ends here when the host is to be idle then. A host that is set aside takes none of the backup queue. */
-function drainer(context: WorkerContext, workers: readonly QueueWorker[], slots: readonly OwnSlot[], running: RunningJobs): (drained: Drained | null) => void {
+function drainer(context: WorkerContext, workers: readonly QueueWorker[], slots: readonly ReservedSlot[], running: RunningJobs): (drained: Drained | null) => void {
   let now: Drained | null = null;
   const apply = (): void => {
     const { isAside } = context.standing;
@@ -130,10 +130,10 @@ function startQueueWorker(parts: WorkerParts, queue: string, concurrency: number
   return { worker, connection };
 }
 
-function startOwnSlot(parts: WorkerParts): QueueWorker & OwnSlot {
+function startReservedSlot(parts: WorkerParts, name: string, reservation: Reservation): QueueWorker & ReservedSlot {
   const { context, timing, connection } = parts;
-  const options = { ...workerOptions(`${context.config.host}/${QUEUES.backup}${OWN_SLOT_NAME}`, 1, timing), connection };
-  const slot = ownSlot(context.queues.redis, processor(parts, QUEUES.backup), options);
+  const options = { ...workerOptions(`${context.config.host}/${QUEUES.backup}${name}`, 1, timing), connection };
+  const slot = reservedSlot(context.queues.redis, processor(parts, QUEUES.backup), options, reservation);
   listen(parts, slot.worker, QUEUES.backup);
   return { ...slot, connection };
 }

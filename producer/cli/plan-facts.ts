@@ -4,7 +4,7 @@ import type { TopdirConfig } from '../../shared/config/config.js';
 import { toBwError, type BwError } from '../../shared/errors/bw-error.js';
 import { readLimits } from '../../shared/limits/limit-store.js';
 import type { SetLimit } from '../../shared/limits/resolve.js';
-import { OWN_SLOT_NAME } from '../../shared/queues/names.js';
+import { isReservedSlot } from '../../shared/queues/names.js';
 import { embeddedSocket } from '../../shared/redis/location.js';
 import { factsOf } from '../../shared/runs/basepath-facts.js';
 import type { BasepathNow } from '../policy/basepath-now.js';
@@ -79,7 +79,7 @@ async function fromRedis(site: Site): Promise<PlanFacts> {
     limits: () => readLimits(redis, Date.now()),
     slots: async () => {
       const names = (await queues.backup.getWorkers()).map((worker) => worker['rawname'] ?? worker['name'] ?? '');
-      const hosts = new Set(names.filter((name) => !name.endsWith(OWN_SLOT_NAME))); // slots of incrementals are of a host that is there anyway
+      const hosts = new Set(names.filter((name) => !isReservedSlot(name))); // those are of a host that is there anyway
       return hosts.size === 0 ? null : hosts.size * site.config.worker.slots;
     },
     close: () => { redis.disconnect(); },

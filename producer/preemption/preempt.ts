@@ -1,9 +1,9 @@
 import type { Job } from 'bullmq';
+import { ulid } from 'ulid';
 import { DrainedHosts } from '../../shared/orders/drained-hosts.js';
 import { sendOrders, type Order } from '../../shared/orders/order.js';
-
-import { OWN_SLOT_NAME, PREFIX, preemptionKey, QUEUES } from '../../shared/queues/names.js';
-import { classPriorities, SCORE_OF_PRIORITY, type PriorityClass } from '../../shared/queues/priorities.js';
+import { isReservedSlot, PREEMPTING_KEY, PREFIX, preemptionKey, QUEUES } from '../../shared/queues/names.js';
+import { PREEMPTING_PRIORITIES, SCORE_OF_PRIORITY, type PriorityClass } from '../../shared/queues/priorities.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
 import type { RunStore } from '../../shared/runs/run-store.js';
 import { activeJobs, runIdOf, type ActiveJob } from './active-jobs.js';
@@ -22,18 +22,36 @@ const CLAIM_MS = 300_000;
 /** More waiting ones than could be served at once. */
 const WAITING_READ = 100;
 
+/** One who decides holds this lock for some milliseconds; should it die meanwhile, others wait so long. */
+const DECIDING_MS = 2_000;
+
 /** Ids of jobs that wait and would preempt, the first in order. */
 export async function waitingIds({ queues }: Pick<PreemptionParts, 'queues'>): Promise<string[]> {
-  const last = classPriorities('full').last;
-  return queues.redis.zrange(`${PREFIX}:${QUEUES.backup}:prioritized`, 0, `(${(last + 1) * SCORE_OF_PRIORITY}`, 'BYSCORE', 'LIMIT', 0, WAITING_READ);
+  const key = `${PREFIX}:${QUEUES.backup}:prioritized`;
+  const ranges = PREEMPTING_PRIORITIES.map(({ first, last }) => queues.redis.zrange(key, first * SCORE_OF_PRIORITY, `(${(last + 1) * SCORE_OF_PRIORITY}`, 'BYSCORE', 'LIMIT', 0, WAITING_READ));
+  return (await Promise.all(ranges)).flat();
 }
 
-/** Stops what has to give way to these jobs, if they still wait. Each victim is claimed before, so that of several who decide one stops it. Returns them. */
+/**
+ * Stops what has to give way to these jobs, if they still wait. One decides at a time, whose victims the next one sees; each is claimed before too, so that whatever
+ * happens, a start is stopped once. Returns the victims; none while somebody else decides.
+ */
 export async function preempt(parts: PreemptionParts, jobIds: readonly string[]): Promise<Running[]> {
-  const still = new Set(await waitingIds(parts));
-  const waiting = await readWaiting(parts, jobIds.filter((id) => still.has(id)));
-  if (waiting.length === 0 || (await parts.queues.backup.isPaused())) return [];
+  const { redis } = parts.queues;
+  const mine = ulid();
+  if ((await redis.set(PREEMPTING_KEY, mine, 'PX', DECIDING_MS, 'NX')) !== 'OK') return [];
+  try {
+    return await decide(parts, jobIds);
+  } finally {
+    if ((await redis.get(PREEMPTING_KEY)) === mine) await redis.del(PREEMPTING_KEY);
+  }
+}
+
+async function decide(parts: PreemptionParts, jobIds: readonly string[]): Promise<Running[]> {
+  const waited = await readWaiting(parts, await stillWaiting(parts, jobIds));
+  if (waited.size === 0 || (await parts.queues.backup.isPaused())) return [];
   const active = await readRunning(parts);
+  const waiting = (await stillWaiting(parts, [...waited.keys()])).flatMap((id) => waited.get(id) ?? []); // after who runs was read: one that got a slot meanwhile needs no other
   const chosen: Running[] = [];
   for (const victim of chooseVictims(waiting, active.map(({ running }) => running), parts)) {
     const start = active.find(({ running }) => running.jobId === victim.jobId)?.start ?? 0;
@@ -43,6 +61,11 @@ export async function preempt(parts: PreemptionParts, jobIds: readonly string[])
     chosen.push(victim);
   }
   return chosen;
+}
+
+async function stillWaiting(parts: PreemptionParts, jobIds: readonly string[]): Promise<string[]> {
+  const waiting = new Set(await waitingIds(parts));
+  return jobIds.filter((id) => waiting.has(id));
 }
 
 export function stopOrder(jobId: string, reason: Extract<Order, { kind: 'stop' }>['reason']): Order {
@@ -58,13 +81,14 @@ interface JobFacts {
   readonly shard?: number;
 }
 
-async function readWaiting({ queues, mayStart }: PreemptionParts, ids: readonly string[]): Promise<Waiting[]> {
+/** By job id. */
+async function readWaiting({ queues, mayStart }: PreemptionParts, ids: readonly string[]): Promise<Map<string, Waiting>> {
   const found = await Promise.all(ids.map((id) => queues.backup.getJob(id)));
   const jobs = found.filter((job) => job !== undefined);
-  return (mayStart === undefined ? jobs : await mayStart(jobs)).flatMap((job) => {
+  return new Map((mayStart === undefined ? jobs : await mayStart(jobs)).flatMap((job) => {
     const runId = runIdOf(job);
-    return runId === undefined ? [] : [{ runId, priorityClass: classOf(job) }];
-  });
+    return runId === undefined ? [] : [[String(job.id), { runId, priorityClass: classOf(job) }]];
+  }));
 }
 
 async function readRunning(parts: PreemptionParts): Promise<{ running: Running; start: number }[]> {
@@ -76,7 +100,7 @@ async function readRunning(parts: PreemptionParts): Promise<{ running: Running; 
 
 /** The slot of a drained host is as good as none. */
 function isOutOfReach({ job, host }: ActiveJob, drained: ReadonlyMap<string, unknown>): boolean {
-  return job.processedBy?.endsWith(OWN_SLOT_NAME) === true || drained.has(host);
+  return isReservedSlot(job.processedBy ?? '') || drained.has(host);
 }
 
 async function describe({ queues, runs }: PreemptionParts, active: ActiveJob, drained: ReadonlyMap<string, unknown>): Promise<{ running: Running; start: number } | null> {

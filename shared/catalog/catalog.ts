@@ -57,6 +57,11 @@ export class Catalog {
     return this.layout.root;
   }
 
+  /** Whoever is about to act on something being absent from the catalog asks this first. Throws CATALOG_MISSING (operator): its filesystem is not mounted. */
+  async assertThere(): Promise<void> {
+    if (!(await isStamped(this.layout.root))) throw missingCatalog(this.layout.root);
+  }
+
   /** Directory for openJournal and readJournal. */
   get journalDir(): string {
     return this.layout.journal;
@@ -74,6 +79,11 @@ export class Catalog {
 
   removeWork(backupId: string): Promise<void> {
     return this.work.remove(backupId);
+  }
+
+  /** See WorkArea.changes. */
+  workChanges(backupId?: string): Promise<Map<string, number>> {
+    return this.work.changes(backupId);
   }
 
   listWork(): Promise<WorkEntry[]> {

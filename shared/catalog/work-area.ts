@@ -52,6 +52,19 @@ export class WorkArea {
     await removeTree(this.layout.workOf(backupId));
   }
 
+  /** Last sign of life of every backup that has a directory here, also an empty one, or of this one only: ms since the epoch. */
+  async changes(only?: string): Promise<Map<string, number>> {
+    const found = new Map<string, number>();
+    for (const backupId of only === undefined ? (await readdir(this.layout.work)).filter(isBackupId).sort() : [only]) {
+      const dir = this.layout.workOf(backupId);
+      const names = await namesIn(dir);
+      const paths = names.length === 0 ? [dir] : names.map((name) => join(dir, name));
+      const changed = (await Promise.all(paths.map(changedAt))).filter((ms) => ms !== null);
+      if (changed.length > 0) found.set(backupId, Math.max(...changed));
+    }
+    return found;
+  }
+
   /** All starts of all backups; a backup whose directory is still empty is not listed. */
   async list(): Promise<WorkEntry[]> {
     const found: WorkEntry[] = [];

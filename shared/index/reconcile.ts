@@ -121,9 +121,10 @@ export class ShardReconciler {
 
   /** Instead of finish, when another start is to go on: nothing is given up. */
   async suspend(): Promise<SuspendedShard> {
-    if (this.#rounds === 0 || this.#left === null) throw new RangeError('nothing was added, or nothing is left');
+    if (this.#rounds === 0) throw new RangeError('no archive was added');
     const recordsFile = this.#file('left');
-    await rename(this.#left.recordsFile, recordsFile);
+    if (this.#left === null) await (await LineWriter.create(recordsFile)).end();
+    else await rename(this.#left.recordsFile, recordsFile);
     const settled = await this.#mergeSettled();
     const tally = new Tally();
     for await (const records of readRecordFile(recordsFile)) for (const record of records) tally.add(record, isHardLinked(record) ? record.nlink : 1);

@@ -9,6 +9,13 @@ export const QUEUES = {
 
 /** What the name of a worker (`HOST/QUEUE`), on record in the jobs it does, ends with when it is a slot that fulls never take. */
 export const OWN_SLOT_NAME = '/own';
+/** The same of one that takes nothing but seals. */
+export const SEAL_SLOT_NAME = '/seal';
+
+/** Whether a worker of the backup queue, by its name, is a slot that only some jobs get, beside those that are for all. */
+export function isReservedSlot(workerName: string): boolean {
+  return workerName.endsWith(OWN_SLOT_NAME) || workerName.endsWith(SEAL_SLOT_NAME);
+}
 
 /** Slices lie on one host's staging: only its own workers can send them. */
 export function transferQueue(host: string): string {
@@ -66,9 +73,15 @@ export const DRAINED_KEY = `${PREFIX}:drained`;
 export const HANGS_KEY = `${PREFIX}:hangs`;
 /** Hash basepathId -> since when, until when and for which hosts it is parked because it hangs (JSON). */
 export const PARKED_BASEPATHS_KEY = `${PREFIX}:parked-basepaths`;
+/** Held by whoever decides who is stopped for others. */
+export const PREEMPTING_KEY = `${PREFIX}:preempting`;
 
 /** Taken by whoever stops this start of a job for another one; goes away by itself. */
 export function preemptionKey(jobId: string, start: number): string {
   return `${PREFIX}:preempted:${jobId}:${start}`;
 }
 
+/** Id of the transfer job whose first object this is. */
+export function sendJobId(object: string): string {
+  return `send.${object.slice(object.lastIndexOf('/') + 1)}`;
+}

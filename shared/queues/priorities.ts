@@ -74,6 +74,15 @@ export function classPriorities(priorityClass: PriorityClass): { readonly first:
   return { first: laneOf(CLASS_LANE[priorityClass]).seal, last: laneOf(last).last };
 }
 
+/** Of backups that come back to be sealed: they have a slot of their own on every host, so that nobody is stopped for them. */
+export const SEAL_PRIORITIES = (['manual-full', 'full', 'overdue-incremental', 'incremental'] as const).map((priorityClass) => priorityOf(priorityClass, 'seal'));
+
+/** What gets the slots of others when it waits without one: lowest and highest priorities. */
+export const PREEMPTING_PRIORITIES = [
+  { first: laneOf(CLASS_LANE.restore).seal, last: laneOf(CLASS_LANE.restore).last },
+  ...([CLASS_LANE['manual-full'], CLASS_LANE.full] as const).map((number) => ({ first: laneOf(number).first, last: laneOf(number).last })),
+];
+
 /** Cleanup, verification, scans: a queue of their own. */
 export const CLEANUP_PRIORITY = 100;
 /** Verification may take hours: what gives space back goes before it. */

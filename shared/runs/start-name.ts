@@ -12,3 +12,9 @@ export function newStart(attemptsStarted: number): string {
 export function shardName(shard: number): string {
   return `s${String(shard).padStart(4, '0')}`;
 }
+
+/** How many starts there had been of its job with this one; null: no name of a start. */
+export function startNumber(start: string): number | null {
+  const number = /-t(\d+)-[0-9a-f]+$/.exec(start)?.[1];
+  return number === undefined ? null : Number(number);
+}

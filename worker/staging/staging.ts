@@ -12,7 +12,7 @@ export class Staging {
   readonly root: string;
 
   constructor(
-    dir: string,
+    private readonly dir: string,
     host: string,
     /** Who may write here, and how much. */
     readonly account: StagingAccount,
@@ -31,11 +31,18 @@ export class Staging {
     return dir;
   }
 
-  /** Removes what starts of the same shard (`s0001-...`) other than these left here. */
-  async removeOtherStarts(backupId: string, shardPrefix: string, keep: ReadonlySet<string>): Promise<void> {
-    for (const name of await list(this.backupDir(backupId))) {
-      if (name.startsWith(`${shardPrefix}-`) && !keep.has(name)) await this.remove(join(backupId, name));
-    }
+  /** Removes what starts left here. */
+  async removeStarts(backupId: string, isMeant: (start: string) => boolean): Promise<void> {
+    for (const name of await list(this.backupDir(backupId))) if (isMeant(name)) await this.remove(join(backupId, name));
+  }
+
+  /** Names of starts that have a directory in a host's staging; none where that cannot be seen from here. `dirOf` says where. */
+  startsOn(host: string, backupId: string): Promise<string[]> {
+    return list(join(this.dir, host, backupId));
+  }
+
+  dirOf(host: string, backupId: string, start: string): string {
+    return join(this.dir, host, backupId, start);
   }
 
   async removeStart(backupId: string, start: string): Promise<void> {

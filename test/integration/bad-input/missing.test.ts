@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { workspace } from '../../helpers/workspace.js';
-import { bwBkup, pathWith } from '../faults/cli.js';
-import { compiledProduct } from '../faults/compiled-product.js';
+import { bwBkup, pathWith } from '../../faults/cli.js';
+import { compiledProduct } from '../../faults/compiled-product.js';
 
 const product = compiledProduct();
 /** What a run needs beside dar and redis-server. */

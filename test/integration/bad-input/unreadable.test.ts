@@ -7,8 +7,8 @@ import { openCatalog, type Catalog, type Manifest } from '../../../shared/catalo
 import { compareTrees } from '../../../shared/compare/index.js';
 import { needs, needsRoot } from '../../helpers/needs.js';
 import { workspace } from '../../helpers/workspace.js';
-import { bwBkup, type CliRun } from '../faults/cli.js';
-import { compiledProduct } from '../faults/compiled-product.js';
+import { bwBkup, type CliRun } from '../../faults/cli.js';
+import { compiledProduct } from '../../faults/compiled-product.js';
 import { exceptionsOf } from './exceptions-of.js';
 import { filesBelow } from './leftovers.js';
 import { bytes } from './restoring.js';

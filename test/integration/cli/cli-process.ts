@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { untilNone } from '../bad-input/until.js';
-import type { CompiledProduct } from '../faults/compiled-product.js';
+import type { CompiledProduct } from '../../faults/compiled-product.js';
 
 export interface CliEnd {
   readonly code: number | null;

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { standaloneOutput, statusOutput } from '../../../producer/cli/outputs.js';
 import { until } from '../bad-input/until.js';
-import { compiledProduct } from '../faults/compiled-product.js';
+import { compiledProduct } from '../../faults/compiled-product.js';
 import { cliSite, slowLts, type CliSite } from './cli-site.js';
 import { pidNaming, runCli, startCli, untilNothingRunsIn, type CliProcess } from './cli-process.js';
 

@@ -10,7 +10,7 @@ import { verifyOutput } from '../../../producer/cli/verify-outputs.js';
 import { importOutput } from '../../../producer/cli/import-command.js';
 import { diffLine, findLine, historyLine } from '../../../producer/cli/version-outputs.js';
 import { run } from '../../../shared/process/index.js';
-import { compiledProduct } from '../faults/compiled-product.js';
+import { compiledProduct } from '../../faults/compiled-product.js';
 import { cliSite } from './cli-site.js';
 import { runCli } from './cli-process.js';
 

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { compiledProduct } from '../faults/compiled-product.js';
+import { compiledProduct } from '../../faults/compiled-product.js';
 import { cliSite, type CliSite } from './cli-site.js';
 import { runCli, startCli, untilNothingRunsIn, type CliEnd } from './cli-process.js';
 

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { backupOutput, backupsOutput, planOutput, statusOutput } from '../../../producer/cli/outputs.js';
-import { compiledProduct } from '../faults/compiled-product.js';
+import { compiledProduct } from '../../faults/compiled-product.js';
 import { cliSite } from './cli-site.js';
 import { runCli } from './cli-process.js';
 

@@ -2,13 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
-import { sweepRuns } from '../../../producer/scheduler/sweep-runs.js';
+import { reconcileRuns } from '../../../producer/reconcile/reconcile.js';
 import { DeadLetters } from '../../../shared/dead-letters/dead-letters.js';
 import { failRun } from '../../../shared/runs/fail-run.js';
 import { refillDeadLetters } from '../../../shared/runs/refill-dead-letters.js';
 import { deadDismissOutput, deadListOutput, deadRetryOutput, deadShowOutput } from '../../../producer/cli/dead/outputs.js';
 import { statusOutput } from '../../../producer/cli/outputs.js';
-import { compiledProduct } from '../faults/compiled-product.js';
+import { compiledProduct } from '../../faults/compiled-product.js';
 import { runCli } from '../cli/cli-process.js';
 import { sampleOf } from '../../unit/shared/metrics/samples.js';
 import { backUpLevel } from '../../helpers/chain.js';
@@ -47,7 +47,7 @@ describe('a backup that fails for good', () => {
     const runId = letter?.runId ?? '';
     await context.runs.redis.sadd('{bw}:runs', runId);
     await context.runs.update(runId, { phase: 'planning' }); // as if the worker had died before it marked the run failed
-    expect(await sweepRuns(context)).toBe(1);
+    expect((await reconcileRuns(context)).findings).toMatchObject([{ kind: 'run-unreported', state: 'repaired' }]);
     expect(await failRun(context, runId, { code: 'LATE', message: 'reported once more' })).toBe(false);
     expect((await letters.all()).map(({ runId: id, code }) => [id, code])).toEqual([[runId, 'SOURCE_EMPTY']]);
 

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import type { CompiledProduct } from '../faults/compiled-product.js';
+import type { CompiledProduct } from '../../faults/compiled-product.js';
 import { startRedis, type TestRedis } from '../http/redis.js';
 import { cliSite, type CliSite } from '../cli/cli-site.js';
 import { startCli, type CliProcess } from '../cli/cli-process.js';

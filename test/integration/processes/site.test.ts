@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { backupsOutput, statusOutput } from '../../../producer/cli/outputs.js';
 import { until } from '../bad-input/until.js';
 import { runCli, untilNothingRunsIn } from '../cli/cli-process.js';
-import { compiledProduct } from '../faults/compiled-product.js';
+import { compiledProduct } from '../../faults/compiled-product.js';
 import { processSite, startProducer, startWorker, type Daemon, type ProcessSite } from './process-site.js';
 
 const product = compiledProduct();

@@ -1,8 +1,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { pathWith } from '../faults/cli.js';
-import { compiledProduct } from '../faults/compiled-product.js';
+import { pathWith } from '../../faults/cli.js';
+import { compiledProduct } from '../../faults/compiled-product.js';
 import { runCli } from '../cli/cli-process.js';
 import { processSite } from './process-site.js';
 

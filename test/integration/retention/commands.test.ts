@@ -6,7 +6,7 @@ import { backupOutput, backupsOutput, errorOutput, standaloneOutput, statusOutpu
 import { acceptOutput, holdOutput, pruneOutput, undeleteOutput, usageOutput } from '../../../producer/cli/removal/outputs.js';
 import { cliSite, type CliSite } from '../cli/cli-site.js';
 import { runCli } from '../cli/cli-process.js';
-import { compiledProduct } from '../faults/compiled-product.js';
+import { compiledProduct } from '../../faults/compiled-product.js';
 
 const product = compiledProduct();
 

@@ -19,6 +19,29 @@ describe('the verdict on a test run', () => {
     });
   });
 
+  it('prints the matrix of faults before the verdict, rows of several tests summed', () => {
+    const row = (fault: string, state: string, runs = 1, losses = 0): object => ({ fault, state, runs, losses });
+    const tests = [
+      { ...passed, meta: { faults: [row('kill -9', 'seal'), row('kill -9', 'plan', 2)] } },
+      { ...passed, meta: { faults: [row('kill -9', 'seal')] } },
+      { ...skipped, meta: { skipReason: 'needs root', faults: [row('cut off', 'seal', 0)] } },
+    ];
+    const matrix = [
+      'fault    state   runs  losses',
+      'cut off  seal      0       0  skipped, see below',
+      'kill -9  plan      2       0',
+      'kill -9  seal      2       0',
+      '3 faults x states, 4 runs, losses = 0',
+    ];
+    expect(judgeReport(report({ tests }), 0)).toEqual({ ok: true, text: `${matrix.join('\n')}\n\nSKIPPED  c works: needs root\n2 passed, 0 failed, 1 skipped\n` });
+    const lossy = [{ ...failed, meta: { faults: [row('kill -9', 'seal', 1, 1)] } }, { ...failed, meta: { faults: [row('kill -9', 'plan')] } }];
+    expect(judgeReport(report({ tests: lossy }), 1).text.split('\n').slice(1, 4)).toEqual([
+      'kill -9  plan      1       0  failed: 1',
+      'kill -9  seal      1       1',
+      '2 faults x states, 2 runs, losses = 1, 1 tests failed before they were looked at',
+    ]);
+  });
+
   it('fails with a failed test', () => {
     expect(judgeReport(report({ status: 'failed', tests: [passed, failed] }), 1)).toEqual({ ok: false, text: 'FAILED   b works\n1 passed, 1 failed, 0 skipped\n' });
   });

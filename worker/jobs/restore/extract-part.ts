@@ -37,7 +37,7 @@ export async function extractPart(request: ExtractRequest): Promise<PartOutcome>
   const name = `${pass}-${part.backupId}-${part.archive}`;
   const start = `${name}-${randomBytes(4).toString('hex')}`;
   const dir = await context.staging.createStart(restoreId, start);
-  await context.staging.removeOtherStarts(restoreId, name, new Set([start]));
+  await context.staging.removeStarts(restoreId, (other) => other.startsWith(`${name}-`) && other !== start);
   const release = restore.roomIsReserved === true ? () => undefined : await reserveWindow(context, archive, { owner: restoreId, signal });
   try {
     const window = new SliceWindow({ context, archive, dir, ahead: part.records === null && request.only === null, signal });

@@ -26,8 +26,8 @@ export class EntryCounter {
 
 /** What the shard's result says of one archive. */
 export function describeArchive(
-  frame: ShardFrame,
-  raw: RawArchive,
+  frame: Pick<ShardFrame, 'sender'>,
+  raw: Pick<RawArchive, 'base' | 'slices'> & { readonly outcome: Pick<RawArchive['outcome'], 'exitCode' | 'wallMs' | 'peakRssBytes' | 'lastError'> },
   what: Pick<MadeArchive, 'key' | 'kind' | 'entries' | 'directoriesWithEa' | 'withEa' | 'catalogue'>,
 ): MadeArchive {
   const { exitCode, wallMs, peakRssBytes, lastError } = raw.outcome;
@@ -41,10 +41,13 @@ export function describeArchive(
   };
 }
 
-/** Brings the isolated catalogue to the work directory, where the seal finds it from any host. */
-export async function keepCatalogue(frame: ShardFrame, raw: RawArchive): Promise<MadeFile> {
+/** Brings the isolated catalogue to the work directory, where the seal finds it from any host. `name`: there. */
+export async function keepCatalogue(frame: Pick<ShardFrame, 'workDir'>, raw: Pick<RawArchive, 'base'>, name?: string): Promise<MadeFile> {
   const file = `${isolatedBase(raw.base)}.1.dar`;
-  const name = basename(file);
+  return copied(frame, file, name ?? basename(file));
+}
+
+async function copied(frame: Pick<ShardFrame, 'workDir'>, file: string, name: string): Promise<MadeFile> {
   const kept = join(frame.workDir, name);
   await copyFile(file, kept);
   return { name, bytes: (await stat(kept)).size, sha512: await hashFile(kept) };

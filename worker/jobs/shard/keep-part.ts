@@ -18,9 +18,15 @@ export async function keepPart(frame: ShardFrame, result: ShardResult, { suspend
     segment,
     extras,
   };
-  const files = [result.settled, part.left.file, result.exceptions, ...result.archives.map(({ catalogue }) => catalogue?.name ?? null)];
-  for (const name of files) if (name !== null) await realDisk.syncFile(join(frame.workDir, name));
-  const file = `${frame.start}.part.json`;
-  await writeDurable(join(frame.workDir, file), Buffer.from(JSON.stringify(shardPartSchema.parse(part))));
+  const file = await writePart(frame.workDir, part);
   return frame.context.runs.keepPart(frame.data.backupId, frame.data.shard, frame.start, file);
+}
+
+/** Writes a part and what it names durably; returns the name of its file. */
+export async function writePart(workDir: string, part: ShardPart): Promise<string> {
+  const files = [part.settled, part.left.file, part.exceptions, ...part.archives.map(({ catalogue }) => catalogue?.name ?? null)];
+  for (const name of files) if (name !== null) await realDisk.syncFile(join(workDir, name));
+  const file = `${part.start}.part.json`;
+  await writeDurable(join(workDir, file), Buffer.from(JSON.stringify(shardPartSchema.parse(part))));
+  return file;
 }

@@ -5,8 +5,8 @@ import { readRoot } from '../../../shared/paths/basepath-root.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { parseJob, shardJobSchema, type ShardJob } from '../../../shared/queues/job-data.js';
-import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { Run } from '../../../shared/runs/run-store.js';
+import { sendJobId } from '../../../shared/queues/names.js';
 import { priorityOf } from '../../../shared/queues/priorities.js';
 import { newStart, shardName } from '../../../shared/runs/start-name.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
@@ -14,9 +14,10 @@ import type { JobRun } from '../../processor/run-job.js';
 import { Brake } from '../../supervise/brake.js';
 import { readPlan, type PlanFile, type PlannedShard } from '../backup/plan-file.js';
 import { backupJobOf } from './backup-job-of.js';
+import { adoptEarlierStart, type AdoptPlace } from './adopt-starts.js';
 import { loadParts, type KeptParts } from './kept-parts.js';
 import type { ArchiveRun } from './make-archive.js';
-import { sendJobId, SliceSender } from './slice-sender.js';
+import { SliceSender } from './slice-sender.js';
 
 /** Everything one start of a shard works with. */
 export interface ShardFrame {
@@ -46,7 +47,7 @@ export interface ShardFrame {
   readonly kept: KeptParts | null;
 }
 
-/** Finds run, plan and shard of a job and makes a staging directory for this start. Throws RUN_GONE, RUN_ENDED. */
+/** Finds run, plan and shard of a job, what earlier starts of it left, and makes a staging directory for this start. Throws RUN_GONE, RUN_ENDED. */
 export async function openShard(context: WorkerContext, run: JobRun): Promise<ShardFrame> {
   const data = parseJob(shardJobSchema, run.job.data, run.job.id);
   const state = await liveRun(context, data);
@@ -58,16 +59,25 @@ export async function openShard(context: WorkerContext, run: JobRun): Promise<Sh
   const topdir = configuredTopdir(context.config, job.topdir);
   const start = `${shardName(data.shard)}-${newStart(run.job.attemptsStarted)}`;
   await context.runs.claimShard(data.backupId, data.shard, start);
-  const kept = await loadParts({ context, data, workDir, logger: run.logger });
-  const stagingDir = await context.staging.createStart(data.backupId, start);
   const parent = { id: state.jobId, queue: context.queues.backup.qualifiedName };
   const { backupId, basepathId, priorityClass } = data;
   const root = readRoot(topdir, fromPathJson(job.path));
   const over = new AbortController();
   const signal = AbortSignal.any([run.hurry, over.signal]);
   const check = (): Promise<void> => checkCounts(context, data, start);
-  const sender = new SliceSender(context, { backupId, basepathId, priorityClass, start, parent, check, signal, logger: run.logger });
+  const claim = { shard: data.shard, start };
+  const sender = new SliceSender(context, { backupId, basepathId, priorityClass, start, claim, parent, check, signal, logger: run.logger });
+  const place = { context, data, workDir, logger: run.logger, state, plan, shard, topdir, root, start, attemptsStarted: run.job.attemptsStarted, sender, signal: AbortSignal.any([signal, run.signal]) };
+  const kept = await keptParts(place);
+  const stagingDir = await context.staging.createStart(backupId, start);
   return { context, run: { ...run, signal }, data, state, plan, shard, topdir, root, workDir, stagingDir, start, sender, brake: new Brake(), over, stop: run.signal, kept };
+}
+
+/** With what a start that was cut off left here; who takes it over is asked only then. */
+async function keptParts(place: AdoptPlace): Promise<KeptParts | null> {
+  const kept = await loadParts(place);
+  if (place.attemptsStarted <= 1 || place.shard.from !== undefined) return kept;
+  return (await adoptEarlierStart(place, kept)) ? loadParts(place) : kept;
 }
 
 /** Throws RUN_ENDED when this start does not count any more. */
@@ -122,37 +132,4 @@ export function archiveRunOf(frame: ShardFrame, onStart: ArchiveRun['onStart'] =
 
 export function inStaging(frame: ShardFrame, name: string): string {
   return join(frame.stagingDir, name);
-}
-
-/**
- * Drops what earlier starts of this shard sent or still hold and did not keep: no manifest will name it. Their transfer
- * jobs find nothing to do; what reached LTS is swept when the backup has ended.
- */
-export async function abandonEarlierStarts(frame: ShardFrame): Promise<void> {
-  const { context, data, run, start, kept } = frame;
-  if (run.job.attemptsStarted <= 1) return;
-  const prefix = `${shardName(data.shard)}-`;
-  await dropItems(frame, (item, object) => item.start.startsWith(prefix) && item.start !== start && kept?.objects.has(object) !== true);
-  await context.staging.removeOtherStarts(data.backupId, shardName(data.shard), new Set([start, ...(kept?.starts ?? [])]));
-}
-
-/** Takes back what a start that failed has made, so that its staging is free before the next one begins. */
-export async function abandonStart(frame: ShardFrame): Promise<void> {
-  const { context, data, start } = frame;
-  await dropItems(frame, (item) => item.start === start);
-  await context.staging.removeStart(data.backupId, start);
-}
-
-/**
- * Takes transfer items off the record, and their jobs off what the backup waits for: the host they wait for may be dead. Whoever
- * still does such a job finds nothing to do.
- */
-async function dropItems(frame: ShardFrame, isOld: (item: StoredItem, object: string) => boolean): Promise<void> {
-  const { context, data } = frame;
-  const old = [...(await context.items.all(data.backupId))].filter(([object, item]) => isOld(item, object));
-  await context.items.remove(data.backupId, old.map(([object]) => object));
-  for (const [object, { host }] of old) {
-    const job = await context.queues.transfer(host).getJob(sendJobId(object));
-    if (job?.parentKey !== undefined) await job.removeChildDependency();
-  }
 }

@@ -3,6 +3,7 @@ import { isolateCatalogue, listCatalogue, testSlicesFrom, type CatalogueEntry, t
 import { removeFile } from '../../../shared/files/remove-file.js';
 import { writeDarList } from '../../../shared/index/dar-list.js';
 import { LineWriter, readRecordFile } from '../../../shared/index/line-file.js';
+import type { SettledFile } from '../../../shared/index/merge-newest.js';
 import { messageLookup } from '../../../shared/index/dar-messages.js';
 import { ShardReconciler, type RoundResult, type ShardOutcome, type SuspendedShard } from '../../../shared/index/reconcile.js';
 import { showPath } from '../../../shared/paths/byte-path.js';
@@ -13,6 +14,7 @@ import { isolatedBase, makeArchive, type RawArchive } from './make-archive.js';
 import { isSmall, makeSmall } from './make-small.js';
 import { archiveName, archiveRunOf, inStaging, stopped, type ShardFrame } from './open-shard.js';
 import { reportWhile } from './report-progress.js';
+import { noteSegment } from './segment-note.js';
 import { throwAway } from './throw-away.js';
 
 export interface SavedShard {
@@ -45,6 +47,7 @@ interface Left {
 export async function saveInRounds(frame: ShardFrame): Promise<SavedShard | SuspendedRounds> {
   const { shard, root, workDir, start, run, topdir, kept } = frame;
   if (shard.records === 0) return savedNothing(frame);
+  if (kept?.left.records === 0) return savedBefore(kept.settled);
   const first: Left = kept?.left ?? { recordsFile: join(workDir, shard.file), records: shard.records, bytes: BigInt(shard.bytes) };
   const reconciler = new ShardReconciler({
     root,
@@ -114,6 +117,11 @@ async function savedNothing(frame: ShardFrame): Promise<SavedShard> {
   return { archives: [], settled: basename(settled.file), exceptions: null, counts, messages: [], discarded: 0 };
 }
 
+/** An earlier start had saved all of it, and nobody knew. */
+function savedBefore({ file, saved }: SettledFile): SavedShard {
+  return { archives: [], settled: basename(file), exceptions: null, counts: { saved, vanished: 0, changedThenSaved: 0, exceptions: 0 }, messages: [], discarded: 0 };
+}
+
 /** Adds an archive to `made`, unless it holds something that would spoil a restore, or nothing at all: then it is thrown away. */
 async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, made: Made, left: Left): Promise<RoundEnd> {
   const { raw, entries: listed } = await runDar(frame, ++made.segment, left);
@@ -177,6 +185,7 @@ async function runDar(frame: ShardFrame, segment: number, left: Left): Promise<{
     const raw = await inRoom(size, small, () => makeSmall({ ...archive, isolate: true, signal: run.signal, onHung: small.onHung }));
     return { raw, entries: raw.entries };
   }
+  await noteSegment(frame, segment, left.recordsFile); // a small one is made anew sooner than it is tested
   let stopReporting = (): void => undefined;
   const onStart = (create: DarCreate): void => { stopReporting = reportWhile(frame, create); };
   try {

@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import type { CompleteSlice } from '../../../shared/dar/index.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
+import { sendJobId } from '../../../shared/queues/names.js';
 import { priorityOf, type PriorityClass } from '../../../shared/queues/priorities.js';
 import { JOB_VERSION, type TransferJob } from '../../../shared/queues/job-data.js';
-import type { StoredItem } from '../../../shared/runs/item-store.js';
+import type { ShardClaim, StoredItem } from '../../../shared/runs/item-store.js';
 import type { MadeSlice } from '../../../shared/runs/shard-result.js';
 import type { WorkerContext } from '../../context.js';
 import { isSentNow, sendNow } from '../transfer/send-now.js';
@@ -13,8 +14,10 @@ export interface SenderOptions {
   readonly backupId: string;
   readonly basepathId: string;
   readonly priorityClass: PriorityClass;
-  /** `s0001-t1-abcd`. */
+  /** Of which the slices are, `s0001-t1-abcd`. */
   readonly start: string;
+  /** Who must be the one that counts: the same start, or the one that takes over what that left. */
+  readonly claim: ShardClaim;
   /** The backup's job: it waits until every transfer is through. */
   readonly parent: { readonly id: string; readonly queue: string };
   /** Throws when this start does not count any more: then nothing of it may be sent. */
@@ -89,7 +92,7 @@ export class SliceSender {
       const sent = await sendNow(context, `${backupId}-${sendJobId(this.objectOf(first))}`, this.#items(slices), signal);
       if (await isTooLate(context, this.options, this.options.start)) return true;
       await check(); // sending took a while
-      await context.items.add(backupId, sent);
+      await this.#add(sent);
       await context.runs.addSent(backupId, slices.reduce((sum, { bytes }) => sum + bytes, 0) * context.backends.length);
       if (context.staging.account.isTight) await orderRelease(context, { backupId, basepathId }, [...sent.keys()]);
       return true;
@@ -106,19 +109,29 @@ export class SliceSender {
     await this.options.check();
     this.options.signal.throwIfAborted();
     const items = this.#items(slices);
-    await this.context.items.add(this.options.backupId, items);
-    const data: TransferJob = {
-      v: JOB_VERSION,
-      backupId: this.options.backupId,
-      basepathId: this.options.basepathId,
-      objects: [...items.keys()],
-    };
+    await this.#add(items);
+    await this.order([...items.keys()]);
+  }
+
+  /** Orders what is on record sent. */
+  async order(objects: readonly string[]): Promise<void> {
+    const [first] = objects;
+    if (first === undefined) return;
+    const { backupId, basepathId, priorityClass, parent } = this.options;
+    const data: TransferJob = { v: JOB_VERSION, backupId, basepathId, objects: [...objects] };
     await this.context.queues.transfer(this.context.config.host).add('send', data, {
-      jobId: sendJobId(this.objectOf(first)),
-      priority: priorityOf(this.options.priorityClass, 'shard'),
-      parent: { ...this.options.parent },
+      jobId: sendJobId(first),
+      priority: priorityOf(priorityClass, 'shard'),
+      parent: { ...parent },
       failParentOnFailure: true,
     });
+  }
+
+  /** Throws what `check` throws when the start does not count any more. */
+  async #add(items: ReadonlyMap<string, StoredItem>): Promise<void> {
+    if (await this.context.items.add(this.options.backupId, this.options.claim, items)) return;
+    await this.options.check();
+    throw new Error('the start counted again'); // never: a later start has another name
   }
 
   madeSlice(slice: CompleteSlice): MadeSlice {
@@ -126,7 +139,7 @@ export class SliceSender {
     return { number, name: fileName(slice), object: this.objectOf(slice), bytes, sha512 };
   }
 
-  objectOf(slice: CompleteSlice): string {
+  objectOf(slice: Pick<CompleteSlice, 'file'>): string {
     return `${this.options.basepathId}/${this.options.backupId}/${fileName(slice)}`;
   }
 
@@ -146,11 +159,6 @@ export class SliceSender {
   }
 }
 
-/** Id of the transfer job whose first object this is. */
-export function sendJobId(object: string): string {
-  return `send.${object.slice(object.lastIndexOf('/') + 1)}`;
-}
-
-function fileName(slice: CompleteSlice): string {
+function fileName(slice: Pick<CompleteSlice, 'file'>): string {
   return slice.file.slice(slice.file.lastIndexOf('/') + 1);
 }

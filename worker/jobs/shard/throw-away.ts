@@ -8,7 +8,7 @@ import type { ShardFrame } from './open-shard.js';
  * them finds nothing to do, and the sweep removes them from the LTS. Its staging is free at once.
  */
 export async function throwAway({ context, data, sender }: Pick<ShardFrame, 'context' | 'data' | 'sender'>, { slices }: Pick<RawArchive, 'slices'>): Promise<void> {
-  await context.items.remove(data.backupId, slices.map((slice) => sender.objectOf(slice)));
+  await context.items.remove(data.backupId, new Map(slices.map((slice) => [sender.objectOf(slice), sender.options.start])));
   for (const { file } of slices) {
     await removeFile(file);
     await removeFile(hashFileOf(file));

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BwError } from '../../../../shared/errors/bw-error.js';
 import { parseJob, shardJobSchema } from '../../../../shared/queues/job-data.js';
 import { backoffMs, LOCK } from '../../../../shared/queues/options.js';
-import { classPriorities, laneAt, laneOf, OTHERS_PRIORITIES, priorityOf, waitingLane, type PriorityClass } from '../../../../shared/queues/priorities.js';
+import { classPriorities, laneAt, laneOf, OTHERS_PRIORITIES, PREEMPTING_PRIORITIES, priorityOf, SEAL_PRIORITIES, waitingLane, type PriorityClass } from '../../../../shared/queues/priorities.js';
 
 describe('priorities', () => {
   it('orders classes restore > manual full > full > overdue incremental > incremental, and never uses 0', () => {
@@ -35,6 +35,18 @@ describe('lanes', () => {
     expect([1, 2, 5, 6, 7, 100].map((missed) => waitingLane('overdue-incremental', missed))).toEqual([45, 44, 41, 40, 40, 40]);
     expect(classPriorities('full').last).toBeLessThan(OTHERS_PRIORITIES.first);
     expect(classPriorities('overdue-incremental').last).toBeLessThan(classPriorities('incremental').first);
+  });
+});
+
+describe('who preempts', () => {
+  const preempts = (priority: number): boolean => PREEMPTING_PRIORITIES.some(({ first, last }) => first <= priority && priority <= last);
+
+  it('is what waits of restores and fulls, but no backup that is to be sealed: that has a slot of its own', () => {
+    const all = (['restore', 'manual-full', 'full', 'overdue-incremental', 'incremental'] as const).flatMap((each) => (['seal', 'shard', 'plan'] as const).map((phase) => [each, phase] as const));
+    expect(all.filter(([each, phase]) => preempts(priorityOf(each, phase))).map((pair) => pair.join(' '))).toEqual([
+      'restore seal', 'restore shard', 'restore plan', 'manual-full shard', 'manual-full plan', 'full shard', 'full plan',
+    ]);
+    expect(SEAL_PRIORITIES.filter(preempts)).toEqual([]);
   });
 });
 

@@ -8,16 +8,16 @@ const MIB = 1024 * 1024;
 /** With one slice held back. What it puts on record is in `done`. */
 function senderOf(check: () => Promise<void>, bytes = MIB) {
   const done: string[] = [];
-  const add = (what: string) => (): Promise<void> => {
+  const add = (what: string) => (): Promise<boolean> => {
     done.push(what);
-    return Promise.resolve();
+    return Promise.resolve(true);
   };
   const runs = { read: () => Promise.resolve({ phase: 'saving' }), addSent: () => Promise.resolve() };
   const staging = { account: { isTight: false } };
   const context = { config: { host: 'here' }, backends: [], runs, staging, items: { add: add('item') }, queues: { transfer: () => ({ add: add('job') }) } } as unknown as WorkerContext;
   const over = new AbortController();
   const parent = { id: '1', queue: 'q' };
-  const options: SenderOptions = { backupId: 'B', basepathId: 'alice', priorityClass: 'full', start: 's0001-t1-a', parent, check, signal: over.signal, logger: pino({ enabled: false }) };
+  const options: SenderOptions = { backupId: 'B', basepathId: 'alice', priorityClass: 'full', start: 's0001-t1-a', claim: { shard: 1, start: 's0001-t1-a' }, parent, check, signal: over.signal, logger: pino({ enabled: false }) };
   const sender = new SliceSender(context, options);
   sender.hold([{ number: 1, file: '/staging/a.1.dar', bytes, sha512: 'ab' }]);
   return { sender, over, done };

@@ -1,14 +1,14 @@
 import { mkdir, open, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readJournal, type RecordOf } from '../../../shared/journal/index.js';
-import { newestOf } from '../../../shared/runs/newest.js';
-import { rebuildIndex } from '../../../shared/runs/rebuild-index.js';
-import { sweepStaging } from '../../../worker/start-context.js';
-import { FAST_RETRIES, testSite, type TestSite } from '../../helpers/site.js';
-import { expectSwept } from '../bad-input/leftovers.js';
-import { restore, resultOf } from '../bad-input/restoring.js';
-import { lastPart, statusOf } from '../bad-input/site-state.js';
+import { readJournal, type RecordOf } from '../../shared/journal/index.js';
+import { newestOf } from '../../shared/runs/newest.js';
+import { rebuildIndex } from '../../shared/runs/rebuild-index.js';
+import { sweepStaging } from '../../worker/start-context.js';
+import { FAST_RETRIES, testSite, type TestSite } from '../helpers/site.js';
+import { expectSwept } from '../integration/bad-input/leftovers.js';
+import { restore, resultOf } from '../integration/bad-input/restoring.js';
+import { lastPart, statusOf } from '../integration/bad-input/site-state.js';
 import { SHORT_LOCKS, untilDarRuns, untilNothingRuns } from './worker-process.js';
 
 describe('a Redis that loses everything', () => {

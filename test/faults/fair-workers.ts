@@ -1,14 +1,14 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, vi } from 'vitest';
-import { resolveProgram } from '../../../shared/process/launch.js';
-import { limitsOutput } from '../../../producer/cli/limits-outputs.js';
-import { statusOutput } from '../../../producer/cli/outputs.js';
-import { readJournal } from '../../../shared/journal/index.js';
-import { FAST_RETRIES, testSite, type TestSite } from '../../helpers/site.js';
-import { until } from '../bad-input/until.js';
-import { sampleOf } from '../../unit/shared/metrics/samples.js';
-import { runCli } from '../cli/cli-process.js';
+import { resolveProgram } from '../../shared/process/launch.js';
+import { limitsOutput } from '../../producer/cli/limits-outputs.js';
+import { statusOutput } from '../../producer/cli/outputs.js';
+import { readJournal } from '../../shared/journal/index.js';
+import { FAST_RETRIES, testSite, type TestSite } from '../helpers/site.js';
+import { until } from '../integration/bad-input/until.js';
+import { sampleOf } from '../unit/shared/metrics/samples.js';
+import { runCli } from '../integration/cli/cli-process.js';
 import type { CompiledProduct } from './compiled-product.js';
 import { startWorkerProcess } from './worker-process.js';
 

@@ -4,7 +4,7 @@ import { dirname, extname, join, resolve } from 'node:path';
 import ts from 'typescript';
 import { afterAll, beforeAll } from 'vitest';
 
-const ROOT = resolve(import.meta.dirname, '../../..');
+const ROOT = resolve(import.meta.dirname, '../..');
 const ROOMS = ['bin', 'producer', 'shared', 'worker'];
 const COMPILER = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true };
 

@@ -4,10 +4,10 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
-import type { QueueTiming } from '../../../shared/queues/options.js';
-import { STAGING_MARK } from '../../../shared/process/strays.js';
-import type { TestSite } from '../../helpers/site.js';
-import { until } from '../bad-input/until.js';
+import type { QueueTiming } from '../../shared/queues/options.js';
+import { STAGING_MARK } from '../../shared/process/strays.js';
+import type { TestSite } from '../helpers/site.js';
+import { until } from '../integration/bad-input/until.js';
 import type { CompiledProduct } from './compiled-product.js';
 
 /** A lock that nobody renews is lost after 2 s, and its job given to another worker within one more. */

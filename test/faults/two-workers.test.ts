@@ -1,12 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { compareTrees } from '../../../shared/compare/index.js';
-import { testSite } from '../../helpers/site.js';
-import { hookDar } from '../bad-input/dar-hooks.js';
-import { expectSwept, filesBelow } from '../bad-input/leftovers.js';
-import { bytes, restore, resultOf } from '../bad-input/restoring.js';
-import { until } from '../bad-input/until.js';
+import { compareTrees } from '../../shared/compare/index.js';
+import { testSite } from '../helpers/site.js';
+import { hookDar } from '../integration/bad-input/dar-hooks.js';
+import { expectSwept, filesBelow } from '../integration/bad-input/leftovers.js';
+import { bytes, restore, resultOf } from '../integration/bad-input/restoring.js';
+import { until } from '../integration/bad-input/until.js';
 
 describe('two workers whose staging directories cannot see each other', () => {
   it('share the shards of one basepath, and each sends its own slices', async () => {

@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { compareTrees } from '../../../shared/compare/index.js';
-import { testSite } from '../../helpers/site.js';
-import { bytes, restore, resultOf } from '../bad-input/restoring.js';
+import { compareTrees } from '../../shared/compare/index.js';
+import { testSite } from '../helpers/site.js';
+import { bytes, restore, resultOf } from '../integration/bad-input/restoring.js';
 
 describe('archives that are extracted at the same time', () => {
   it('into directories they share: every file of each is restored', async () => {

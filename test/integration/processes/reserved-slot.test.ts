@@ -5,7 +5,7 @@ import { PREFIX, QUEUES } from '../../../shared/queues/names.js';
 import { workerOptions } from '../../../shared/queues/options.js';
 import { priorityOf, type PriorityClass } from '../../../shared/queues/priorities.js';
 import { QueueSet } from '../../../shared/queues/queue-set.js';
-import { ownSlot, ownSlots, type OwnSlot } from '../../../worker/own-slot.js';
+import { OWN, ownSlots, reservedSlot, SEALS, type Reservation, type ReservedSlot } from '../../../worker/reserved-slot.js';
 import { startRedis, type TestRedis } from '../http/redis.js';
 
 interface Bench {
@@ -13,14 +13,14 @@ interface Bench {
   /** Names of the jobs each side worked on. */
   readonly open: string[];
   readonly own: string[];
-  readonly slot: OwnSlot;
+  readonly slot: ReservedSlot;
   readonly add: (name: string, priorityClass: PriorityClass) => Promise<Job>;
   /** Lets the held fulls end. */
   readonly release: () => void;
 }
 
-/** One open slot, whose fulls do not end until released, and one own slot. */
-async function bench(): Promise<Bench> {
+/** One open slot, whose fulls do not end until released, and a reserved one. */
+async function bench(reservation: Reservation = OWN): Promise<Bench> {
   const server = await startRedis();
   const queues = new QueueSet(server.redis);
   onTestFinished(() => queues.close());
@@ -37,7 +37,7 @@ async function bench(): Promise<Bench> {
     await worker.close();
   });
   const take: Processor = (job) => Promise.resolve(own?.push(job.name));
-  const slot = ownSlot(server.redis, take, { ...workerOptions('here/backup', 1), connection: connection(server) });
+  const slot = reservedSlot(server.redis, take, { ...workerOptions('here/backup', 1), connection: connection(server) }, reservation);
   onTestFinished(async () => {
     slot.stop();
     await slot.worker.close();
@@ -95,6 +95,16 @@ describe('a slot of the incrementals\' own', () => {
     release();
     await expect.poll(() => open).toEqual(['full-1', 'full-2', 'full-3']);
     expect(own).toEqual([]);
+  });
+
+  it('of seals takes what no other slot has taken, of any class, and nothing else', async () => {
+    const { queues, open, own, add } = await bench(SEALS);
+    for (const name of ['full-1', 'full-2']) await add(name, 'full');
+    await expect.poll(() => open).toEqual(['full-1']);
+    for (const priorityClass of ['incremental', 'full'] as const) await queues.backup.add(`seal of ${priorityClass}`, { priorityClass }, { priority: priorityOf(priorityClass, 'seal') });
+    await add('inc-1', 'incremental');
+    await expect.poll(() => own, { timeout: 10_000 }).toEqual(['seal of full', 'seal of incremental']);
+    expect((await queues.backup.getPrioritized()).map(({ name }) => name)).toEqual(['full-2', 'inc-1']);
   });
 
   it.each([

@@ -4,7 +4,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
-import { resolveProgram } from '../../../shared/process/launch.js';
+import { resolveProgram } from '../../shared/process/launch.js';
 import type { CompiledProduct } from './compiled-product.js';
 
 export interface CliRun {

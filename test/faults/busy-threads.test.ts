@@ -3,8 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { readIndex } from '../../../shared/index/find-in-index.js';
-import { testSite } from '../../helpers/site.js';
+import { readIndex } from '../../shared/index/find-in-index.js';
+import { testSite } from '../helpers/site.js';
 
 describe('a worker whose every file operation is slow', () => {
   it('seals an index that is complete', async () => {

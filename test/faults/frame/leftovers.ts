@@ -1,0 +1,18 @@
+import { readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { DeadLetters } from '../../../shared/dead-letters/dead-letters.js';
+import type { TestSite } from '../../helpers/site.js';
+import { filesBelow, orphans } from '../../integration/bad-input/leftovers.js';
+import { stagingDirs } from './workers.js';
+
+/**
+ * Files in any staging, work directories of ended runs, objects in LTS that no sealed manifest names. What a dead letter keeps for its next try is none:
+ * it carries the letter's run in its path.
+ */
+export async function leftovers(site: TestSite): Promise<string[]> {
+  const staged = (await Promise.all([...(await stagingDirs(site)).values()].map(filesBelow))).flat();
+  const work = await readdir(join(site.config.catalog.dir, 'work'));
+  const kept = (await new DeadLetters(site.worker.context.queues).all()).map(({ runId }) => runId);
+  const found = [...staged.map((file) => relative(site.dir, file)), ...work.map((name) => `work of ${name}`), ...(await orphans(site))];
+  return found.filter((each) => !kept.some((runId) => each.includes(runId)));
+}
