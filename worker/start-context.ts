@@ -45,6 +45,8 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
   await continueStrays(config.staging.dir);
   const account = new StagingAccount({ ...config.staging, host: config.host, logger });
   await account.open();
+  const staging = new Staging(config.staging.dir, config.host, account);
+  await staging.holdStrays();
   const catalog = await openSiteCatalog(config);
   const queues = new QueueSet(redis, config.removal.eraser);
   logger.info({ dar: dar.version, redis: version, slots: config.worker.slots }, 'worker ready');
@@ -60,7 +62,7 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
     backends,
     finds: new FindSlots(),
     ...(await startLimits({ config, logger, metrics, queues, now })),
-    staging: new Staging(config.staging.dir, config.host, account),
+    staging,
     dar,
     now,
   };
@@ -115,6 +117,7 @@ async function closeToOthers(dir: string, logger: Logger): Promise<void> {
 /** Removes staging of backups that are not in flight any more: nothing in it has lasting value. */
 export async function sweepStaging(context: WorkerContext): Promise<number> {
   let swept = 0;
+  await context.staging.releaseStrays();
   for (const backupId of await context.staging.backups()) {
     const run = await context.runs.read(backupId);
     if (run !== null && run.phase !== 'done' && run.phase !== 'failed') continue;

@@ -1,7 +1,7 @@
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import { shardName, startNumber } from '../../../shared/runs/start-name.js';
 import type { ShardFrame } from './open-shard.js';
-import { sendJobId } from './slice-sender.js';
+import { sendJobId } from '../../../shared/queues/names.js';
 
 /**
  * Drops what earlier starts of this shard sent or still hold and did not keep: no manifest will name it. Their transfer
@@ -19,9 +19,9 @@ export async function abandonEarlierStarts(frame: ShardFrame): Promise<void> {
 
 /** Takes back what a start that failed has made, so that its staging is free before the next one begins. */
 export async function abandonStart(frame: ShardFrame): Promise<void> {
-  const { context, data, start } = frame;
+  const { context, data, start, run } = frame;
   await dropItems(frame, (item) => item.start === start);
-  await context.staging.removeStart(data.backupId, start);
+  if (await context.staging.abandonStart(data.backupId, start)) run.logger.error({ start }, 'a program of this start cannot be ended: its staging stays until it has');
 }
 
 /**

@@ -1,7 +1,8 @@
 import { parseJob, transferJobSchema } from '../../../shared/queues/job-data.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { WorkerContext } from '../../context.js';
-import { sendJobId, type SliceSender } from './slice-sender.js';
+import { sendJobId } from '../../../shared/queues/names.js';
+import type { SliceSender } from './slice-sender.js';
 
 /**
  * Sees to it that slices of a start that was cut off are sent from here: most have a transfer job here, which finds them where they are now. The worker may
