@@ -1,12 +1,15 @@
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import type { LocalWorker } from '../../../bin/start-local.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { readStanding } from '../../../shared/hosts/read-standing.js';
+import { readProgress } from '../../../shared/dar/index.js';
 import { resolveProgram } from '../../../shared/process/index.js';
 import { fakeProgram } from '../../helpers/fake-program.js';
 import type { SiteOptions, TestSite } from '../../helpers/site.js';
 import { until } from '../../integration/bad-input/until.js';
+import { untilDarRuns } from '../worker-process.js';
 
 const MB = 1_000_000;
 
@@ -34,6 +37,21 @@ export async function hangingDar(how: string, marker: string): Promise<void> {
 
 export function startWorkers(site: TestSite): Promise<LocalWorker[]> {
   return Promise.all([site.addWorker('first'), site.addWorker('second')]);
+}
+
+/** Stops the dar that reads the basepath as a mount that does not answer would: when it has saved the files and reads the hole. */
+export async function stopInHole(workers: readonly LocalWorker[]): Promise<number> {
+  const dar = await Promise.any(workers.map(({ context }) => untilDarRuns(context.config.staging.dir)));
+  await until('it reads the hole', async () => (((await readProgress(dar))?.readBytes ?? 0) > 10 * MB ? true : null));
+  process.kill(dar, 'SIGSTOP');
+  onTestFinished(() => {
+    try {
+      process.kill(dar, 'SIGKILL');
+    } catch {
+      // as it should be
+    }
+  });
+  return dar;
 }
 
 /** Enqueues what is due; the ids of the jobs. */

@@ -6,19 +6,17 @@ import { lastError } from '../../../shared/dead-letters/last-error.js';
 import { fakeProgram } from '../../helpers/fake-program.js';
 import { until } from '../../integration/bad-input/until.js';
 import { faultTest } from '../frame/fault-test.js';
-import { untilDarRuns } from '../worker-process.js';
-import { attemptsOf, dataStarts, enqueue, hangingDar, hungSite, startWorkers, untilHung, writeBasepath } from './hung-site.js';
+import { attemptsOf, dataStarts, enqueue, hangingDar, hungSite, startWorkers, stopInHole, untilHung, writeBasepath } from './hung-site.js';
 
 const GB = 1_000_000_000;
 
 describe('a dar that hangs', () => {
   const stopped = 'its host is set aside, what it saved is kept, another host goes on, and the host is cleared';
   faultTest({ fault: 'SIGSTOP of dar', state: 'dar running', name: stopped, site: hungSite('2s') }, async (site) => {
-    await writeBasepath(site, 4 * GB);
+    await writeBasepath(site, GB);
     const workers = await startWorkers(site);
     const jobs = await enqueue(site);
-    const dar = await Promise.any(workers.map(({ context }) => untilDarRuns(context.config.staging.dir)));
-    process.kill(dar, 'SIGSTOP');
+    await stopInHole(workers);
     const { hangs, aside, incidents, parked } = await untilHung(site, 1);
     const [{ host = '' } = {}] = hangs;
     expect({ hangs, aside, incidents, parked }).toMatchObject({ hangs: [{ topdir: site.topdir, count: 1, answered: true }], aside: [host], incidents: [], parked: [] });
@@ -98,7 +96,7 @@ describe('a scan that hangs', () => {
 
 describe('no hang is', () => {
   faultTest({ fault: 'none', state: 'dar reads a hole', name: 'a hole that takes longer to read than the timeout', site: hungSite('1s') }, async (site) => {
-    await writeBasepath(site, 6 * GB);
+    await writeBasepath(site, 3 * GB);
     const worker = await site.addWorker('here');
     const jobs = await enqueue(site);
     expect(await site.waitFor(jobs)).toMatchObject([{ state: 'completed', reason: null }]);
@@ -111,7 +109,7 @@ describe('no hang is', () => {
 
   const held = 'a dar that waits for room in staging';
   faultTest({ fault: 'staging full', state: 'dar stopped for longer than the timeout', name: held, site: { ...hungSite('1s', { shards: { maxFiles: 100 } }), prepare: (dir) => Promise.resolve({ staging: { dir: join(dir, 'staging'), budget: 2_800_000 } }) } }, async (site) => {
-    await writeBasepath(site, 0);
+    await writeBasepath(site, GB); // it still reads when staging is seen to be used up
     const { queues } = site.worker.context;
     await queues.transfer('second').pause();
     const worker = await site.addWorker('second');
@@ -121,6 +119,6 @@ describe('no hang is', () => {
     expect(await site.waitFor(jobs)).toMatchObject([{ state: 'completed', reason: null }]);
     expect(await worker.metrics.render()).not.toMatch(/^bw_hangs_total\{/m);
     expect(dataStarts((await site.manifests())[0])).toEqual([expect.stringMatching(/-t1-/)]);
-    return { sealed: { alice: 1 } };
+    return { sealed: { alice: 1 }, content: 'none' };
   });
 });
