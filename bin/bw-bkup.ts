@@ -143,6 +143,10 @@ command(program, 'preempt <what>', 'what runs of a backup, or on a host, gives w
 command(program, 'cancel <backup>', 'ends a backup or restore that waits or runs; nothing of it is kept').action(
   ending(async (backup: string, options: CommonOptions) => (await import('../producer/cli/work/stop-command.js')).cancelCommand(backup, options, startLocal)),
 );
+command(program, 'reconcile', 'find what does not fit together (jobs, staging, catalog, long-term storage), and repair what is safe')
+  .option('--dry-run', 'only say what is found')
+  .option('--lts', 'also look at every object in long-term storage')
+  .action(ending(async (options: CommonOptions) => (await import('../producer/cli/reconcile-command.js')).reconcileCommand(options, startLocal)));
 const basepath = program.command('basepath').description('what has backups of its own');
 command(basepath, 'rename <old> <new>', 'a directory was renamed: its chain goes on under the new path')
   .option('--force', 'although its root inode or owner is another one')

@@ -19,6 +19,7 @@ import { RunStore } from '../shared/runs/run-store.js';
 import { createBackend } from '../shared/transfer/create-backend.js';
 import { setBandwidth } from '../shared/transfer/bandwidth.js';
 import type { WorkerContext } from './context.js';
+import { reconcileStaging } from './jobs/cleanup/reconcile-staging-job.js';
 import { Gate, type GateParts } from './politeness/gate.js';
 import { LiveLimits } from './politeness/live-limits.js';
 import { Sources } from './politeness/sources.js';
@@ -114,15 +115,8 @@ async function closeToOthers(dir: string, logger: Logger): Promise<void> {
   logger.warn({ dir }, 'others could enter this directory: it is 0700 now');
 }
 
-/** Removes staging of backups that are not in flight any more: nothing in it has lasting value. */
+/** Removes staging of what is not in flight any more: nothing in it has lasting value. Returns how much was removed. */
 export async function sweepStaging(context: WorkerContext): Promise<number> {
-  let swept = 0;
   await context.staging.releaseStrays();
-  for (const backupId of await context.staging.backups()) {
-    const run = await context.runs.read(backupId);
-    if (run !== null && run.phase !== 'done' && run.phase !== 'failed') continue;
-    await context.staging.removeBackup(backupId);
-    swept++;
-  }
-  return swept;
+  return (await reconcileStaging(context, { dryRun: false })).filter(({ state }) => state === 'repaired').length;
 }

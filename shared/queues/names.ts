@@ -81,6 +81,11 @@ export function preemptionKey(jobId: string, start: number): string {
   return `${PREFIX}:preempted:${jobId}:${start}`;
 }
 
+/** Last basepath that the reconciler has looked at: its next round begins behind it. */
+export const RECONCILE_AT_KEY = `${PREFIX}:reconcile-at`;
+/** What the last round of the reconciler found (JSON). */
+export const RECONCILED_KEY = `${PREFIX}:reconciled`;
+
 /** Id of the transfer job whose first object this is. */
 export function sendJobId(object: string): string {
   return `send.${object.slice(object.lastIndexOf('/') + 1)}`;

@@ -4,10 +4,10 @@ import { BwError, formatError, toBwError } from '../../shared/errors/bw-error.js
 
 /**
  * Why a running job was asked to stop. shutdown, drained: its host stops working · preempted: somebody of a higher class needs the slot ·
- * paused-too-long: it waited for room in staging, and others get its slot · cancelled: nobody wants its result · lost-lock: it is somebody else's already ·
- * hung: its dar or scan waits for a filesystem that does not answer.
+ * paused-too-long: it waited for room in staging, and others get its slot · cancelled: nobody wants its result · losing-lock: Redis is away, and its lock
+ * ends soon: what is open is closed in time · lost-lock: it is, or may be, somebody else's · hung: its dar or scan waits for a filesystem that does not answer.
  */
-export type StopReason = 'shutdown' | 'drained' | 'preempted' | 'paused-too-long' | 'cancelled' | 'lost-lock' | 'hung';
+export type StopReason = 'shutdown' | 'drained' | 'preempted' | 'paused-too-long' | 'cancelled' | 'losing-lock' | 'lost-lock' | 'hung';
 
 export interface JobRun {
   readonly job: Job;
@@ -56,13 +56,20 @@ async function handBack(run: JobRun): Promise<never> {
   if (reason === 'cancelled') throw failed(run, cancelled(run), 0);
   if (reason === 'hung') run.logger.error({ reason }, 'job hung and is handed back');
   else run.logger.info({ reason }, 'job stopped and handed back');
-  // With a lost lock the job is somebody else's already: the move is refused, which is right.
   if (reason === 'preempted') {
     await run.giveWay();
     throw new WaitingError();
   }
-  if (reason !== 'lost-lock') await run.job.moveToDelayed(Date.now() + backAfterMs(reason, run.maxPauseMs, Math.random()), run.token);
+  // Without its lock the move is refused, which is right: whoever finds the lock gone gives the job to somebody.
+  if (reason !== 'lost-lock') await run.job.moveToDelayed(Date.now() + backAfterMs(reason, run.maxPauseMs, Math.random()), run.token).catch(unlessLost(run));
   throw new DelayedError(`stopped: ${reason}`);
+}
+
+function unlessLost(run: JobRun): (thrown: unknown) => void {
+  return (thrown) => {
+    if (run.hurry.reason !== 'lost-lock' && run.signal.reason !== 'losing-lock') throw thrown;
+    run.logger.info({ err: thrown }, 'the job is somebody else\'s by now');
+  };
 }
 
 /** How long a stopped job stays away, ms (pure). `chance`: 0 to 1. */

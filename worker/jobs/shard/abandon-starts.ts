@@ -1,7 +1,7 @@
+import { sendJobId } from '../../../shared/queues/names.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import { shardName, startNumber } from '../../../shared/runs/start-name.js';
 import type { ShardFrame } from './open-shard.js';
-import { sendJobId } from '../../../shared/queues/names.js';
 
 /**
  * Drops what earlier starts of this shard sent or still hold and did not keep: no manifest will name it. Their transfer

@@ -1,7 +1,7 @@
 import { parseJob, transferJobSchema } from '../../../shared/queues/job-data.js';
+import { sendJobId } from '../../../shared/queues/names.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { WorkerContext } from '../../context.js';
-import { sendJobId } from '../../../shared/queues/names.js';
 import type { SliceSender } from './slice-sender.js';
 
 /**

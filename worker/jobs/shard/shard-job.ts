@@ -58,6 +58,7 @@ async function abandon(frame: ShardFrame, thrown: unknown): Promise<void> {
   else if (frame.stop.aborted) logger.warn({ reason, err: error }, 'nothing of this start is kept');
   frame.over.abort(thrown);
   await frame.sender.close(); // a flush for lack of room would put on record again what is taken off it here
+  if (frame.run.hurry.reason === 'lost-lock') return; // what dar has closed is the next start's to adopt, or the sweep's
   await abandonStart(frame).catch((error: unknown) => {
     logger.warn({ err: toBwError(error) }, 'staging of a failed start is left to the sweep');
   });
