@@ -78,6 +78,11 @@ export class Staging {
     await this.#held.look();
   }
 
+  /** Whether such a program works in or below this directory, relative to this host's part of staging. */
+  isHeld(relative: string): boolean {
+    return this.#held.touching(relative).length > 0;
+  }
+
   /** Removes what was only kept for programs that have ended since. */
   async releaseStrays(): Promise<void> {
     for (const relative of await this.#held.release()) await this.remove(relative);

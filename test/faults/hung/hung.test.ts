@@ -18,7 +18,7 @@ describe('a dar that hangs', () => {
     const jobs = await enqueue(site);
     await stopInHole(workers);
     const { hangs, aside, incidents, parked } = await untilHung(site, 1);
-    const [{ host = '' } = {}] = hangs;
+    const host = hangs[0]?.host ?? '';
     expect({ hangs, aside, incidents, parked }).toMatchObject({ hangs: [{ topdir: site.topdir, count: 1, answered: true }], aside: [host], incidents: [], parked: [] });
     const [run] = await site.worker.context.runs.running();
     expect(await until('how it ended is on record', () => lastError(site.worker.context.queues.redis, run?.id ?? ''))).toMatchObject({ code: 'DAR_HUNG', host });
