@@ -163,6 +163,9 @@ const basepath = program.command('basepath').description('what has backups of it
 command(basepath, 'rename <old> <new>', 'a directory was renamed: its chain goes on under the new path')
   .option('--force', 'although its root inode or owner is another one')
   .action(ending(async (old: string, now: string, options: CommonOptions) => (await import('../producer/cli/removal/rename-command.js')).renameCommand(old, now, options)));
+command(basepath, 'unpark <basepath>', 'one that hung wherever it was read is read again').action(
+  ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/hangs/unpark-command.js')).unparkCommand(name, options, startLocal)),
+);
 const dead = program.command('dead').description('backups and restores that failed for good');
 const selected = (own: Command): Command => own.option('--reason <code>', 'those with this error code').option('--topdir <dir>', 'those below this directory');
 selected(command(dead, 'list', 'what failed for good, by cause')).action(

@@ -8,6 +8,7 @@ import type { Config } from '../shared/config/config.js';
 import { startHttpServer, type Check, type HttpServer } from '../shared/http/index.js';
 import { readJournal } from '../shared/journal/index.js';
 import type { BasepathAge, Metrics } from '../shared/metrics/index.js';
+import { readStanding } from '../shared/hosts/read-standing.js';
 import { countParked } from '../shared/limits/places.js';
 import { readLastRound } from '../shared/reconcile/last-round.js';
 import type { QueueSet } from '../shared/queues/queue-set.js';
@@ -34,6 +35,7 @@ export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpS
   metrics.collectParked(() => countParked(queues.redis, config.topdirs.map(({ path }) => path)));
   metrics.collectReconciled(() => readLastRound(queues.redis));
   metrics.collectOutages(() => outages(parts));
+  metrics.collectHangs(config.topdirs.map(({ path }) => path), () => readStanding(queues));
   metrics.collectAges(() => ages(parts));
   const token = await loadOrCreateToken({ tokenFile: config.http.tokenFile, stateDir: config.state.dir });
   return startHttpServer({

@@ -16,6 +16,7 @@ import type { Gate } from './politeness/gate.js';
 import type { LiveLimits } from './politeness/live-limits.js';
 import type { Sources } from './politeness/sources.js';
 import type { Staging } from './staging/staging.js';
+import type { HostStanding } from './supervise/standing.js';
 
 /** What every job of a worker works with; made once at start. */
 export interface WorkerContext {
@@ -40,6 +41,8 @@ export interface WorkerContext {
   /** What is out, and who waits for that. */
   readonly breakers: Breakers;
   readonly sources: Sources;
+  /** What follows from what hung. */
+  readonly standing: HostStanding;
   readonly dar: DarCapabilities;
   readonly now: () => Date;
 }

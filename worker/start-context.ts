@@ -30,6 +30,7 @@ import { LiveLimits } from './politeness/live-limits.js';
 import { Sources } from './politeness/sources.js';
 import { StagingAccount } from './staging/account.js';
 import { Staging } from './staging/staging.js';
+import { HostStanding } from './supervise/standing.js';
 
 /**
  * Start-up checks of a worker, then what its jobs work with: dar and what it can do, directories, Redis, every LTS, strays
@@ -50,10 +51,11 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
   await continueStrays(config.staging.dir);
   const account = new StagingAccount({ ...config.staging, host: config.host, logger });
   await account.open();
+  const staging = new Staging(config.staging.dir, config.host, account);
+  await staging.holdStrays();
   const catalog = await openSiteCatalog(config);
   const queues = new QueueSet(redis, config.removal.eraser);
   const runs = new RunStore(redis);
-  const staging = new Staging(config.staging.dir, config.host, account);
   const keeping = { runs, staging, logger, now };
   logger.info({ dar: dar.version, redis: version, slots: config.worker.slots }, 'worker ready');
   return {
@@ -105,10 +107,11 @@ function breakersOf({ config, logger, metrics, queues, backends, isStagingHigh: 
 }
 
 /** Limits as they are in force from the first job on, and whoever keeps to them. */
-async function startLimits(parts: Omit<GateParts, 'limits' | 'places'>): Promise<Pick<WorkerContext, 'limits' | 'gate' | 'sources'>> {
+async function startLimits(parts: Omit<GateParts, 'limits' | 'places' | 'standing'>): Promise<Pick<WorkerContext, 'limits' | 'gate' | 'sources' | 'standing'>> {
   const { config, queues } = parts;
   const limits = new LiveLimits({ ...parts, redis: queues.redis });
-  const gate = new Gate({ ...parts, limits, places: new Places(queues.redis, () => parts.now().getTime()) });
+  const standing = new HostStanding(parts);
+  const gate = new Gate({ ...parts, limits, standing, places: new Places(queues.redis, () => parts.now().getTime()) });
   const apply = (): void => {
     setBandwidth(null, limits.get('bandwidth'));
     setNiceness({ nice: limits.get('nice'), ioClass: limits.get('ioClass') });
@@ -116,9 +119,11 @@ async function startLimits(parts: Omit<GateParts, 'limits' | 'places'>): Promise
   };
   limits.onChange(apply);
   limits.onChange(() => gate.limitsChanged());
+  standing.onChange(() => gate.standingChanged());
   apply();
   await limits.refresh();
-  return { limits, gate, sources: new Sources({ ...parts, limits }) };
+  await standing.refresh();
+  return { limits, gate, standing, sources: new Sources({ ...parts, limits }) };
 }
 
 async function checkWritable(dir: string): Promise<void> {
@@ -147,5 +152,6 @@ async function closeToOthers(dir: string, logger: Logger): Promise<void> {
 
 /** Removes staging of what is not in flight any more: nothing in it has lasting value. Returns how much was removed. */
 export async function sweepStaging(context: WorkerContext): Promise<number> {
+  await context.staging.releaseStrays();
   return (await reconcileStaging(context, { dryRun: false })).filter(({ state }) => state === 'repaired').length;
 }

@@ -17,6 +17,7 @@ import { Failures, runOf } from './processor/failures.js';
 import { fencedContext } from './processor/fenced-redis.js';
 import { LockKeeper } from './processor/lock-keeper.js';
 import { noting } from './processor/note-error.js';
+import { notingHang } from './processor/note-hang.js';
 import { runJob } from './processor/run-job.js';
 import { unlessOut } from './breaker/unless-out.js';
 import { RunningJobs } from './processor/running-jobs.js';
@@ -59,7 +60,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const slots = [...Array.from({ length: own }, () => startReservedSlot(parts(), OWN_SLOT_NAME, OWN)), startReservedSlot(parts(), SEAL_SLOT_NAME, SEALS)];
   const leave = appear(context, [...workers, ...slots], timing);
   const breakerTiming = { firstMs: timing.firstBackoffMs, mostMs: timing.maxBackoffMs };
-  const stops = [context.limits.start(), context.gate.start(), context.sources.start(), context.breakers.start(breakerTiming)];
+  const stops = [context.limits.start(), context.gate.start(), context.sources.start(), context.standing.start(), context.breakers.start(breakerTiming)];
   const orders = followOrders({
     connection: connect(),
     redis: context.queues.redis,
@@ -100,18 +101,28 @@ function appear(context: WorkerContext, workers: readonly QueueWorker[], { lockD
 /** Not those of its own: what it staged is still sent, and given back. */
 const DRAINED_QUEUES: readonly string[] = [QUEUES.backup, QUEUES.cleanup];
 
-/** Takes no work, or takes it again. What runs goes on elsewhere, or ends here when the host is to be idle then. */
+/** Takes no work, or takes it again. What runs goes on elsewhere, or ends here when the host is to be idle then. A host that is set aside takes none of the backup queue. */
 function drainer(context: WorkerContext, workers: readonly QueueWorker[], slots: readonly ReservedSlot[], running: RunningJobs): (drained: Drained | null) => void {
-  const concerned = workers.filter(({ worker }) => DRAINED_QUEUES.includes(worker.name));
+  let now: Drained | null = null;
+  const apply = (): void => {
+    const { isAside } = context.standing;
+    for (const slot of slots) slot.hold(now !== null || isAside);
+    for (const { worker } of workers) {
+      if (!DRAINED_QUEUES.includes(worker.name)) continue;
+      if (now !== null || (isAside && worker.name === QUEUES.backup)) void worker.pause(true);
+      else void worker.resume();
+    }
+  };
+  context.standing.onChange(apply);
+  if (context.standing.isAside) apply();
   return (drained) => {
-    for (const slot of slots) slot.hold(drained !== null);
+    now = drained;
+    apply();
     if (drained === null) {
       running.accept(DRAINED_QUEUES);
-      for (const { worker } of concerned) void worker.resume();
       context.logger.info('resumed: this host takes work again');
       return;
     }
-    for (const { worker } of concerned) void worker.pause(true);
     running.refuse(DRAINED_QUEUES, 'drained', { running: !drained.whenIdle });
     if (drained.force) running.hurry(DRAINED_QUEUES, 'drained');
     context.logger.info({ ...drained }, 'drained: this host takes no new work');
@@ -190,7 +201,7 @@ function processor({ context, running }: WorkerParts, queue: string, locks: Lock
           const leave = await context.gate.enter(job, token);
           try {
             await noteHost(context, job);
-            return await noting(context, run, () => work(run));
+            return await noting(context, run, () => notingHang(context, run, () => work(run)));
           } finally {
             await leave();
           }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pathJsonSchema } from '../../shared/paths/path-json.js';
 import { outageRowSchema } from './breaker/outputs.js';
+import { hangsSchema } from './hangs/outputs.js';
 import { drainedRowSchema } from './work/outputs.js';
 
 /**
@@ -103,13 +104,15 @@ export const statusOutput = z.strictObject({
   /** Jobs by queue and state; null when Redis does not answer. */
   queues: z.record(z.string(), z.record(z.string(), count)).nullable(),
   /** Jobs that may not start now; null when Redis does not answer. */
-  parked: z.array(z.strictObject({ topdir: z.string(), reason: z.enum(['window', 'concurrency']), jobs: count })).nullable(),
+  parked: z.array(z.strictObject({ topdir: z.string(), reason: z.enum(['window', 'concurrency', 'incident', 'hung']), jobs: count })).nullable(),
   /** Hosts that take no new work; null when Redis does not answer. */
   drained: z.array(drainedRowSchema).nullable(),
   /** What the last round of the reconciler found; null when there was none, or Redis does not answer. */
   reconciled: z.strictObject({ at: instant, repaired: count, left: count, problems: count }).nullable(),
   /** What is out, so that jobs wait; null when Redis does not answer. */
   outages: z.array(outageRowSchema).nullable(),
+  /** What hung, and what follows; null when Redis does not answer. */
+  hangs: hangsSchema.nullable(),
 });
 
 /** One line per entry (NDJSON). */

@@ -10,6 +10,7 @@ import { redisLocation } from '../../shared/redis/location.js';
 import { formatAge, formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
 import { lateOf } from '../policy/past-due.js';
 import { outageLines } from './breaker/outage-rows.js';
+import { isHeldUp, printHangs } from './hangs/show-hangs.js';
 import { readLiveState } from './live-state.js';
 import { statusOutput, type statusRowSchema } from './outputs.js';
 import { plural, print, printJson } from './print.js';
@@ -40,11 +41,11 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
   const basepaths = options.check === true ? all.filter((row) => row.pastDueMs !== null || hasFailed(row)) : all;
   const output: Output = { v: 1, basepaths, ...(await live) };
   if (options.json === true) printJson(statusOutput, output);
-  else if (options.check === true) printCheck(basepaths, all.length, output.outages ?? []);
+  else if (options.check === true) printCheck(basepaths, all.length, output);
   else printPeople(site, output);
-  if (options.check === true) return checkCode(basepaths, output.outages ?? []);
+  if (options.check === true) return checkCode(basepaths, (output.outages ?? []).length > 0 || isHeldUp(output.hangs));
   const wrong = (row: Row): boolean => row.state === 'never' || row.state === 'failed-since' || row.pastDueMs !== null || row.lastVerified?.outcome === 'damaged';
-  return basepaths.some(wrong) ? EXIT.failed : EXIT.ok;
+  return basepaths.some(wrong) || isHeldUp(output.hangs) ? EXIT.failed : EXIT.ok;
 }
 
 /** Failed for good, and nobody has dismissed it. */
@@ -53,9 +54,9 @@ function hasFailed({ state, lastError }: Row): boolean {
 }
 
 /** Past due is worse: then there is no recent backup at all. */
-function checkCode(rows: readonly Row[], outages: NonNullable<Output['outages']>): number {
+function checkCode(rows: readonly Row[], heldUp: boolean): number {
   if (rows.some((row) => row.pastDueMs !== null)) return EXIT.pastDue;
-  return rows.length > 0 || outages.length > 0 ? EXIT.failed : EXIT.ok;
+  return rows.length > 0 || heldUp ? EXIT.failed : EXIT.ok;
 }
 
 function statusRow(status: BasepathStatus, protections: Protections, pastDueMs: number | null, like: BasepathRecord | undefined): Row {
@@ -115,8 +116,9 @@ function printDecisions({ basepathId, held, toAccept, looksLike }: Row): void {
   if (toAccept.length > 0) print(`${basepathId} shrunk in backup ${toAccept.join(', ')}; what was before it is kept. If that is right: bw-bkup accept ${basepathId}`);
 }
 
-function printCheck(late: readonly Row[], all: number, outages: NonNullable<Output['outages']>): void {
-  for (const row of outages) for (const line of outageLines(row)) print(line);
+function printCheck(late: readonly Row[], all: number, { outages, hangs }: Output): void {
+  for (const row of outages ?? []) for (const line of outageLines(row)) print(line);
+  if (hangs !== null) printHangs(hangs);
   for (const row of late) {
     const path = row.path === null ? row.basepathId : showPath(fromPathJson(row.path));
     const last = row.ageMs === null ? 'no sealed backup' : `last backup is ${formatDuration(row.ageMs)} old`;
@@ -143,9 +145,14 @@ export function summary(rows: readonly Pick<Row, 'state' | 'pastDueMs'>[]): stri
   return `${plural(rows.length, 'basepath')}: ${told.join(', ')}`;
 }
 
-const PARKED = { window: 'fulls wait for windows.fulls to open', concurrency: 'as many as `concurrency` lets read it do' } as const;
+const PARKED = {
+  window: 'fulls wait for windows.fulls to open',
+  concurrency: 'as many as `concurrency` lets read it do',
+  incident: 'it hangs on too many hosts',
+  hung: 'their basepath hangs',
+} as const;
 
-function printLive({ config }: Site, { running, queues, parked, drained, outages, reconciled }: Output): void {
+function printLive({ config }: Site, { running, queues, parked, drained, outages, hangs, reconciled }: Output): void {
   if (running === null) {
     const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
     print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);
@@ -161,6 +168,7 @@ function printLive({ config }: Site, { running, queues, parked, drained, outages
     print(`${host} is drained for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}${user === null ? '' : ` by ${user}`}${reason === '' ? '' : ` (${reason})`}; to end that: bw-bkup resume ${host}`);
   }
   if (reconciled !== null && reconciled.left + reconciled.problems > 0) print(`The reconciler left ${plural(reconciled.left, 'finding')} to you ${formatAge(Date.parse(reconciled.at), Date.now())}: bw-bkup reconcile --dry-run`);
+  if (hangs !== null) printHangs(hangs);
   const waiting = queueLine(queues ?? {});
   if (waiting !== null) print(waiting);
   for (const { topdir, reason, jobs } of parked ?? []) print(`${plural(jobs, 'job')} of ${topdir} may not start now: ${PARKED[reason]} (bw-bkup limits)`);

@@ -3,7 +3,7 @@ import type { TopdirConfig } from '../../shared/config/config.js';
 import { inspectRoot, type RootFacts } from '../../shared/index/inspect-root.js';
 import { checkSentinel } from '../../shared/index/probe-source.js';
 import { bytePath, type BytePath } from '../../shared/paths/byte-path.js';
-import { run } from '../../shared/process/index.js';
+import { inDirectory, run } from '../../shared/process/index.js';
 
 export interface FoundBasepath {
   /** Below the topdir, bytes. */
@@ -32,7 +32,7 @@ export async function findBasepaths(topdir: TopdirConfig, signal?: AbortSignal):
   const depth = String(topdir.depth);
   const args = ['.', '-mindepth', depth, '-maxdepth', depth, '-type', 'd', ...prunes(topdir.exclude), '-printf', FORMAT];
   const options = { timeoutMs: SCAN_TIMEOUT_MS, maxOutputBytes: MAX_OUTPUT_BYTES, ...(signal === undefined ? {} : { signal }) };
-  const found = await run({ program: 'find', args, cwd: root }, options).catch((thrown: unknown) => {
+  const found = await run(inDirectory(root, { program: 'find', args }), options).catch((thrown: unknown) => {
     throw scanFailed(root, thrown);
   });
   const basepaths = parse(found.stdout, await inspectRoot(bytePath.fromText(root)));

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, opendir, readFile, realpath, rm, stat, statfs } from 'node:fs/promises';
+import { link, open, readFile, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { lookAtSource } from './source-fact.js';
 
 /** What is asked of a path: topdirs are read, stores are written, the catalog also needs exclusive links, secrets are private files. */
 export type PathRole = 'read' | 'write' | 'catalog' | 'secret';
@@ -35,6 +36,7 @@ export async function probePath(path: string, role: PathRole): Promise<PathFact>
 }
 
 async function look(path: string, role: PathRole): Promise<PathFact> {
+  if (role === 'read') return { ...(await lookAtSource(path, PROBE_TIMEOUT_MS)), secret: null };
   try {
     const status = await stat(path);
     const kind = status.isDirectory() ? 'directory' : status.isFile() ? 'file' : 'other';
@@ -52,10 +54,9 @@ function fact(real: string, kind: PathFact['kind'], more: Partial<PathFact>): Pa
   return { real, kind, mode: 0, failure: null, filesystemBytes: null, secret: null, ...more };
 }
 
-async function use(path: string, role: PathRole): Promise<{ failure: string | null; secret: string | null }> {
+async function use(path: string, role: Exclude<PathRole, 'read'>): Promise<{ failure: string | null; secret: string | null }> {
   try {
-    if (role === 'read') await (await opendir(path)).close();
-    else if (role === 'secret') return { failure: null, secret: firstLine(await readFile(path, 'utf8')) };
+    if (role === 'secret') return { failure: null, secret: firstLine(await readFile(path, 'utf8')) };
     else await tryWriting(path, role === 'catalog');
     return { failure: null, secret: null };
   } catch (thrown) {

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import { parkedKey, placesKey, PREFIX, QUEUES } from '../queues/names.js';
 
-/** Why a job may not start now. */
-export const PARK_REASONS = ['window', 'concurrency'] as const;
+/** Why a job may not start now. incident: its topdir hangs on too many hosts · hung: its basepath hangs wherever it is read. */
+export const PARK_REASONS = ['window', 'concurrency', 'incident', 'hung'] as const;
 export type ParkReason = (typeof PARK_REASONS)[number];
 
 /** A place whose holder does not renew it is free again after this, ms: as long as a job's lock. */

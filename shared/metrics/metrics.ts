@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Redis } from 'ioredis';
 import type { BwError } from '../errors/bw-error.js';
+import type { ParkedBasepath, Standing } from '../hosts/judge-hangs.js';
 import type { ParkedCount } from '../limits/places.js';
 import type { LastRound } from '../reconcile/last-round.js';
 import { publishAges, summarizeAges, type BasepathAges } from './ages.js';
@@ -109,6 +110,17 @@ export class Metrics extends Recorders {
     this.#collect('outages', 0, ['bw_breaker_open'], async () => {
       const samples = (await outages()).map(({ kind, name, open }) => ({ labels: { kind, name }, value: Number(open) }));
       this.#instruments.replace('bw_breaker_open', samples);
+    });
+  }
+
+  /** Counts what follows from hangs at every scrape; one process per site. `topdirs`: all of them. */
+  collectHangs(topdirs: readonly string[], read: () => Promise<Standing & { readonly parked: readonly ParkedBasepath[] }>): void {
+    this.#collect('hangs', 0, ['bw_suspected_hosts', 'bw_topdir_incident', 'bw_basepaths_parked'], async () => {
+      const { aside, incidents, parked } = await read();
+      const ofEach = (value: (topdir: string) => number) => topdirs.map((topdir) => ({ labels: { topdir }, value: value(topdir) }));
+      this.#instruments.replace('bw_suspected_hosts', [{ labels: {}, value: aside.length }]);
+      this.#instruments.replace('bw_topdir_incident', ofEach((topdir) => Number(incidents.includes(topdir))));
+      this.#instruments.replace('bw_basepaths_parked', ofEach((topdir) => parked.filter((each) => each.topdir === topdir).length));
     });
   }
 

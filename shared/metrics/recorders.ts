@@ -42,6 +42,11 @@ export class Recorders {
     this.to.add('bw_jobs_parked_total', { reason }, 1);
   }
 
+  /** A dar or scan neither read nor wrote for dar.inactivityTimeout. */
+  hung(topdir: string): void {
+    this.to.add('bw_hangs_total', { topdir }, 1);
+  }
+
   /** What a stat of the source takes, and for how long it has been spared since the last report. */
   sourceProbed(source: { readonly topdir: string; readonly statMs: number; readonly throttledMs: number }): void {
     const { topdir, statMs, throttledMs } = source;

@@ -8,6 +8,8 @@ export const STAGING_MARK = 'BW_BKUP_STAGING';
 /** A process of an earlier worker that still works for a staging directory. */
 export interface Stray {
   readonly pid: number;
+  /** It writes here: a start's directory. */
+  readonly dir: string;
   /** Letter of /proc/PID/stat: R, S, D, T (stopped), ... */
   readonly state: string;
   /** False when its guardian is gone: if it is stopped, nobody else will ever end it. */
@@ -27,7 +29,7 @@ export async function findStrays(stagingDir: string): Promise<Stray[]> {
   }
   return [...marked.values()]
     .filter(({ isGuardian, parent }) => !isGuardian && marked.get(parent)?.isGuardian !== false)
-    .map(({ pid, state, parent, termPending }) => ({ pid, state, guarded: marked.has(parent), termPending }));
+    .map(({ pid, dir, state, parent, termPending }) => ({ pid, dir, state, guarded: marked.has(parent), termPending }));
 }
 
 /**
@@ -46,6 +48,7 @@ export async function continueStrays(stagingDir: string): Promise<number[]> {
 
 interface ProcessFacts {
   readonly pid: number;
+  readonly dir: string;
   readonly parent: number;
   readonly isGuardian: boolean;
   readonly state: string;
@@ -58,16 +61,17 @@ async function readFacts(pid: number, stagingDir: string): Promise<ProcessFacts 
     const mark = environ.toString('utf8').split('\0').find((variable) => variable.startsWith(`${STAGING_MARK}=`));
     if (mark === undefined || !`${mark.slice(STAGING_MARK.length + 1)}/`.startsWith(`${stagingDir}/`)) return null;
     const isGuardian = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).includes(GUARDIAN_SCRIPT);
-    return parseStatus(pid, isGuardian, await readFile(`/proc/${pid}/status`, 'latin1'));
+    return parseStatus(pid, mark.slice(STAGING_MARK.length + 1), isGuardian, await readFile(`/proc/${pid}/status`, 'latin1'));
   } catch {
     return null; // ended meanwhile, or another user's: not ours to signal
   }
 }
 
-function parseStatus(pid: number, isGuardian: boolean, status: string): ProcessFacts {
+function parseStatus(pid: number, dir: string, isGuardian: boolean, status: string): ProcessFacts {
   const field = (name: string): string => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? '';
   return {
     pid,
+    dir,
     parent: Number(field('PPid')),
     isGuardian,
     state: field('State'),

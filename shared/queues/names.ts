@@ -74,6 +74,10 @@ export const ORDERS_KEY = `${PREFIX}:orders`;
 /** Hash host -> since when, by whom and why it takes no new work (JSON). */
 export const DRAINED_KEY = `${PREFIX}:drained`;
 
+/** Hash `BASEPATHID HOST` -> what hung there (JSON, shared/hosts). */
+export const HANGS_KEY = `${PREFIX}:hangs`;
+/** Hash basepathId -> since when, until when and for which hosts it is parked because it hangs (JSON). */
+export const PARKED_BASEPATHS_KEY = `${PREFIX}:parked-basepaths`;
 /** Held by whoever decides who is stopped for others. */
 export const PREEMPTING_KEY = `${PREFIX}:preempting`;
 

@@ -1,5 +1,5 @@
-import type { BytePath } from '../../shared/paths/byte-path.js';
-import { run } from '../../shared/process/index.js';
+import { bytePath, type BytePath } from '../../shared/paths/byte-path.js';
+import { inDirectory, run } from '../../shared/process/index.js';
 
 /** What dar restores of attributes; ACLs are attributes too. */
 const RESTORED = '^(user|trusted)[.]|^system[.]posix_acl_';
@@ -20,13 +20,13 @@ export interface Stripped {
 export async function stripAttributes(root: BytePath, paths: readonly BytePath[], signal: AbortSignal): Promise<Stripped> {
   const input = Buffer.from(paths.map((path) => `./${path}\0`).join(''), 'latin1');
   const options = { input, signal, okCodes: [0, SOME_FAILED] };
-  const listed = await run({ program: 'xargs', args: ['-r0', 'getfattr', '-h', '-m', RESTORED, '--absolute-names', '--'], cwd: root }, options);
+  const listed = await run(inDirectory(bytePath.toBuffer(root), { program: 'xargs', args: ['-r0', 'getfattr', '-h', '-m', RESTORED, '--absolute-names', '--'] }), options);
   const byName = attributesIn(listed.stdout.toString('latin1'));
   let removed = 0;
   let complaint: string | null = null;
   for (const [name, owners] of byName) {
     const own = Buffer.from(owners.map((path) => `${path}\0`).join(''), 'latin1');
-    const done = await run({ program: 'xargs', args: ['-r0', 'setfattr', '-h', '-x', Buffer.from(name, 'latin1'), '--'], cwd: root }, { ...options, input: own });
+    const done = await run(inDirectory(bytePath.toBuffer(root), { program: 'xargs', args: ['-r0', 'setfattr', '-h', '-x', Buffer.from(name, 'latin1'), '--'] }), { ...options, input: own });
     if (done.status.code === 0) removed += owners.length;
     else complaint = done.stderr.trim();
   }

@@ -2,10 +2,11 @@ import { DelayedError, type Job } from 'bullmq';
 import type { Logger } from 'pino';
 import type { Config } from '../../shared/config/config.js';
 import { toBwError } from '../../shared/errors/bw-error.js';
-import type { ParkReason, Places } from '../../shared/limits/places.js';
+import { PARK_REASONS, type ParkReason, type Places } from '../../shared/limits/places.js';
 import type { Metrics } from '../../shared/metrics/metrics.js';
 import { parkedKey } from '../../shared/queues/names.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
+import type { HostStanding } from '../supervise/standing.js';
 import type { LiveLimits } from './live-limits.js';
 import { entryOf, waitsForWindowMs, type Entry } from '../../shared/limits/may-start.js';
 
@@ -14,6 +15,7 @@ export interface GateParts {
   readonly queues: QueueSet;
   readonly limits: LiveLimits;
   readonly places: Places;
+  readonly standing: Pick<HostStanding, 'holds'>;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly now: () => Date;
@@ -29,7 +31,7 @@ const RENEW_EVERY_MS = 60_000;
 const NOTHING: Leave = () => Promise.resolve();
 
 /**
- * Lets jobs that read a source start only within the windows of its topdir and while a place of it is free. One that may not start now is parked: it gives
+ * Lets jobs that read a source start only within the windows of its topdir, while a place of it is free and while it is not known to hang. One that may not start now is parked: it gives
  * its slot back at once, spends no attempt, keeps its priority, and is woken when it may.
  */
 export class Gate {
@@ -42,8 +44,10 @@ export class Gate {
   async enter(job: Job, token: string | undefined): Promise<Leave> {
     const entry = entryOf(job as Job<{ topdir?: unknown; priorityClass?: unknown }>);
     if (entry === null) return NOTHING;
-    const { limits, places } = this.parts;
+    const { limits, places, standing } = this.parts;
     const { topdir } = entry;
+    const hangs = standing.holds(topdir, (job.data as { basepathId?: string }).basepathId ?? '');
+    if (hangs !== null) return this.#park(job, token, entry, hangs, LOOK_AGAIN_MS);
     const waitMs = this.#waitsMs(entry);
     if (waitMs > 0) return this.#park(job, token, entry, 'window', waitMs);
     const limit = entry.takesPlace ? limits.get('concurrency', { topdir }) : null;
@@ -70,16 +74,26 @@ export class Gate {
 
   /** After limits have changed: what runs counts from now on, and what is parked starts if it may. */
   async limitsChanged(): Promise<void> {
-    const { config, limits, places, queues } = this.parts;
+    const { config, limits, places } = this.parts;
     await this.#renew();
     for (const { path: topdir } of config.topdirs) {
       await this.#wake(await places.free(topdir, limits.get('concurrency', { topdir })));
       if (this.#waitsMs({ topdir, inWindowOnly: true, takesPlace: false }) > 0) continue;
-      const key = parkedKey('window', topdir);
-      const parked = await queues.redis.zrange(key, '0', '-1');
-      if (parked.length > 0) await queues.redis.zrem(key, ...parked);
-      await this.#wake(parked);
+      await this.#wakeAll('window', topdir);
     }
+  }
+
+  /** After it has changed what hangs: what still does is parked again. */
+  async standingChanged(): Promise<void> {
+    for (const { path } of this.parts.config.topdirs) for (const reason of ['incident', 'hung'] as const) await this.#wakeAll(reason, path);
+  }
+
+  async #wakeAll(reason: ParkReason, topdir: string): Promise<void> {
+    const { redis } = this.parts.queues;
+    const key = parkedKey(reason, topdir);
+    const parked = await redis.zrange(key, '0', '-1');
+    if (parked.length > 0) await redis.zrem(key, ...parked);
+    await this.#wake(parked);
   }
 
   #waitsMs(entry: Entry): number {
@@ -95,7 +109,7 @@ export class Gate {
     await job.moveToDelayed(Date.now() + ms, token); // by the clock of the queue, which wakes it
     metrics.jobParked(reason);
     logger.debug({ jobId, topdir, reason, ms }, 'job parked');
-    if (reason === 'window') await queues.redis.zadd(parkedKey(reason, topdir), String(job.priority), jobId);
+    if (reason !== 'concurrency') await queues.redis.zadd(parkedKey(reason, topdir), String(job.priority), jobId);
     else await this.#wake(await places.park(topdir, limits.get('concurrency', { topdir }), jobId, job.priority));
     throw new DelayedError(`parked: ${reason}`);
   }
@@ -124,7 +138,7 @@ export class Gate {
   /** It starts by whichever way it came back. */
   async #forget(topdir: string, jobId: string): Promise<void> {
     const { redis } = this.parts.queues;
-    await Promise.all([redis.zrem(parkedKey('window', topdir), jobId), redis.zrem(parkedKey('concurrency', topdir), jobId)]);
+    await Promise.all(PARK_REASONS.map((reason) => redis.zrem(parkedKey(reason, topdir), jobId)));
   }
 
   async #wake(jobIds: readonly string[]): Promise<void> {

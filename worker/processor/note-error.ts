@@ -11,7 +11,8 @@ export async function noting<T>(context: WorkerContext, run: JobRun, work: () =>
     return await work();
   } catch (thrown) {
     const id = runOf(run.job);
-    if (id !== undefined && !run.signal.aborted && !(thrown instanceof WaitingChildrenError)) await note(context, run, id, thrown);
+    const isWrong = !run.signal.aborted || run.signal.reason === 'hung';
+    if (id !== undefined && isWrong && !(thrown instanceof WaitingChildrenError)) await note(context, run, id, thrown);
     throw thrown;
   }
 }

@@ -58,7 +58,8 @@ export async function runJob<T>(run: JobRun, work: (run: JobRun) => Promise<T>):
 async function handBack(run: JobRun): Promise<never> {
   const reason = (run.hurry.aborted ? run.hurry.reason : run.signal.reason) as StopReason;
   if (reason === 'cancelled') throw failed(run, cancelled(run), 0);
-  run.logger.info({ reason }, 'job stopped and handed back');
+  if (reason === 'hung') run.logger.error({ reason }, 'job hung and is handed back');
+  else run.logger.info({ reason }, 'job stopped and handed back');
   if (reason === 'preempted') {
     await run.giveWay();
     throw new WaitingError();

@@ -8,7 +8,7 @@ import { keptForMs } from '../../shared/runs/kept.js';
 import type { WorkerContext } from '../context.js';
 import { decideStaging, type StagingAct, type StagingEntry, type StartFacts } from './decide-staging.js';
 
-type Parts = Pick<WorkerContext, 'config' | 'queues' | 'runs' | 'items' | 'now'>;
+type Parts = Pick<WorkerContext, 'config' | 'queues' | 'runs' | 'items' | 'now' | 'staging'>;
 
 /** This host's staging, and that of hosts seen here on which no worker runs any more. */
 export class StagingArea implements Area<StagingEntry, StagingAct> {
@@ -31,7 +31,9 @@ export class StagingArea implements Area<StagingEntry, StagingAct> {
     const isOwn = host === this.parts.config.host;
     // A host that is gone has nobody to be asked; what goes on elsewhere may yet take over what lies there.
     const starts = phase === 'saving' && isOwn ? await this.#starts(name, await namesIn(path)) : [];
-    return { host, name, isRun, phase, ageMs, isKept: keptForMs(run, this.parts.now().getTime()) > 0, starts };
+    // Held: a program that nobody can end may write there once more.
+    const isKept = keptForMs(run, this.parts.now().getTime()) > 0 || (isOwn && this.parts.staging.isHeld(name));
+    return { host, name, isRun, phase, ageMs, isKept, starts: starts.filter((start) => !this.parts.staging.isHeld(join(name, start.name))) };
   }
 
   decide(entry: StagingEntry): Decision<StagingAct>[] {

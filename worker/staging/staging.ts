@@ -2,6 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { removeTree } from '../../shared/files/remove-tree.js';
 import type { StagingAccount } from './account.js';
+import { HeldStarts } from './held-starts.js';
 import type { Reservation } from './restores.js';
 
 /**
@@ -10,6 +11,7 @@ import type { Reservation } from './restores.js';
  */
 export class Staging {
   readonly root: string;
+  readonly #held: HeldStarts;
 
   constructor(
     private readonly dir: string,
@@ -18,6 +20,7 @@ export class Staging {
     readonly account: StagingAccount,
   ) {
     this.root = join(dir, host);
+    this.#held = new HeldStarts(this.root);
   }
 
   backupDir(backupId: string): string {
@@ -63,8 +66,33 @@ export class Staging {
     return list(this.root);
   }
 
+  /** Removes what a start left that failed; true when a program of it still runs, which nobody can end: then it is removed when that is gone. */
+  async abandonStart(backupId: string, start: string): Promise<boolean> {
+    const isHeld = await this.#held.look(join(backupId, start));
+    await this.remove(join(backupId, start));
+    return isHeld;
+  }
+
+  /** Programs of an earlier worker that still run: what they write to is not removed before they have ended. */
+  async holdStrays(): Promise<void> {
+    await this.#held.look();
+  }
+
+  /** Whether such a program works in or below this directory, relative to this host's part of staging. */
+  isHeld(relative: string): boolean {
+    return this.#held.touching(relative).length > 0;
+  }
+
+  /** Removes what was only kept for programs that have ended since. */
+  async releaseStrays(): Promise<void> {
+    for (const relative of await this.#held.release()) await this.remove(relative);
+  }
+
   private async remove(relative: string): Promise<void> {
-    await removeTree(join(this.root, relative));
+    const held = this.#held.touching(relative);
+    if (held.length === 0) return removeTree(join(this.root, relative));
+    if (held.some((each) => `${relative}/`.startsWith(`${each}/`))) return;
+    for (const name of await list(join(this.root, relative))) await this.remove(join(relative, name));
   }
 }
 

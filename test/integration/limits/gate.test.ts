@@ -31,7 +31,9 @@ async function bench(politeness: Partial<Config['topdirs'][number]['politeness']
   const now = (): Date => new Date(clock.ms);
   const limits = new LiveLimits({ config, redis: server.redis, logger, now });
   const places = new Places(server.redis, () => clock.ms);
-  const gate = new Gate({ config, queues, limits, places, metrics, logger, now });
+  const hung = new Map<string, 'incident' | 'hung'>();
+  const standing = { holds: (topdir: string, basepathId: string) => hung.get(basepathId) ?? hung.get(topdir) ?? null };
+  const gate = new Gate({ config, queues, limits, places, metrics, logger, now, standing });
   limits.onChange(() => gate.limitsChanged());
   const running = new Map<string, () => void>();
   const order: string[] = [];

@@ -6,7 +6,7 @@ import { findInState, readStateRecords, type StateRecord } from '../../../shared
 import { TopPaths } from '../../../shared/index/top-paths.js';
 import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
-import { run } from '../../../shared/process/index.js';
+import { inDirectory, run } from '../../../shared/process/index.js';
 import type { WorkerContext } from '../../context.js';
 import type { OpenRestore } from './open-restore.js';
 
@@ -40,5 +40,5 @@ function leadsToWanted(record: IndexRecord, paths: readonly BytePath[]): boolean
 
 async function remove(target: string, paths: readonly BytePath[], signal: AbortSignal): Promise<void> {
   const input = Buffer.from(paths.map((path) => `./${path}\0`).join(''), 'latin1');
-  await run({ program: 'xargs', args: ['-r0', 'rm', '-rf', '--one-file-system', '--'], cwd: target }, { input, signal });
+  await run(inDirectory(target, { program: 'xargs', args: ['-r0', 'rm', '-rf', '--one-file-system', '--'] }), { input, signal });
 }

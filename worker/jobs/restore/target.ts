@@ -22,6 +22,7 @@ const MERGE_PREFIX = '.bw-restore-';
  * Throws RESTORE_TARGET_REFUSED, RESTORE_TARGET_NOT_EMPTY; where the job resumes an earlier one, RESTORE_NOT_RESUMABLE, RESTORE_RUNNING.
  */
 export async function prepareTarget(context: WorkerContext, job: RestoreJob, signal: AbortSignal): Promise<RestoreTarget> {
+  await assertAnswers(job.target);
   const target = await checkRestoreTarget(job.target, context.config.restore.allowedTargets);
   if (job.resumes !== undefined) return resumed(context, job, signal);
   if (job.conflict !== 'refuse') return inPlace(target, job.restoreId);
@@ -30,6 +31,14 @@ export async function prepareTarget(context: WorkerContext, job: RestoreJob, sig
   await mkdir(target, { recursive: true, mode: 0o700 });
   await closeTarget(target);
   return { extractTo: target, mergeInto: null };
+}
+
+/** A filesystem that does not answer in this time is not written to, ms. */
+const ANSWER_MS = 30_000;
+
+/** Before anything of ours touches it: a call that hangs takes a thread of this process for good, a program only itself. There or not. Throws PROGRAM_TIMEOUT. */
+async function assertAnswers(target: string): Promise<void> {
+  await run({ program: 'stat', args: ['--', target] }, { timeoutMs: ANSWER_MS, okCodes: [0, 1] });
 }
 
 /** What is at the target: nothing when it does not exist yet. */
@@ -44,6 +53,7 @@ async function namesIn(target: string): Promise<string[]> {
 
 /** The same place on a later start of the job, without the emptiness that only the first start finds. */
 export async function currentTarget(context: WorkerContext, job: RestoreJob): Promise<RestoreTarget> {
+  await assertAnswers(job.target);
   const target = await checkRestoreTarget(job.target, context.config.restore.allowedTargets);
   if (job.conflict === 'refuse') return { extractTo: target, mergeInto: null };
   return { extractTo: join(target, `${MERGE_PREFIX}${job.resumes ?? job.restoreId}`), mergeInto: target };

@@ -19,9 +19,9 @@ export async function abandonEarlierStarts(frame: ShardFrame): Promise<void> {
 
 /** Takes back what a start that failed has made, so that its staging is free before the next one begins. */
 export async function abandonStart(frame: ShardFrame): Promise<void> {
-  const { context, data, start } = frame;
+  const { context, data, start, run } = frame;
   await dropItems(frame, (item) => item.start === start);
-  await context.staging.removeStart(data.backupId, start);
+  if (await context.staging.abandonStart(data.backupId, start)) run.logger.error({ start }, 'a program of this start cannot be ended: its staging stays until it has');
 }
 
 /**

@@ -4,7 +4,7 @@ import { findInState, readStateRecords, type StateRecord } from '../../../shared
 import { bytePath, showPath, type BytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
-import { run } from '../../../shared/process/index.js';
+import { inDirectory, run } from '../../../shared/process/index.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
 import type { Verification } from './verification.js';
@@ -76,7 +76,7 @@ async function unchangedOf(files: readonly StateRecord[], root: BytePath, signal
 /** SHA-256 by path; what cannot be read has none. */
 async function hashes(root: BytePath, paths: readonly BytePath[], timeoutMs: number, signal: AbortSignal): Promise<Map<BytePath, string>> {
   const args = ['-b', '-z', '--', ...paths.map((path) => bytePath.toBuffer(bytePath.of(`./${path}`)))];
-  const { stdout } = await run({ program: 'sha256sum', args, cwd: bytePath.toBuffer(root) }, { okCodes: [0, 1], timeoutMs, signal });
+  const { stdout } = await run(inDirectory(bytePath.toBuffer(root), { program: 'sha256sum', args }), { okCodes: [0, 1], timeoutMs, signal });
   const lines = stdout.toString('latin1').split('\0').filter((line) => line !== '');
   return new Map(lines.map((line) => [bytePath.of(line.slice(line.indexOf('*') + 3)), line.slice(0, line.indexOf(' '))]));
 }

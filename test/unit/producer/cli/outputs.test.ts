@@ -6,6 +6,7 @@ import { checkOutput, showOutput } from '../../../../producer/cli/config/outputs
 import {
   backupOutput, backupsOutput, capacityOutput, errorOutput, exceptionLineOutput, lsLine, planOutput, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../../producer/cli/outputs.js';
+import { unparkOutput } from '../../../../producer/cli/hangs/outputs.js';
 import { limitsOutput } from '../../../../producer/cli/limits-outputs.js';
 import { shardsOutput } from '../../../../producer/cli/plan-shards-command.js';
 import { verifyOutput } from '../../../../producer/cli/verify-outputs.js';
@@ -46,6 +47,7 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   hold: holdOutput,
   accept: acceptOutput,
   'basepath rename': renameOutput,
+  'basepath unpark': unparkOutput,
   usage: usageOutput,
   limits: limitsOutput,
   breaker: breakerOutput,
