@@ -24,7 +24,7 @@ export async function reconcileCommand(options: ReconcileCommandOptions, startLo
     const { config, catalog, logger, queues, runs } = session;
     const basepaths = options.lts === true ? 'all-with-lts' : 'all';
     const found = await withJournal(session, (journal) => reconcileSite({ config, catalog, logger, queues, runs, journal, now: () => new Date() }, { dryRun, basepaths, signal: stop.signal }));
-    if (options.json === true) printJson(reconcileOutput, { v: 1, dryRun, findings: [...found.findings], problems: [...found.problems] });
+    if (options.json === true) printJson(reconcileOutput, { v: 1, dryRun, findings: [...found.findings], problems: [...found.problems], hostsWithoutWorker: [...found.hostsWithoutWorker] });
     else printPeople(found, dryRun);
     if (stop.signal.aborted) return stop.exitCode();
     return found.problems.length > 0 || found.findings.some(isLeft) ? EXIT.failed : EXIT.ok;
@@ -34,7 +34,7 @@ export async function reconcileCommand(options: ReconcileCommandOptions, startLo
 /** Shown of each kind; the rest is counted. */
 const SHOWN = 10;
 
-function printPeople({ findings, problems }: Reconciled, dryRun: boolean): void {
+function printPeople({ findings, problems, hostsWithoutWorker }: Reconciled, dryRun: boolean): void {
   const mended = findings.filter((finding) => !isLeft(finding));
   const left = findings.filter(isLeft);
   if (mended.length > 0) print(dryRun ? 'Would be repaired:' : 'Repaired:');
@@ -42,6 +42,7 @@ function printPeople({ findings, problems }: Reconciled, dryRun: boolean): void 
   if (left.length > 0) print('Left to you:');
   printKinds(left);
   for (const { what, problem } of problems) print(`Not looked at: ${what}: ${problem}`);
+  if (hostsWithoutWorker.length > 0) print(`Staging is looked at when a worker starts there: ${hostsWithoutWorker.join(', ')}`);
   print(`${plural(findings.length, 'finding')}: ${formatCount(mended.length)} ${dryRun ? 'to be repaired' : 'repaired'}, ${formatCount(left.length)} left to you${problems.length === 0 ? '' : `; ${formatCount(problems.length)} could not be looked at`}.`);
 }
 

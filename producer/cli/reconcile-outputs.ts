@@ -7,4 +7,5 @@ export const reconcileOutput = z.strictObject({
   dryRun: z.boolean(),
   findings: z.array(findingSchema),
   problems: z.array(z.strictObject({ what: z.string(), problem: z.string() })),
+  hostsWithoutWorker: z.array(z.string()),
 });

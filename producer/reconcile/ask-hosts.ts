@@ -12,8 +12,9 @@ export interface AskOptions {
 
 export interface HostAnswer {
   readonly host: string;
-  /** Null: it was not looked at; `why` says why. */
+  /** Null: it was not looked at. */
   readonly findings: readonly Finding[] | null;
+  /** Why a host that works did not look; null where no worker runs: its staging is looked at when one starts. */
   readonly why: string | null;
 }
 
@@ -26,7 +27,7 @@ export async function askHosts(queues: QueueSet, hosts: readonly string[], optio
 
 async function ask(queues: QueueSet, host: string, { dryRun, patienceMs, signal }: AskOptions): Promise<HostAnswer> {
   const queue = queues.cleanupOf(host);
-  if ((await queue.getWorkersCount()) === 0) return { host, findings: null, why: 'no worker runs there' };
+  if ((await queue.getWorkersCount()) === 0) return { host, findings: null, why: null };
   const data: ReconcileStagingJob = { v: JOB_VERSION, dryRun };
   const { id = '' } = await queue.add('reconcile-staging', data, { priority: CLEANUP_PRIORITY, attempts: 1, removeOnComplete: { age: 3600 }, removeOnFail: { age: 3600 } });
   const deadline = performance.now() + patienceMs;

@@ -29,6 +29,8 @@ export interface Reconciled {
   readonly findings: readonly Finding[];
   /** What could not be looked at, and why. */
   readonly problems: readonly { readonly what: string; readonly problem: string }[];
+  /** Their staging is looked at when a worker starts there. */
+  readonly hostsWithoutWorker: readonly string[];
 }
 
 const PATIENCE_MS = 30_000;
@@ -66,6 +68,7 @@ export async function reconcileSite(parts: ReconcileParts, options: ReconcileOpt
   }
   for (const { host, findings, why } of await askHosts(parts.queues, keys.hosts, { patienceMs: PATIENCE_MS, ...options })) {
     looked.findings.push(...(findings ?? []));
+    if (findings === null && why === null) looked.hostsWithoutWorker.push(host);
     if (why !== null) looked.problems.push({ what: `staging of ${host}`, problem: why });
   }
   if (!options.dryRun && options.signal?.aborted !== true) await writeLastRound(parts.queues.redis, roundOf(looked.findings, looked.problems.length, parts.now()));
@@ -82,6 +85,7 @@ async function orderPartsSweep({ queues }: ReconcileParts, basepathIds: readonly
 class Looked implements Reconciled {
   readonly findings: Finding[] = [];
   readonly problems: { what: string; problem: string }[] = [];
+  readonly hostsWithoutWorker: string[] = [];
 
   constructor(
     private readonly parts: ReconcileParts,

@@ -6,6 +6,7 @@ import {
   backupOutput, backupsOutput, capacityOutput, errorOutput, exceptionLineOutput, lsLine, planOutput, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../producer/cli/outputs.js';
 import { shardsOutput } from '../../../producer/cli/plan-shards-command.js';
+import { reconcileOutput } from '../../../producer/cli/reconcile-outputs.js';
 import { verifyOutput } from '../../../producer/cli/verify-outputs.js';
 import { importOutput } from '../../../producer/cli/import-command.js';
 import { diffLine, findLine, historyLine } from '../../../producer/cli/version-outputs.js';
@@ -69,6 +70,7 @@ describe('--json', () => {
     await site.write({ 'alice/b.txt': 'other' });
     const differs = await json(restoreOutput, 1, 'restore', site.at('top/alice'), '--to', site.at('restore/r2'), '--compare', site.at('top/alice'));
     expect(differs.compared).toMatchObject({ same: false });
+    expect(await json(reconcileOutput, 0, 'reconcile', '--dry-run', '--lts')).toEqual({ v: 1, dryRun: true, findings: [], problems: [], hostsWithoutWorker: ['here'] });
     expect(await json(rebuildOutput, 0, 'catalog', 'rebuild')).toEqual({ v: 1, backups: 4, basepaths: 2, adopted: [], problems: [] });
     expect(await json(standaloneOutput, 0, 'standalone', '--once')).toMatchObject({ sealed: 0, topdirs: [{ found: 2, added: 0, enqueued: 0 }] });
   });
