@@ -3,6 +3,7 @@ import type { Catalog } from '../shared/catalog/catalog.js';
 import type { Config, TopdirConfig } from '../shared/config/config.js';
 import type { DarCapabilities } from '../shared/dar/index.js';
 import { BwError } from '../shared/errors/bw-error.js';
+import type { Presence } from '../shared/hosts/presence.js';
 import type { FindSlots } from '../shared/index/find-slots.js';
 import type { Journal } from '../shared/journal/journal.js';
 import type { Metrics } from '../shared/metrics/metrics.js';
@@ -10,6 +11,7 @@ import type { QueueSet } from '../shared/queues/queue-set.js';
 import type { ItemStore } from '../shared/runs/item-store.js';
 import type { RunStore } from '../shared/runs/run-store.js';
 import type { TransferBackend } from '../shared/transfer/backend.js';
+import type { Breakers } from './breaker/breakers.js';
 import type { Gate } from './politeness/gate.js';
 import type { LiveLimits } from './politeness/live-limits.js';
 import type { Sources } from './politeness/sources.js';
@@ -21,6 +23,8 @@ export interface WorkerContext {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly queues: QueueSet;
+  /** Which workers are there. */
+  readonly presence: Presence;
   readonly runs: RunStore;
   readonly items: ItemStore;
   readonly catalog: Catalog;
@@ -33,6 +37,8 @@ export interface WorkerContext {
   /** As they are in force now. */
   readonly limits: LiveLimits;
   readonly gate: Gate;
+  /** What is out, and who waits for that. */
+  readonly breakers: Breakers;
   readonly sources: Sources;
   readonly dar: DarCapabilities;
   readonly now: () => Date;

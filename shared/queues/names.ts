@@ -64,6 +64,11 @@ export function parkedKey(reason: string, topdir: string): string {
   return `${PREFIX}:parked:${reason}:${topdir}`;
 }
 
+/** Hash incarnation -> a worker process, and when it was last heard (JSON). */
+export const HOSTS_KEY = `${PREFIX}:hosts`;
+/** Hash: when any worker was last heard, and since when without a pause (ms, clock of Redis). */
+export const BEATS_KEY = `${PREFIX}:beats`;
+
 /** Stream of what running workers are told at once (shared/orders). */
 export const ORDERS_KEY = `${PREFIX}:orders`;
 /** Hash host -> since when, by whom and why it takes no new work (JSON). */
@@ -75,6 +80,18 @@ export const PREEMPTING_KEY = `${PREFIX}:preempting`;
 /** Taken by whoever stops this start of a job for another one; goes away by itself. */
 export function preemptionKey(jobId: string, start: number): string {
   return `${PREFIX}:preempted:${jobId}:${start}`;
+}
+
+/** Last basepath that the reconciler has looked at: its next round begins behind it. */
+export const RECONCILE_AT_KEY = `${PREFIX}:reconcile-at`;
+/** What the last round of the reconciler found (JSON). */
+export const RECONCILED_KEY = `${PREFIX}:reconciled`;
+/** Hash `KIND:NAME` -> state of its circuit breaker (JSON, shared/breaker). */
+export const BREAKERS_KEY = `${PREFIX}:breakers`;
+
+/** Set of the jobs (`QUEUE ID`) that wait for the end of an outage. */
+export function parkedAtBreakerKey(label: string): string {
+  return `${PREFIX}:parked:outage:${label}`;
 }
 
 /** Id of the transfer job whose first object this is. */
