@@ -39,13 +39,14 @@ export interface WorkerProcess {
   kill(): Promise<void>;
 }
 
-/** A worker of the site as a process of its own, with a staging directory of its own; ready when it resolves. */
-export async function startWorkerProcess(product: CompiledProduct, site: TestSite, host: string, timing: QueueTiming): Promise<WorkerProcess> {
+/** A worker of the site as a process of its own, with a staging directory of its own; ready when it resolves. `prefix`: what runs it in its own process, such as `ip netns exec NAME`. */
+export async function startWorkerProcess(product: CompiledProduct, site: TestSite, host: string, timing: QueueTiming, prefix: readonly string[] = []): Promise<WorkerProcess> {
   const staging = join(site.dir, `staging-${host}`);
   await mkdir(staging, { recursive: true, mode: 0o700 });
   const script = join(product.dir, 'worker-process.js');
   await writeFile(script, WORKER);
-  const child = spawn(process.execPath, [script, site.configFile, host, staging, JSON.stringify(timing)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [program, ...args] = [...prefix, process.execPath, script, site.configFile, host, staging, JSON.stringify(timing)];
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   onTestFinished(async () => {
     child.kill('SIGKILL');

@@ -34,12 +34,12 @@ const AT_ONCE = 4;
 function commandsFor(backupId: string, basepath: string): { readonly writing: readonly string[][]; readonly reading: readonly string[][] } {
   const everything = process.env['BW_LONG_TESTS'] === '1';
   const writing = [
-    ['backup', basepath], ['limits', 'set', 'bandwidth', '1MiB/s'], ['drain', 'here'],
-    ...(everything ? [['consolidate', basepath], ['verify', basepath], ['catalog', 'rebuild']] : []),
+    ['backup', basepath],
+    ...(everything ? [['limits', 'set', 'bandwidth', '1MiB/s'], ['drain', 'here'], ['consolidate', basepath], ['verify', basepath], ['catalog', 'rebuild']] : []),
   ];
   const reading = [
-    ['limits', 'show'], ['cancel', backupId],
-    ...(everything ? [['limits', 'unset', 'bandwidth'], ['resume', 'here'], ['preempt', backupId], ['dead', 'list'], ['producer'], ['worker']] : []),
+    ['limits', 'show'],
+    ...(everything ? [['cancel', backupId], ['limits', 'unset', 'bandwidth'], ['resume', 'here'], ['preempt', backupId], ['dead', 'list'], ['producer'], ['worker']] : []),
   ];
   return { writing, reading };
 }
@@ -76,8 +76,9 @@ describe('a command that needs Redis', () => {
     for (const trouble of TROUBLES) {
       await trouble.begins(server);
       const commands = trouble.readsToo ? [...writing, ...reading] : writing;
+      const asking = runCli(product, ['status', '--json'], { config: site.configFile });
       for (let at = 0; at < commands.length; at += AT_ONCE) await Promise.all(commands.slice(at, at + AT_ONCE).map((args) => run(args, trouble)));
-      const status = await runCli(product, ['status', '--json'], { config: site.configFile });
+      const status = await asking;
       if (status.code !== 0 || (trouble.readsToo && (JSON.parse(status.stdout) as { running: unknown }).running !== null)) odd.push({ trouble: trouble.name, status });
       await trouble.ends(server);
     }
