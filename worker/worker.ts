@@ -4,8 +4,10 @@ import { toBwError } from '../shared/errors/bw-error.js';
 import type { Drained } from '../shared/orders/drained-hosts.js';
 import { moveToHead } from '../shared/queues/move-to-head.js';
 import { cleanupQueue, OWN_SLOT_NAME, QUEUES, SEAL_SLOT_NAME, transferQueue } from '../shared/queues/names.js';
+import { renewLocks } from '../shared/queues/renew-locks.js';
 import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
 import type { WorkerContext } from './context.js';
+import { giveUpKept } from './staging/give-up-kept.js';
 import { releaseSmall } from './jobs/cleanup/release-small.js';
 import { processorsOf } from './jobs/job-table.js';
 import { followOrders } from './follow-orders.js';
@@ -14,6 +16,7 @@ import { fencedContext } from './processor/fenced-redis.js';
 import { LockKeeper } from './processor/lock-keeper.js';
 import { noting } from './processor/note-error.js';
 import { runJob } from './processor/run-job.js';
+import { unlessOut } from './breaker/unless-out.js';
 import { RunningJobs } from './processor/running-jobs.js';
 import { OWN, ownSlots, reservedSlot, SEALS, type Reservation, type ReservedSlot } from './reserved-slot.js';
 
@@ -50,9 +53,10 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const running = new RunningJobs();
   const parts = (): WorkerParts => ({ context, failures, running, timing, connection: connect() });
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
-  const stopReleasing = context.staging.account.onPressure(() => releaseSmall(context));
+  const stopReleasing = [context.staging.account.onPressure(() => releaseSmall(context)), context.staging.account.onPressure(() => giveUpKept(context))];
   const slots = [...Array.from({ length: own }, () => startReservedSlot(parts(), OWN_SLOT_NAME, OWN)), startReservedSlot(parts(), SEAL_SLOT_NAME, SEALS)];
-  const stops = [context.limits.start(), context.gate.start(), context.sources.start()];
+  const breakerTiming = { firstMs: timing.firstBackoffMs, mostMs: timing.maxBackoffMs };
+  const stops = [context.limits.start(), context.gate.start(), context.sources.start(), context.breakers.start(breakerTiming)];
   const orders = followOrders({
     connection: connect(),
     redis: context.queues.redis,
@@ -66,7 +70,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
     close: async () => {
       await orders.close();
       for (const slot of slots) slot.stop();
-      stopReleasing();
+      for (const stop of stopReleasing) stop();
       await closeAll([...workers, ...slots], failures, running);
       for (const stop of stops) stop();
     },
@@ -113,8 +117,8 @@ interface WorkerParts {
 function startQueueWorker(parts: WorkerParts, queue: string, concurrency: number): QueueWorker {
   const { context, timing, connection } = parts;
   const options = { ...workerOptions(`${context.config.host}/${queue}`, concurrency, timing), connection };
-  const locks = keeper(parts, () => worker);
-  const worker: Worker = new Worker(queue, processor(parts, queue, locks), options);
+  const locks = keeper(parts, queue);
+  const worker = new Worker(queue, processor(parts, queue, locks), options);
   listen(parts, worker, queue);
   void worker.run().catch((thrown: unknown) => {
     context.logger.error({ err: toBwError(thrown), queue }, 'queue worker ended');
@@ -125,17 +129,17 @@ function startQueueWorker(parts: WorkerParts, queue: string, concurrency: number
 function startReservedSlot(parts: WorkerParts, name: string, reservation: Reservation): QueueWorker & ReservedSlot {
   const { context, timing, connection } = parts;
   const options = { ...workerOptions(`${context.config.host}/${QUEUES.backup}${name}`, 1, timing), connection };
-  const locks = keeper(parts, () => slot.worker);
-  const slot: ReservedSlot = reservedSlot(context.queues.redis, processor(parts, QUEUES.backup, locks), options, reservation);
+  const locks = keeper(parts, QUEUES.backup);
+  const slot = reservedSlot(context.queues.redis, processor(parts, QUEUES.backup, locks), options, reservation);
   listen(parts, slot.worker, QUEUES.backup);
   return { ...slot, locks, connection };
 }
 
 /** Of the jobs of one queue worker. */
-function keeper({ context, timing }: WorkerParts, worker: () => Worker): LockKeeper {
+function keeper({ context, timing, connection }: WorkerParts, queue: string): LockKeeper {
   return new LockKeeper({
     timing,
-    renew: (...locks) => worker().extendJobLocks(...locks),
+    renew: (...locks) => renewLocks(connection, queue, ...locks),
     onError: (error) => { context.logger.warn({ err: error }, 'locks of running jobs could not be renewed'); },
   });
 }
@@ -162,15 +166,17 @@ function processor({ context, running }: WorkerParts, queue: string, locks: Lock
     try {
       const work = processorsOf(fencedContext(context, { hurry, look: () => { locks.look(); } }))[job.name];
       if (work === undefined) throw new Error(`no such job: ${job.name}`);
-      const result = await runJob({ job, token, signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), maxPauseMs: context.config.staging.maxPauseMs, logger }, async (run) => {
-        // The place is given back before the job goes anywhere: whoever takes it next holds one of its own.
-        const leave = await context.gate.enter(job, token);
-        try {
-          await noteHost(context, job);
-          return await noting(context, run, () => work(run));
-        } finally {
-          await leave();
-        }
+      const result = await runJob({ job, token, signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), maxPauseMs: context.config.staging.maxPauseMs, logger }, (run) => {
+        return unlessOut(context, run, queue, async () => {
+          // The place is given back before the job goes anywhere: whoever takes it next holds one of its own.
+          const leave = await context.gate.enter(job, token);
+          try {
+            await noteHost(context, job);
+            return await noting(context, run, () => work(run));
+          } finally {
+            await leave();
+          }
+        });
       });
       finished('completed');
       return result;
