@@ -7,6 +7,7 @@ import { bigFiles } from './cases/big-files.js';
 import { due } from './cases/due.js';
 import { history } from './cases/history.js';
 import { incremental } from './cases/incremental.js';
+import { kills } from './cases/kills.js';
 import { memory } from './cases/memory.js';
 import { noChange } from './cases/no-change.js';
 import { planning } from './cases/planning.js';
@@ -37,6 +38,7 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   history,
   due,
   preemption,
+  kills,
 };
 
 interface Options {

@@ -17,11 +17,12 @@ export async function preemptCommand(name: string, options: CommonOptions, start
   return withSession(options, startLocal, async (session) => {
     const run = await findRun(session, name);
     const jobs = (await activeJobs(session.queues)).filter(({ runId, host }) => (run === null ? host === name : runId === run.id));
-    if (run === null && jobs.length === 0) throw notRunning(name);
-    const stopped = jobs.map(({ jobId }) => jobId);
+    if (run === null && jobs.length === 0) throw await notRunning(session, name);
+    const stopped = run?.phase === 'sealing' ? [] : jobs.map(({ jobId }) => jobId); // a moment later its slot is free all the same
     await sendOrders(session.queues.redis, stopped.map((jobId) => stopOrder(jobId, 'preempted')));
     if (options.json === true) printJson(stopOutput, { v: 1, runId: run?.id ?? null, host: run === null ? name : null, cancelled: false, stopped });
-    else print(stopped.length === 0 ? 'Nothing of it runs now.' : `${plural(stopped.length, 'job')} told to stop: what it saved is kept, and it goes on when nothing of a higher class waits.`);
+    else if (stopped.length === 0) print(run?.phase === 'sealing' ? 'It is being sealed, which takes a moment: nothing was stopped.' : 'Nothing of it runs now: it waits.');
+    else print(`${plural(stopped.length, 'job')} told to stop: what it saved is kept, and it goes on when nothing of a higher class waits.`);
     return EXIT.ok;
   });
 }
@@ -30,7 +31,7 @@ export async function preemptCommand(name: string, options: CommonOptions, start
 export async function cancelCommand(name: string, options: CommonOptions, startLocal: StartLocal): Promise<number> {
   return withSession(options, startLocal, async (session) => {
     const run = await findRun(session, name);
-    if (run === null) throw notRunning(name);
+    if (run === null) throw await notRunning(session, name);
     const message = `cancelled by ${operatorName() ?? 'an operator'}`;
     const { queues, runs, config } = session;
     const stopped = await withJournal(session, (journal) => cancelRun({ queues, runs, journal, config, now: () => new Date() }, run, message));
@@ -50,9 +51,12 @@ async function findRun({ runs }: Session, name: string): Promise<Run | null> {
 /** Letters of an id that a person may give. */
 const SHORTEST = 6;
 
-function notRunning(name: string): BwError {
+/** How it ended is known for a time, by its whole id. */
+async function notRunning({ runs }: Session, name: string): Promise<BwError> {
+  const ended = await runs.read(name.toUpperCase());
+  const how = ended?.phase === 'failed' ? `failed (${ended.error ?? 'nobody knows why'})` : 'is done';
   return new BwError('NOT_RUNNING', {
-    message: 'no backup or restore with this id is waiting or running, and nothing runs on a host of this name',
+    message: ended === null ? 'no backup or restore with this id is waiting or running, and nothing runs on a host of this name' : `it has ended already: this ${ended.kind} ${how}`,
     subject: name,
     retry: 'permanent',
     hint: 'See `bw-bkup status` for what runs.',
