@@ -131,7 +131,9 @@ ofWhat(command(limits, 'unset <key>', 'as the configuration has it')).action(
   ending(async (key: string, options: LimitsOptions) => (await import('../producer/cli/limits-command.js')).unsetLimitCommand(key, options, startLocal)),
 );
 command(program, 'drain <host>', 'a host takes no new work; what runs there goes on elsewhere')
-  .option('--when-idle', 'let what runs there finish')
+  .addOption(new Option('--when-idle', 'let what runs there finish').conflicts('force'))
+  .option('--force', 'end at once what runs there: nothing is kept of what it saved since it began there')
+  .option('--wait', 'until nothing runs there, and all it staged is sent')
   .option('--reason <text>', 'why, for whoever looks at status')
   .action(ending(async (host: string, options: CommonOptions) => (await import('../producer/cli/work/drain-command.js')).drainCommand(host, options, startLocal)));
 command(program, 'resume <host>', 'a drained host takes work again').action(
@@ -143,6 +145,10 @@ command(program, 'preempt <what>', 'what runs of a backup, or on a host, gives w
 command(program, 'cancel <backup>', 'ends a backup or restore that waits or runs; nothing of it is kept').action(
   ending(async (backup: string, options: CommonOptions) => (await import('../producer/cli/work/stop-command.js')).cancelCommand(backup, options, startLocal)),
 );
+command(program, 'reconcile', 'find what does not fit together (jobs, staging, catalog, long-term storage), and repair what is safe')
+  .option('--dry-run', 'only say what is found')
+  .option('--lts', 'also look at every object in long-term storage')
+  .action(ending(async (options: CommonOptions) => (await import('../producer/cli/reconcile-command.js')).reconcileCommand(options, startLocal)));
 const breaker = program.command('breaker').description('what is out for all jobs that need it: they wait, without spending attempts');
 command(breaker, 'list', 'what is out, since when, and what to do (also without `list`)', { isDefault: true }).action(
   ending(async (options: CommonOptions) => (await import('../producer/cli/breaker/breaker-command.js')).breakerListCommand(options, startLocal)),

@@ -16,13 +16,13 @@ import { QueueSet } from '../shared/queues/queue-set.js';
 import { checkRedis } from '../shared/redis/check-server.js';
 import { redisLocation } from '../shared/redis/connect.js';
 import { ItemStore } from '../shared/runs/item-store.js';
-import { keptForMs } from '../shared/runs/kept.js';
 import { RunStore } from '../shared/runs/run-store.js';
 import { createBackend } from '../shared/transfer/create-backend.js';
 import { setBandwidth } from '../shared/transfer/bandwidth.js';
 import { Breakers, type BreakersParts } from './breaker/breakers.js';
 import { probesOf } from './breaker/probes.js';
 import type { WorkerContext } from './context.js';
+import { reconcileStaging } from './jobs/cleanup/reconcile-staging-job.js';
 import { giveUpKept, type KeptParts } from './staging/give-up-kept.js';
 import { Gate, type GateParts } from './politeness/gate.js';
 import { LiveLimits } from './politeness/live-limits.js';
@@ -143,15 +143,7 @@ async function closeToOthers(dir: string, logger: Logger): Promise<void> {
   logger.warn({ dir }, 'others could enter this directory: it is 0700 now');
 }
 
-/** Removes staging of backups that are not in flight any more: nothing in it has lasting value. */
+/** Removes staging of what is not in flight any more: nothing in it has lasting value. Returns how much was removed. */
 export async function sweepStaging(context: WorkerContext): Promise<number> {
-  let swept = 0;
-  for (const backupId of await context.staging.backups()) {
-    const run = await context.runs.read(backupId);
-    if (run !== null && run.phase !== 'done' && run.phase !== 'failed') continue;
-    if (keptForMs(run, context.now().getTime()) > 0) continue;
-    await context.staging.removeBackup(backupId);
-    swept++;
-  }
-  return swept;
+  return (await reconcileStaging(context, { dryRun: false })).filter(({ state }) => state === 'repaired').length;
 }

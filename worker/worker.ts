@@ -4,13 +4,16 @@ import { toBwError } from '../shared/errors/bw-error.js';
 import type { Drained } from '../shared/orders/drained-hosts.js';
 import { moveToHead } from '../shared/queues/move-to-head.js';
 import { cleanupQueue, OWN_SLOT_NAME, QUEUES, SEAL_SLOT_NAME, transferQueue } from '../shared/queues/names.js';
+import { renewLocks } from '../shared/queues/renew-locks.js';
 import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
 import type { WorkerContext } from './context.js';
 import { giveUpKept } from './staging/give-up-kept.js';
 import { releaseSmall } from './jobs/cleanup/release-small.js';
-import { processorsOf, type JobTable } from './jobs/job-table.js';
+import { processorsOf } from './jobs/job-table.js';
 import { followOrders } from './follow-orders.js';
 import { Failures, runOf } from './processor/failures.js';
+import { fencedContext } from './processor/fenced-redis.js';
+import { LockKeeper } from './processor/lock-keeper.js';
 import { noting } from './processor/note-error.js';
 import { runJob } from './processor/run-job.js';
 import { unlessOut } from './breaker/unless-out.js';
@@ -46,10 +49,9 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
     [cleanupQueue(host), CLEANUP_CONCURRENCY],
     [QUEUES.cleanup, COMMON_CLEANUP_CONCURRENCY],
   ];
-  const table = processorsOf(context);
   const failures = new Failures(context);
   const running = new RunningJobs();
-  const parts = (): WorkerParts => ({ context, table, failures, running, timing, connection: connect() });
+  const parts = (): WorkerParts => ({ context, failures, running, timing, connection: connect() });
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
   const stopReleasing = [context.staging.account.onPressure(() => releaseSmall(context)), context.staging.account.onPressure(() => giveUpKept(context))];
   const slots = [...Array.from({ length: own }, () => startReservedSlot(parts(), OWN_SLOT_NAME, OWN)), startReservedSlot(parts(), SEAL_SLOT_NAME, SEALS)];
@@ -72,7 +74,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
       await closeAll([...workers, ...slots], failures, running);
       for (const stop of stops) stop();
     },
-    hurry: () => { running.hurryAll('shutdown'); },
+    hurry: () => { running.hurry(null, 'shutdown'); },
     isRunning: () => workers.every(({ worker: each }) => each.isRunning() || each.isPaused()),
   };
 }
@@ -93,18 +95,19 @@ function drainer(context: WorkerContext, workers: readonly QueueWorker[], slots:
     }
     for (const { worker } of concerned) void worker.pause(true);
     running.refuse(DRAINED_QUEUES, 'drained', { running: !drained.whenIdle });
+    if (drained.force) running.hurry(DRAINED_QUEUES, 'drained');
     context.logger.info({ ...drained }, 'drained: this host takes no new work');
   };
 }
 
 interface QueueWorker {
   readonly worker: Worker;
+  readonly locks: LockKeeper;
   readonly connection: Redis;
 }
 
 interface WorkerParts {
   readonly context: WorkerContext;
-  readonly table: JobTable;
   readonly failures: Failures;
   readonly running: RunningJobs;
   readonly timing: QueueTiming;
@@ -114,47 +117,56 @@ interface WorkerParts {
 function startQueueWorker(parts: WorkerParts, queue: string, concurrency: number): QueueWorker {
   const { context, timing, connection } = parts;
   const options = { ...workerOptions(`${context.config.host}/${queue}`, concurrency, timing), connection };
-  const worker = new Worker(queue, processor(parts, queue), options);
+  const locks = keeper(parts, queue);
+  const worker = new Worker(queue, processor(parts, queue, locks), options);
   listen(parts, worker, queue);
   void worker.run().catch((thrown: unknown) => {
     context.logger.error({ err: toBwError(thrown), queue }, 'queue worker ended');
   });
-  return { worker, connection };
+  return { worker, locks, connection };
 }
 
 function startReservedSlot(parts: WorkerParts, name: string, reservation: Reservation): QueueWorker & ReservedSlot {
   const { context, timing, connection } = parts;
   const options = { ...workerOptions(`${context.config.host}/${QUEUES.backup}${name}`, 1, timing), connection };
-  const slot = reservedSlot(context.queues.redis, processor(parts, QUEUES.backup), options, reservation);
+  const locks = keeper(parts, QUEUES.backup);
+  const slot = reservedSlot(context.queues.redis, processor(parts, QUEUES.backup, locks), options, reservation);
   listen(parts, slot.worker, QUEUES.backup);
-  return { ...slot, connection };
+  return { ...slot, locks, connection };
 }
 
-function listen({ context, failures, running }: WorkerParts, worker: Worker, queue: string): void {
+/** Of the jobs of one queue worker. */
+function keeper({ context, timing, connection }: WorkerParts, queue: string): LockKeeper {
+  return new LockKeeper({
+    timing,
+    renew: (...locks) => renewLocks(connection, queue, ...locks),
+    onError: (error) => { context.logger.warn({ err: error }, 'locks of running jobs could not be renewed'); },
+  });
+}
+
+function listen({ context, failures }: WorkerParts, worker: Worker, queue: string): void {
   const logger = context.logger.child({ queue });
   worker.on('error', (error) => {
     logger.warn({ err: error }, 'queue connection trouble');
-  });
-  worker.on('lockRenewalFailed', (ids) => {
-    for (const id of ids) running.stop(queue, id, 'lost-lock');
   });
   worker.on('failed', (job, error) => {
     if (job?.finishedOn !== undefined) failures.add(job, error);
   });
 }
 
-function processor({ context, table, running }: WorkerParts, queue: string): Processor {
-  return async (job, token) => {
-    const work = table[job.name];
-    if (work === undefined) throw new Error(`no such job: ${job.name}`);
+function processor({ context, running }: WorkerParts, queue: string, locks: LockKeeper): Processor {
+  return async (job, token = '') => {
     const logger = context.logger.child({ queue, jobId: job.id, jobName: job.name, ...idsOf(job) });
     const startedAt = performance.now();
     const finished = (outcome: 'completed' | 'retried' | 'stopped'): void => {
       context.metrics.jobFinished({ queue: metricQueue(queue), name: job.name, outcome, wallMs: performance.now() - startedAt });
     };
     const { signal, hurry, stop, ends } = running.begin(queue, job); // first of all: an order to stop it may come at once
+    const leaveLock = locks.begin({ jobId: String(job.id), token, heldMs: Date.now() - (job.processedOn ?? Date.now()), onEnding: () => { stop('losing-lock'); }, onEnded: () => { stop('lost-lock'); } });
     try {
-      const result = await runJob({ job, token: token ?? '', signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), maxPauseMs: context.config.staging.maxPauseMs, logger }, async (run) => {
+      const work = processorsOf(fencedContext(context, { hurry, look: () => { locks.look(); } }))[job.name];
+      if (work === undefined) throw new Error(`no such job: ${job.name}`);
+      const result = await runJob({ job, token, signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), maxPauseMs: context.config.staging.maxPauseMs, logger }, (run) => {
         return unlessOut(context, run, queue, async () => {
           // The place is given back before the job goes anywhere: whoever takes it next holds one of its own.
           const leave = await context.gate.enter(job, token);
@@ -172,6 +184,7 @@ function processor({ context, table, running }: WorkerParts, queue: string): Pro
       if (signal.aborted || !(thrown instanceof DelayedError)) finished(signal.aborted ? 'stopped' : 'retried'); // else the gate parked it
       throw thrown;
     } finally {
+      leaveLock();
       ends();
     }
   };
@@ -202,5 +215,8 @@ async function closeAll(workers: readonly QueueWorker[], failures: Failures, run
   running.refuse(workers.map(({ worker }) => worker.name), 'shutdown', { running: true });
   await closing;
   await failures.settled();
-  for (const { connection } of workers) connection.disconnect();
+  for (const { connection, locks } of workers) {
+    locks.close();
+    connection.disconnect();
+  }
 }

@@ -7,6 +7,8 @@ import { shardPartSchema, shardResultSchema, type ShardResult } from '../../shar
 export interface CountedSlice {
   readonly host: string;
   readonly start: string;
+  /** The start that reported it, or what it went on from: slices are put on record in its name. */
+  readonly claim: string;
   readonly name: string;
   readonly bytes: number;
   readonly sha512: string;
@@ -26,7 +28,7 @@ export async function countedSlices(workDir: string, dirOfObjects: string, file:
   const earlier = await Promise.all(last.earlier.map(async (each): Promise<ShardResult> => shardPartSchema.parse(JSON.parse(await readFile(join(workDir, each), 'utf8')))));
   const found = new Map<string, CountedSlice>();
   for (const { host, start, archives } of [...earlier, last]) {
-    for (const { slices } of archives) for (const { name, object, bytes, sha512 } of slices) if (object.startsWith(`${dirOfObjects}/`)) found.set(object, { host, start, name, bytes, sha512 });
+    for (const { slices } of archives) for (const { name, object, bytes, sha512 } of slices) if (object.startsWith(`${dirOfObjects}/`)) found.set(object, { host, start, claim: last.start, name, bytes, sha512 });
   }
   return found;
 }

@@ -62,9 +62,8 @@ async function slicesOf({ queues, runs, config }: ReconcileParts, run: Run, coun
   const open = [...items].filter(([, item]) => !isSent(item));
   const onTheirWay = new Set<string>();
   for (const host of new Set(open.map(([, item]) => item.host))) {
-    const starts = new Set(open.map(([, item]) => item.start));
     // A job is called after its first object, which may be through already.
-    const ids = [...counted].filter(([, slice]) => slice.host === host && starts.has(slice.start)).map(([object]) => sendJobId(object));
+    const ids = [...counted].filter(([object, slice]) => (items.get(object) ?? slice).host === host).map(([object]) => sendJobId(object));
     for (const object of await objectsOnTheirWay(queues, transferQueue(host), ids)) onTheirWay.add(object);
   }
   return { lostItems: batches(lostItems), unsent: batches(open.filter(([object]) => !onTheirWay.has(object))) };

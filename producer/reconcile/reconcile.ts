@@ -1,17 +1,26 @@
 import { toBwError } from '../../shared/errors/bw-error.js';
 import type { Finding } from '../../shared/reconcile/finding.js';
+import { roundOf, writeLastRound } from '../../shared/reconcile/last-round.js';
 import { walk, type Area, type WalkOptions } from '../../shared/reconcile/walk.js';
 import { createBackend } from '../../shared/transfer/create-backend.js';
+import { askHosts } from './ask-hosts.js';
+import { BasepathArea } from './basepath-area.js';
 import { PlaceArea, RemainsArea } from './key-area.js';
+import { foreignObjects } from './foreign-objects.js';
 import type { ReconcileParts } from './parts.js';
 import { QueueArea } from './queue-area.js';
 import { RunArea } from './run-area.js';
 import { readSiteKeys } from './site-keys.js';
+import { allBasepaths, takeSlice } from './slices.js';
 import { WorkArea } from './work-area.js';
 
 export interface ReconcileOptions {
   readonly dryRun: boolean;
+  /** slice: the basepaths whose turn it is, with long-term storage (a round of the producer) · all: every basepath · lts: with long-term storage. */
+  readonly basepaths: 'slice' | 'all' | 'all-with-lts';
   readonly signal?: AbortSignal;
+  /** How long a host may take to look at its staging, ms; default 30 s. */
+  readonly patienceMs?: number;
 }
 
 export interface Reconciled {
@@ -20,9 +29,16 @@ export interface Reconciled {
   readonly problems: readonly { readonly what: string; readonly problem: string }[];
 }
 
+const PATIENCE_MS = 30_000;
+/** Basepaths of which what the journal says is held at a time. */
+const PIECE = 5_000;
+
 /** What a round of the producer begins with: runs whose job is gone or failed, and work of which Redis has never heard. Cheap, and done often. */
 export async function reconcileRuns(parts: ReconcileParts): Promise<Reconciled> {
-  return collect(parts, [new RunArea(parts, false), new WorkArea(parts)], { dryRun: false });
+  const looked = new Looked(parts, { dryRun: false });
+  await looked.at(new RunArea(parts, false));
+  await looked.at(new WorkArea(parts));
+  return looked;
 }
 
 /** Everything: what is safe is repaired (unless it is a dry run), the rest is told. */
@@ -30,31 +46,61 @@ export async function reconcileSite(parts: ReconcileParts, options: ReconcileOpt
   await parts.catalog.assertThere();
   const keys = await readSiteKeys(parts.queues.redis);
   const backends = parts.config.lts.map(createBackend);
-  const areas = [
-    new RunArea(parts, true),
-    new WorkArea(parts),
-    new QueueArea(parts, backends, keys),
-    new PlaceArea(parts.queues, keys),
-    new RemainsArea(parts.queues, keys),
-  ];
-  return collect(parts, areas, options);
+  const looked = new Looked(parts, options);
+  await looked.at(new RunArea(parts, true));
+  await looked.at(new WorkArea(parts));
+  await looked.at(new QueueArea(parts, backends, keys));
+  await looked.at(new PlaceArea(parts.queues, keys));
+  await looked.at(new RemainsArea(parts.queues, keys));
+  if (options.basepaths === 'slice') {
+    const slice = await takeSlice(parts);
+    await looked.at(new BasepathArea(parts, slice.ids, backends));
+    if (!options.dryRun) await slice.done();
+  } else {
+    const withLts = options.basepaths === 'all-with-lts';
+    const ids = await allBasepaths(parts);
+    for (let at = 0; at < ids.length; at += PIECE) await looked.at(new BasepathArea(parts, ids.slice(at, at + PIECE), withLts ? backends : null));
+    if (withLts) for (const backend of backends) await looked.with(backend.name, () => foreignObjects(backend, new Set(ids)));
+  }
+  for (const { host, findings, why } of await askHosts(parts.queues, keys.hosts, { patienceMs: PATIENCE_MS, ...options })) {
+    looked.findings.push(...(findings ?? []));
+    if (why !== null) looked.problems.push({ what: `staging of ${host}`, problem: why });
+  }
+  if (!options.dryRun && options.signal?.aborted !== true) await writeLastRound(parts.queues.redis, roundOf(looked.findings, looked.problems.length, parts.now()));
+  return looked;
 }
 
-type AnyArea = Pick<Area<never, never>, 'units'>;
+/** What was found so far. One thing that cannot be looked at does not stop the others. */
+class Looked implements Reconciled {
+  readonly findings: Finding[] = [];
+  readonly problems: { what: string; problem: string }[] = [];
 
-async function collect({ logger }: ReconcileParts, areas: readonly AnyArea[], options: ReconcileOptions): Promise<Reconciled> {
-  const findings: Finding[] = [];
-  const problems: { what: string; problem: string }[] = [];
-  const onProblem: WalkOptions['onProblem'] = (what, thrown) => {
-    const error = toBwError(thrown);
-    problems.push({ what, problem: `${error.code}: ${error.message}` });
-    logger.warn({ err: error, what }, 'not reconciled');
-  };
-  for (const area of areas) {
-    for await (const finding of walk(area as Area<unknown, unknown>, { ...options, onProblem })) {
-      findings.push(finding);
-      if (!options.dryRun) logger.info({ ...finding }, finding.state === 'repaired' ? 'reconciled' : 'out of step');
+  constructor(
+    private readonly parts: ReconcileParts,
+    private readonly options: Pick<WalkOptions, 'dryRun' | 'signal'>,
+  ) {}
+
+  async at<Facts, Act>(area: Area<Facts, Act>): Promise<void> {
+    await this.with(area.constructor.name, async () => {
+      for await (const finding of walk(area, { ...this.options, onProblem: (what, thrown) => { this.#tell(what, thrown); } })) {
+        this.findings.push(finding);
+        if (!this.options.dryRun) this.parts.logger.info({ ...finding }, finding.state === 'repaired' ? 'reconciled' : 'out of step');
+      }
+      return [];
+    });
+  }
+
+  async with(what: string, look: () => Promise<readonly Finding[]>): Promise<void> {
+    try {
+      this.findings.push(...(await look()));
+    } catch (thrown) {
+      this.#tell(what, thrown);
     }
   }
-  return { findings, problems };
+
+  #tell(what: string, thrown: unknown): void {
+    const error = toBwError(thrown);
+    this.problems.push({ what, problem: `${error.code}: ${error.message}` });
+    this.parts.logger.warn({ err: error, what }, 'not reconciled');
+  }
 }

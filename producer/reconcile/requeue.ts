@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Job } from 'bullmq';
 import { JOB_VERSION, type BackupJob, type ShardJob, type TransferJob } from '../../shared/queues/job-data.js';
 import { runKey, sendJobId } from '../../shared/queues/names.js';
 import { priorityOf, type PriorityClass } from '../../shared/queues/priorities.js';
@@ -7,10 +8,10 @@ import { failRun } from '../../shared/runs/fail-run.js';
 import { ItemStore, type StoredItem } from '../../shared/runs/item-store.js';
 import type { Run } from '../../shared/runs/run-store.js';
 import { inFlightId } from '../scheduler/enqueue.js';
-import { countedSlices, type CountedSlice } from './counted-slices.js';
+import { countedSlices, plannedShards, type CountedSlice } from './counted-slices.js';
 import type { Batch } from './decide-run.js';
 import { stateOf } from './job-states.js';
-import { shardJobId } from './look-at-waiting.js';
+import { lookAtWaiting, shardJobId } from './look-at-waiting.js';
 import type { ReconcileParts } from './parts.js';
 
 /** Field of a run: how often its job was queued again. */
@@ -27,8 +28,31 @@ export async function requeue(parts: ReconcileParts, run: Run, topdir: string): 
   await runs.redis.hincrby(runKey(run.id), REQUEUES_FIELD, 1);
   const data = backupJobOf(parts, run, topdir);
   const priority = run.phase === 'planning' ? await takePlanTurn(queues.redis, data.priorityClass) : priorityOf(data.priorityClass, 'seal');
-  const job = await queues.backup.add('backup', data, { jobId: run.jobId, priority, deduplication: { id: inFlightId(data.level, data.basepathId) } });
-  if (String(job.id) !== run.jobId) await failRun(parts, run.id, { code: 'JOB_GONE', message: `the job is not in the queue any more, and ${String(job.id)} has its place` });
+  const job = await queues.backup.add('backup', data, { jobId: run.jobId, priority, delay: LINK_MS, deduplication: { id: inFlightId(data.level, data.basepathId) } });
+  if (String(job.id) !== run.jobId) {
+    await failRun(parts, run.id, { code: 'JOB_GONE', message: `the job is not in the queue any more, and ${String(job.id)} has its place` });
+    return;
+  }
+  if (run.work !== null) await linkChildren(parts, run, job);
+  await job.promote().catch(() => undefined); // it took so long that it came by itself
+}
+
+/** A job that is made again is not taken before all it waits for is made its child again: it would be sealed without that. */
+const LINK_MS = 60_000;
+
+/** What the backup waited for when its job was lost: shards, done or not, and transfers that are under way. */
+async function linkChildren(parts: ReconcileParts, run: Run, job: Job): Promise<void> {
+  const { path } = parts.catalog.workDir(run.id, run.work ?? '');
+  for (const shard of await plannedShards(path)) await addShard(parts, run, shard);
+  for (const [object, { host }] of await new ItemStore(parts.runs.redis).all(run.id)) {
+    const queue = parts.queues.transfer(host);
+    const send = await queue.getJob(sendJobId(object));
+    if (send?.id === undefined || send.finishedOn !== undefined) continue;
+    await queue.add(send.name, send.data, { jobId: send.id, priority: send.priority, parent: parentOf(parts, run), failParentOnFailure: true });
+  }
+  const waits = await lookAtWaiting(parts, run, job);
+  for (const batch of waits?.lostItems ?? []) await putItems(parts, run, batch);
+  for (const batch of (await lookAtWaiting(parts, run, job))?.unsent ?? []) await sendBatch(parts, run, batch);
 }
 
 function backupJobOf({ config }: ReconcileParts, run: Run, topdir: string): BackupJob {
@@ -87,17 +111,18 @@ export async function putItems(parts: ReconcileParts, run: Run, batch: Batch): P
   const dir = await stagingDirOf(parts, run, batch, store);
   const known = await store.get(run.id, batch.objects);
   const items = new Map<string, StoredItem>();
+  let claim = '';
   for (const object of batch.objects) {
     const slice = counted.get(object);
     if (slice === undefined || known.has(object)) continue;
     const { host, start, name, bytes, sha512 } = slice;
+    claim = slice.claim;
     items.set(object, { host, file: join(dir, name), bytes, sha512, start, committed: {} });
   }
-  const shard = shardOf(batch.start);
-  const start = await parts.runs.currentStart(run.id, shard);
-  if (start !== null) await store.add(run.id, { shard, start }, items); // a start that begins meanwhile looks for itself
+  if (items.size > 0) await store.add(run.id, { shard: shardOf(batch.start), start: claim }, items);
 }
 
+/** `s0001-t1-abcdef`. */
 function shardOf(start: string): number {
   return Number(/^s(\d+)-/.exec(start)?.[1]);
 }

@@ -12,8 +12,8 @@ export function newSweep(now: Date): string {
 }
 
 /** Whether a sweep of this backup is ordered and not done yet. Failed ones count: they are a finding of their own. */
-export async function isSweepPending({ erasing }: QueueSet, backupId: string, now = Date.now()): Promise<boolean> {
-  const hour = Math.floor(now / HOUR_MS);
+export async function isSweepPending({ erasing }: QueueSet, backupId: string, now: Date): Promise<boolean> {
+  const hour = Math.floor(now.getTime() / HOUR_MS);
   const ids = ['', '.lost', ...Array.from({ length: RECENT_HOURS }, (_, index) => `${AGAIN}${hour - index}`)].map((late) => `sweep-backup.${backupId}${late}`);
   const jobs = (await Promise.all(ids.map((id) => erasing.getJob(id)))).filter((job) => job !== undefined);
   const done = await Promise.all(jobs.map((job) => job.isCompleted()));

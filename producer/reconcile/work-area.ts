@@ -59,7 +59,7 @@ export class WorkArea implements Area<WorkFacts, WorkAct> {
     const run = await this.parts.runs.read(backupId);
     if (isOpen(run)) return null;
     const attempt = again ? ((await attemptsOf(this.parts.catalog.journalDir, new Set(run === null ? [backupId] : []))).get(backupId) ?? null) : (this.#attempts.get(backupId) ?? null);
-    return { backupId, nowMs: this.parts.now().getTime(), changedMs, run, attempt, sweepIsPending: await isSweepPending(this.parts.queues, backupId) };
+    return { backupId, nowMs: this.parts.now().getTime(), changedMs, run, attempt, sweepIsPending: await isSweepPending(this.parts.queues, backupId, this.parts.now()) };
   }
 
   decide(facts: WorkFacts): Decision<WorkAct>[] {

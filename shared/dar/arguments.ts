@@ -10,7 +10,7 @@ export const BASE_ARGS = ['-Q', '-N'] as const;
 export const SLICE_ARGS = ['--slice-mode', '0600', '--hash', 'sha512'] as const;
 
 /** `dar -+`: what an archive holds of the list, as it is, compressed or not; -ak: nothing is compressed again. */
-export function mergeArgs({ base, from, listFile, catalogueBase, dar }: Omit<CreateArguments, 'root' | 'reference'> & { readonly from: string }): Arg[] {
+export function mergeArgs({ base, from, listFile, dar }: Omit<CreateArguments, 'root' | 'reference' | 'catalogueBase'> & { readonly from: string }): Arg[] {
   return [
     '-+', base,
     '-A', from,
@@ -19,7 +19,6 @@ export function mergeArgs({ base, from, listFile, catalogueBase, dar }: Omit<Cre
     ...SLICE_ARGS,
     '-ak',
     '-s', String(dar.sliceBytes),
-    ...(catalogueBase === null ? [] : ['-@', catalogueBase]),
   ];
 }
 

@@ -49,6 +49,9 @@ export const releaseJobSchema = z.strictObject({ v, backupId: z.ulid(), basepath
 
 export const sweepJobSchema = z.strictObject({ v, backupId: z.ulid(), basepathId: id });
 
+/** A host's look at its own staging. */
+export const reconcileStagingJobSchema = z.strictObject({ v, dryRun: z.boolean() });
+
 /** Removed backups whose grace period is over. */
 export const eraseJobSchema = z.strictObject({ v, backups: z.array(z.strictObject({ basepathId: id, backupId: z.ulid() })).min(1).max(1000) });
 
@@ -87,6 +90,7 @@ export type ShardJob = z.infer<typeof shardJobSchema>;
 export type TransferJob = z.infer<typeof transferJobSchema>;
 export type ReleaseJob = z.infer<typeof releaseJobSchema>;
 export type SweepJob = z.infer<typeof sweepJobSchema>;
+export type ReconcileStagingJob = z.infer<typeof reconcileStagingJobSchema>;
 export type EraseJob = z.infer<typeof eraseJobSchema>;
 export type RestoreJob = z.infer<typeof restoreJobSchema>;
 export type RestoreArchiveJob = z.infer<typeof restoreArchiveJobSchema>;

@@ -77,6 +77,10 @@ export function preemptionKey(jobId: string, start: number): string {
   return `${PREFIX}:preempted:${jobId}:${start}`;
 }
 
+/** Last basepath that the reconciler has looked at: its next round begins behind it. */
+export const RECONCILE_AT_KEY = `${PREFIX}:reconcile-at`;
+/** What the last round of the reconciler found (JSON). */
+export const RECONCILED_KEY = `${PREFIX}:reconciled`;
 /** Hash `KIND:NAME` -> state of its circuit breaker (JSON, shared/breaker). */
 export const BREAKERS_KEY = `${PREFIX}:breakers`;
 

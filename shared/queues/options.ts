@@ -2,8 +2,8 @@ import type { DefaultJobOptions, WorkerOptions } from 'bullmq';
 import { PREFIX } from './names.js';
 
 /**
- * Locks long enough for a Redis restart: an outage of lockDuration - lockRenewTime (240 s) is survived without
- * a second execution; the default of 30 s is not (measured: a 60 s outage ran jobs twice).
+ * Locks long enough for a Redis restart. They are renewed every half lockRenewTime, and jobs are stopped 210 s after the last renewal (worker/processor/lock-state.ts): an outage
+ * of 180 s is survived with everything running on; the default of 30 s does not survive one of 60 s (measured: jobs ran twice).
  */
 export const LOCK = { lockDurationMs: 300_000, lockRenewTimeMs: 60_000, stalledIntervalMs: 60_000 } as const;
 
@@ -26,7 +26,7 @@ export function workerOptions(name: string, concurrency: number, timing: QueueTi
     concurrency,
     autorun: false,
     lockDuration: timing.lockDurationMs,
-    lockRenewTime: timing.lockRenewTimeMs,
+    skipLockRenewal: true, // worker/processor/lock-keeper.ts does it
     stalledInterval: timing.stalledIntervalMs,
     maxStalledCount: MAX_STALLED,
     drainDelay: 5,

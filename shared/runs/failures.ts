@@ -48,6 +48,18 @@ export async function replaceFailures(redis: Redis, failures: ReadonlyMap<string
   await pipeline.exec();
 }
 
+/** KEYS: failures. Nothing when another change came between. ARGV: basepath, before, after ('' = none). */
+const REPLACE = `
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+if ARGV[3] == '' then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+return redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])`;
+
+/** Puts what the journal says of one basepath in the place of what was remembered. */
+export async function replaceFailure(redis: Redis, basepathId: string, from: Failures | null, to: Failures | null): Promise<void> {
+  const text = (failures: Failures | null): string => (failures === null ? '' : JSON.stringify(failures));
+  await redis.eval(REPLACE, 1, FAILURES_KEY, basepathId, text(from), text(to));
+}
+
 /** Of many basepaths, a thousand per round trip; those without failure are left out. */
 export async function failuresOfAll(redis: Redis, basepathIds: readonly string[]): Promise<Map<string, Failures>> {
   const found = new Map<string, Failures>();

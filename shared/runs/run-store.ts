@@ -61,6 +61,13 @@ if not run or cjson.decode(run).phase ~= 'saving' or redis.call('HGET', KEYS[1],
 redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
 return 1`;
 
+/** A command that waited for Redis longer than its sender's lock must not put an old start in the place of a newer one. */
+const CLAIM_SHARD = `
+local now = redis.call('HGET', KEYS[1], ARGV[1])
+if now and now ~= ARGV[2] and (tonumber(string.match(now, '%-t(%d+)%-')) or 0) >= (tonumber(string.match(ARGV[2], '%-t(%d+)%-')) or 0) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return 1`;
+
 const ADD_HOST = `if redis.call('HEXISTS', KEYS[1], 'run') == 1 then redis.call('HSET', KEYS[1], ARGV[1], '1') end`;
 
 /** State of running work, visible to every process; lost with Redis without loss of any sealed backup. */
@@ -92,16 +99,20 @@ export class RunStore {
 
   /**
    * Changes fields of a run, unless it is not on record, or in none of the phases of `onlyIn`: null then. Whoever holds the run's job calls this, and who
-   * fails or cancels it from outside: so nothing is changed that was not looked at.
+   * fails or cancels it from outside: so nothing is changed that was not looked at. A change whose answer was lost with the connection is sent twice: it
+   * then finds itself done.
    */
   async update(id: string, fields: Partial<Run>, onlyIn?: readonly Run['phase'][]): Promise<Run | null> {
+    const tried: { json?: string; run?: Run } = {};
     for (;;) {
       const json = await this.redis.hget(runKey(id), 'run');
       if (json === null) return null;
+      if (json === tried.json && tried.run !== undefined) return tried.run;
       const run = runSchema.parse(JSON.parse(json));
       if (onlyIn?.includes(run.phase) === false) return null;
-      const next = { ...run, ...fields };
-      if ((await this.redis.eval(REPLACE_RUN, 1, runKey(id), json, JSON.stringify(next))) === 1) return next;
+      tried.run = { ...run, ...fields };
+      tried.json = JSON.stringify(tried.run);
+      if ((await this.redis.eval(REPLACE_RUN, 1, runKey(id), json, tried.json)) === 1) return tried.run;
     }
   }
 
@@ -149,14 +160,9 @@ export class RunStore {
     await this.redis.hset(runKey(id), 'found', found);
   }
 
-  /** Makes a start of a shard the one that counts. */
-  async claimShard(id: string, shard: number, start: string): Promise<void> {
-    await this.redis.hset(runKey(id), `start:${shard}`, start);
-  }
-
-  /** The start of a shard that counts, or none: it was never begun. */
-  async currentStart(id: string, shard: number): Promise<string | null> {
-    return this.redis.hget(runKey(id), `start:${shard}`);
+  /** Makes a start of a shard (see start-name) the one that counts; false when it is not later than the one that does. */
+  async claimShard(id: string, shard: number, start: string): Promise<boolean> {
+    return (await this.redis.eval(CLAIM_SHARD, 1, runKey(id), `start:${shard}`, start)) === 1;
   }
 
   /** Whether a start of a shard still counts: its backup is being saved, and no later start took over. */

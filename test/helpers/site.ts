@@ -18,7 +18,7 @@ import { BW_BKUP_VERSION } from '../../shared/version.js';
 import { startContext } from '../../worker/start-context.js';
 import { workspace } from './workspace.js';
 
-/** A whole site in a temporary directory: topdir, staging, catalog, LTS, an embedded Redis, producer and worker. */
+/** A whole site in a temporary directory: topdir, staging, catalog, LTS, an embedded Redis (unless settings name another), producer and worker. */
 export interface TestSite {
   readonly dir: string;
   readonly topdir: string;
@@ -75,8 +75,10 @@ export async function testSite(options: SiteOptions = {}): Promise<TestSite> {
   const configFile = at('bw-bkup.yaml');
   await writeFile(configFile, stringify(settings));
   const { config } = await loadConfig({ file: configFile, env: {}, flags: {} });
-  const redis = await startEmbeddedRedis(config);
-  onTestFinished(() => redis.stop());
+  if (config.redis.url === null) {
+    const redis = await startEmbeddedRedis(config);
+    onTestFinished(() => redis.stop());
+  }
   return assemble(dir, configFile, config, options);
 }
 

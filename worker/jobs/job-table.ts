@@ -2,6 +2,7 @@ import type { WorkerContext } from '../context.js';
 import type { JobRun } from '../processor/run-job.js';
 import { backupJob } from './backup/backup-job.js';
 import { eraseJob } from './cleanup/erase-job.js';
+import { reconcileStagingJob } from './cleanup/reconcile-staging-job.js';
 import { releaseJob } from './cleanup/release-job.js';
 import { sweepBackupJob, sweepStagingJob } from './cleanup/sweep-job.js';
 import { refreshKitJob } from './cleanup/refresh-kit-job.js';
@@ -22,6 +23,7 @@ export function processorsOf(context: WorkerContext): JobTable {
     release: (run) => releaseJob(context, run),
     'sweep-staging': (run) => sweepStagingJob(context, run),
     'sweep-backup': (run) => sweepBackupJob(context, run),
+    'reconcile-staging': (run) => reconcileStagingJob(context, run),
     erase: (run) => eraseJob(context, run),
     'refresh-kit': (run) => refreshKitJob(context, run),
     restore: (run) => restoreJob(context, run),

@@ -5,10 +5,10 @@ import { isWorthTrying } from '../../shared/errors/outages.js';
 
 /**
  * Why a running job was asked to stop. shutdown, drained: its host stops working · preempted: somebody of a higher class needs the slot ·
- * paused-too-long: it waited for room in staging, and others get its slot · cancelled: nobody wants its result · lost-lock: it is somebody else's already ·
- * hung: its dar or scan waits for a filesystem that does not answer.
+ * paused-too-long: it waited for room in staging, and others get its slot · cancelled: nobody wants its result · losing-lock: Redis is away, and its lock
+ * ends soon: what is open is closed in time · lost-lock: it is, or may be, somebody else's · hung: its dar or scan waits for a filesystem that does not answer.
  */
-export type StopReason = 'shutdown' | 'drained' | 'preempted' | 'paused-too-long' | 'cancelled' | 'lost-lock' | 'hung';
+export type StopReason = 'shutdown' | 'drained' | 'preempted' | 'paused-too-long' | 'cancelled' | 'losing-lock' | 'lost-lock' | 'hung';
 
 export interface JobRun {
   readonly job: Job;
@@ -26,6 +26,8 @@ export interface JobRun {
   readonly logger: Logger;
 }
 
+/** After Redis was full, ms. */
+const FULL_AGAIN_MS = 5_000;
 /** A stopped job is back after this, ms, with its own turn among others: another worker takes it at once. */
 const HAND_BACK_MS = 100;
 /**
@@ -48,6 +50,7 @@ export async function runJob<T>(run: JobRun, work: (run: JobRun) => Promise<T>):
   } catch (thrown) {
     if (thrown instanceof WaitingChildrenError || thrown instanceof DelayedError) throw thrown;
     if (run.signal.aborted) return await handBack(run);
+    if (toBwError(thrown).code === 'REDIS_FULL') return await waitForRoom(run);
     throw failed(run, toBwError(thrown), elapsed(startedAt));
   }
 }
@@ -56,13 +59,27 @@ async function handBack(run: JobRun): Promise<never> {
   const reason = (run.hurry.aborted ? run.hurry.reason : run.signal.reason) as StopReason;
   if (reason === 'cancelled') throw failed(run, cancelled(run), 0);
   run.logger.info({ reason }, 'job stopped and handed back');
-  // With a lost lock the job is somebody else's already: the move is refused, which is right.
   if (reason === 'preempted') {
     await run.giveWay();
     throw new WaitingError();
   }
-  if (reason !== 'lost-lock') await run.job.moveToDelayed(Date.now() + backAfterMs(reason, run.maxPauseMs, Math.random()), run.token);
+  // Without its lock the move is refused, which is right: whoever finds the lock gone gives the job to somebody.
+  if (reason !== 'lost-lock') await run.job.moveToDelayed(Date.now() + backAfterMs(reason, run.maxPauseMs, Math.random()), run.token).catch(unlessLost(run));
   throw new DelayedError(`stopped: ${reason}`);
+}
+
+/** What waits for no room by itself (transactions) comes again when there is some; the move waits for that. No attempt is spent. */
+async function waitForRoom(run: JobRun): Promise<never> {
+  run.logger.warn('Redis is full: the job comes again when it is not');
+  await run.job.moveToDelayed(Date.now() + FULL_AGAIN_MS, run.token);
+  throw new DelayedError('Redis is full');
+}
+
+function unlessLost(run: JobRun): (thrown: unknown) => void {
+  return (thrown) => {
+    if (run.hurry.reason !== 'lost-lock' && run.signal.reason !== 'losing-lock') throw thrown;
+    run.logger.info({ err: thrown }, 'the job is somebody else\'s by now');
+  };
 }
 
 /** How long a stopped job stays away, ms (pure). `chance`: 0 to 1. */

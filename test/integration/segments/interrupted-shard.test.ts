@@ -1,27 +1,16 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compareTrees } from '../../../shared/compare/index.js';
-import type { Manifest } from '../../../shared/catalog/index.js';
-import { listCatalogue } from '../../../shared/dar/index.js';
-import { testSite, type TestSite } from '../../helpers/site.js';
+import { testSite } from '../../helpers/site.js';
 import { expectSwept } from '../bad-input/leftovers.js';
 import { bytes, restore, resultOf } from '../bad-input/restoring.js';
 import { until } from '../bad-input/until.js';
+import { filesIn } from './files-in.js';
 import { makeTree } from './make-tree.js';
 import { stopDarAt } from './stopped-dar.js';
 
 const DIRS = 6;
 const FILES = 8;
-
-/** Names of the files that an archive of a sealed backup holds. */
-async function filesIn(site: TestSite, manifest: Manifest, key: string): Promise<string[]> {
-  const archive = manifest.archives.find((each) => each.key === key);
-  const name = archive?.catalogue?.name ?? '';
-  const base = join(site.config.catalog.dir, 'backups', manifest.basepathId, manifest.backupId, name.replace(/\.1\.dar$/, ''));
-  const files: string[] = [];
-  for await (const batch of listCatalogue(base, site.config.dar, { secretsDir: site.dir })) files.push(...batch.filter(({ type }) => type === 'f').map(({ path }) => path));
-  return files.sort();
-}
 
 describe('a shard whose worker is stopped in the middle of it', () => {
   it('is gone on with by another worker, which reads only what is left, and the sealed backup restores', async () => {

@@ -73,7 +73,8 @@ export function makeArchive(spec: ArchiveSpec, run: ArchiveRun): Promise<RawArch
 }
 
 async function runDar(spec: ArchiveSpec, run: ArchiveRun, brake: Brake): Promise<RawArchive> {
-  const onFly = isLarge(spec);
+  // With -+, dar takes -@ for a second archive to merge: a copy keeps its slices until its catalogue was read, however big it is.
+  const onFly = isLarge(spec) && spec.mergeFrom === undefined;
   const catalogueBase = onFly ? isolatedBase(spec.base) : null;
   run.signal.throwIfAborted();
   const create = await startCreate({ ...spec, catalogueBase });

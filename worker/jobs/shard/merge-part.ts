@@ -32,7 +32,7 @@ export async function mergePart(frame: ShardFrame, from: Source): Promise<SavedS
   const key = archiveKey(frame, segment);
   const what = { key, kind: 'data' as const, entries: counter.entries, directoriesWithEa: counter.directoriesWithEa, withEa: counter.withEa, catalogue: await keepCatalogue(frame, raw) };
   const counts = { saved: result.saved, vanished: 0, changedThenSaved: 0, exceptions: 0 };
-  return { archives: [describeArchive(frame, raw, what)], settled: basename(settled), exceptions: null, counts, messages: raw.outcome.errorLines, discarded: segment - 1 };
+  return { whole: null, archives: [describeArchive(frame, raw, what)], settled: basename(settled), exceptions: null, counts, messages: raw.outcome.errorLines, discarded: segment - 1 };
 }
 
 interface Copy {
@@ -42,7 +42,7 @@ interface Copy {
   readonly settled: string;
 }
 
-/** What it sends early, of an archive of several slices, is given up again when it is not used. */
+/** A copy that is not used is given up. */
 async function copyOnce(frame: ShardFrame, mergeFrom: string, segment: number, prunePaths: readonly BytePath[]): Promise<Copy> {
   const { dar } = frame.topdir;
   const recordsFile = join(frame.workDir, frame.shard.file);
@@ -50,8 +50,8 @@ async function copyOnce(frame: ShardFrame, mergeFrom: string, segment: number, p
   const counter = new EntryCounter();
   const options = { secretsDir: frame.stagingDir, signal: frame.run.signal };
   const settled = join(frame.workDir, `${frame.start}.${segment}.settled`);
-  const isolating = raw.catalogueBase === null ? isolateCatalogue(raw.base, isolatedBase(raw.base), dar, options) : Promise.resolve();
-  const entries = counter.watch(listCatalogue(raw.catalogueBase ?? raw.base, dar, options));
+  const isolating = isolateCatalogue(raw.base, isolatedBase(raw.base), dar, options);
+  const entries = counter.watch(listCatalogue(raw.base, dar, options));
   const proving = settleCopy({ recordsFile, entries, archiveKey: archiveKey(frame, segment), settledFile: settled, tempDir: frame.stagingDir, signal: frame.run.signal });
   await Promise.allSettled([isolating, proving]); // neither writes on when the other has failed
   const [result] = await Promise.all([proving, isolating]);

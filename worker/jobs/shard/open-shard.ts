@@ -57,7 +57,7 @@ export async function openShard(context: WorkerContext, run: JobRun): Promise<Sh
   const job = await backupJobOf(context, state);
   const topdir = configuredTopdir(context.config, job.topdir);
   const start = `${shardName(data.shard)}-${newStart(run.job.attemptsStarted)}`;
-  await context.runs.claimShard(data.backupId, data.shard, start);
+  if (!(await context.runs.claimShard(data.backupId, data.shard, start))) throw ended(data, 'a later start of this shard took over');
   const parent = { id: state.jobId, queue: context.queues.backup.qualifiedName };
   const { backupId, basepathId, priorityClass } = data;
   const root = readRoot(topdir, fromPathJson(job.path));

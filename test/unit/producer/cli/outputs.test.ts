@@ -11,6 +11,7 @@ import { shardsOutput } from '../../../../producer/cli/plan-shards-command.js';
 import { verifyOutput } from '../../../../producer/cli/verify-outputs.js';
 import { importOutput } from '../../../../producer/cli/import-command.js';
 import { deadDismissOutput, deadListOutput, deadRetryOutput, deadShowOutput } from '../../../../producer/cli/dead/outputs.js';
+import { reconcileOutput } from '../../../../producer/cli/reconcile-outputs.js';
 import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
 import { breakerOutput } from '../../../../producer/cli/breaker/outputs.js';
 import { drainOutput, stopOutput } from '../../../../producer/cli/work/outputs.js';
@@ -50,6 +51,7 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   breaker: breakerOutput,
   drain: drainOutput,
   preempt: stopOutput,
+  reconcile: reconcileOutput,
   'standalone --once': standaloneOutput,
   'config check': checkOutput,
   'config show': showOutput,

@@ -1,0 +1,68 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { QueueTiming } from '../../../shared/queues/options.js';
+import type { TestSite } from '../../helpers/site.js';
+import type { CompiledProduct } from '../compiled-product.js';
+import { untilNothingRuns } from '../worker-process.js';
+import { killedAt, passedIn } from './choice.js';
+
+export interface LineOfWorkers {
+  /** Edges at which a worker has died, in order. */
+  killed(): Promise<string[]>;
+  /** Every edge that was passed, died at or not. */
+  passed(): Promise<Set<string>>;
+  /** Ends the last one cleanly. Rejects when one ended otherwise than it should. */
+  close(): Promise<void>;
+}
+
+/** The host that all of them have. */
+export const KILLED_HOST = 'killed';
+
+/**
+ * A worker that kills itself at the first edge it comes to that no worker has died at; the next one starts at once, and dies at another one, and so on.
+ * `choice`: of edges, see isChosen.
+ */
+export async function startLine(product: CompiledProduct, site: TestSite, timing: QueueTiming, choice: string): Promise<LineOfWorkers> {
+  const host = KILLED_HOST;
+  const staging = join(site.dir, `staging-${host}`);
+  const passedFile = join(site.dir, 'edges-passed');
+  await mkdir(staging, { recursive: true, mode: 0o700 });
+  await writeFile(passedFile, '');
+  const read = (): Promise<string> => readFile(passedFile, 'utf8');
+  const program = join(product.dir, 'test/faults/kill/kill-worker.js');
+  const load = (): ChildProcess => spawn(process.execPath, [program, site.configFile, host, staging, JSON.stringify(timing), passedFile, choice], { stdio: ['pipe', 'ignore', 'inherit'] });
+  let [active, standby] = [load(), load()];
+  let closing = false;
+  onTestFinished(async () => {
+    closing = true;
+    for (const child of [active, standby]) child.kill('SIGKILL');
+    await line.catch(() => undefined);
+    await untilNothingRuns(staging);
+  });
+  const run = async (): Promise<void> => {
+    for (let deaths = 0; !closing; deaths++) {
+      const exited = once(active, 'exit');
+      active.stdin?.write('go\n');
+      const [code, signal] = (await exited) as [number | null, string | null];
+      if (closing) return;
+      if (killedAt(await read()).length !== deaths + 1) throw new Error(`a worker ended by itself: ${String(code)} ${String(signal)}`);
+      active = standby;
+      standby = load();
+    }
+  };
+  const line = run();
+  line.catch(() => undefined); // told by close
+  return {
+    killed: async () => killedAt(await read()),
+    passed: async () => passedIn(await read()),
+    close: async () => {
+      closing = true;
+      standby.kill('SIGKILL');
+      active.kill('SIGTERM');
+      await line;
+    },
+  };
+}

@@ -1,0 +1,45 @@
+/** Where code that belongs to jobs stands: a call of a writing method from one of these files is an edge, a moment at which a worker may die. */
+export const JOB_CODE = /^(worker\/(jobs|processor)\/.+|shared\/(runs|dead-letters|recovery)\/.+|shared\/transfer\/engine|shared\/restore-kit\/refresh-kit|shared\/queues\/move-to-head)\.ts$/;
+
+interface Store {
+  readonly writes: readonly string[];
+  readonly reads: readonly string[];
+  /** File of the class, when it is ours: each of its public methods must be in one of the lists. */
+  readonly file?: string;
+  /** Name there, when it is another. */
+  readonly className?: string;
+}
+
+/** Everything that outlives a worker, and how it is changed. Ours are complete, which a test checks; of libraries what is used. */
+export const STORES = {
+  RunStore: {
+    file: 'shared/runs/run-store.ts',
+    writes: ['create', 'update', 'end', 'reportPart', 'countPreemption', 'reportFound', 'claimShard', 'keepPart', 'addHost', 'addSent'],
+    reads: ['read', 'readAll', 'running', 'partDone', 'preemptions', 'isCurrentStart', 'keptPart', 'hosts', 'progress'],
+  },
+  ItemStore: { file: 'shared/runs/item-store.ts', writes: ['add', 'takeOver', 'commit', 'remove'], reads: ['get', 'all'] },
+  Catalog: {
+    file: 'shared/catalog/catalog.ts',
+    writes: ['createWork', 'removeWork', 'seal', 'sweepUnsealed'],
+    reads: ['workDir', 'listWork', 'readManifest', 'listBackups', 'listBasepathIds', 'findBackup', 'findRemoved', 'listRemoved', 'isRemoved', 'readBuried', 'backupsOf', 'chain', 'newestSealed', 'file', 'checkBackup'],
+  },
+  Graveyard: { file: 'shared/catalog/tombstone.ts', writes: ['bury', 'buryAll', 'undelete', 'beginErase', 'finishErase'], reads: ['stateOf'] },
+  Journal: { file: 'shared/journal/journal.ts', writes: ['append', 'appendAll'], reads: ['close'] },
+  Staging: { file: 'worker/staging/staging.ts', writes: ['createStart', 'removeStarts', 'removeStart', 'removeBackup'], reads: ['backupDir', 'startsOn', 'dirOf', 'reserve', 'backups'] },
+  TransferBackend: {
+    file: 'shared/transfer/posix/posix-backend.ts',
+    className: 'MountedFilesystem',
+    writes: ['submit', 'remove', 'replace', 'sweepParts'],
+    reads: ['capabilities', 'probe', 'prepare', 'poll', 'cancel', 'reconcile', 'verify', 'fetch', 'localPath', 'stat', 'list', 'stage'],
+  },
+  Queue: { writes: ['add', 'addBulk', 'remove'], reads: [] },
+  Job: { writes: ['changePriority', 'moveToDelayed', 'moveToWait', 'moveToWaitingChildren', 'promote', 'remove', 'retry', 'removeChildDependency', 'updateData'], reads: [] },
+  Redis: { writes: ['hset', 'hsetnx', 'hdel', 'hincrby', 'set', 'del', 'incr', 'zadd', 'zrem', 'sadd', 'srem', 'expire', 'eval', 'xadd'], reads: [] },
+  ChainableCommander: { writes: ['exec'], reads: [] },
+} as const satisfies Record<string, Store>;
+
+/** Their methods are single commands of Redis: what is between two of them is seen from their own calls. */
+export const ONE_COMMAND_EACH = /^shared\/runs\/(run|item)-store\.ts$/;
+
+/** Functions of node:fs/promises that put a finished file where others look for it. */
+export const FS_WRITES = ['rename', 'link'] as const;

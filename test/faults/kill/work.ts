@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ulid } from 'ulid';
+import { expect } from 'vitest';
+import { drainCleanup } from '../../../bin/drain-cleanup.js';
+import { enqueueVerify } from '../../../producer/scheduler/enqueue-verify.js';
+import { hurryKitRefresh } from '../../../shared/runs/order-kit.js';
+import type { Manifest } from '../../../shared/catalog/index.js';
+import { backUpLevel } from '../../helpers/chain.js';
+import { restore } from '../../helpers/restore.js';
+import type { TestSite } from '../../helpers/site.js';
+import { until } from '../../integration/bad-input/until.js';
+import { KILLED_HOST } from './line-of-workers.js';
+import type { VerifyJob } from '../../../shared/queues/job-data.js';
+
+/** Long enough for three workers to die of it on a busy machine, ms. */
+const PATIENCE_MS = 120_000;
+const MIB = 1024 * 1024;
+
+/** All that workers do, for a basepath of its own: each job at least once. Whatever happens to the workers meanwhile, all of it must succeed. */
+export async function doAllWork(site: TestSite, name: string): Promise<void> {
+  await failAndMend(site, `${name}-late`);
+  const root = join(site.topdir, name);
+  for (const dir of ['a', 'b', 'c']) await writeFiles(join(root, dir), 8);
+  // More than a shard sends itself, in several slices.
+  await writeFile(join(root, 'c', 'big'), randomBytes(2.5 * MIB));
+  await backUp(site, name, 'full');
+  await rm(join(root, 'a'), { recursive: true });
+  await writeFiles(join(root, 'd'), 8);
+  const incremental = await backUp(site, name, 'incremental');
+  await restored(site, incremental);
+  await verified(site, incremental, 'dar');
+  await verified(site, incremental, 'restore');
+  await backUp(site, name, 'full', { consolidates: incremental.backupId });
+  await until('retention has let something go', async () => ((await site.producer.prune()).erasing > 0 ? true : null));
+  await hurryKitRefresh(site.worker.context.queues);
+  await drainCleanup(site.worker.context.queues, KILLED_HOST);
+}
+
+/** A backup that fails for good leaves a dead letter, which the next one that seals settles. */
+async function failAndMend(site: TestSite, name: string): Promise<void> {
+  expect(await backUpLevel(site, name, 'full')).toMatchObject({ state: 'failed' });
+  await until('it is on record as failed', async () => ((await site.worker.context.runs.running()).length === 0 ? true : null), PATIENCE_MS);
+  await writeFiles(join(site.topdir, name), 3);
+  await backUp(site, name, 'full');
+}
+
+async function backUp(site: TestSite, name: string, level: 'full' | 'incremental', more: { readonly consolidates?: string } = {}): Promise<Manifest> {
+  const { backupId, state, reason } = await backUpLevel(site, name, level, more);
+  expect({ state, reason }, `${level} of ${name}`).toEqual({ state: 'completed', reason: null });
+  return site.catalog.findBackup(backupId);
+}
+
+async function restored(site: TestSite, manifest: Manifest): Promise<void> {
+  const { state, reason } = await restore(site, manifest, { target: join(site.dir, 'restore', ulid()) });
+  expect({ state, reason }, 'restore').toEqual({ state: 'completed', reason: null });
+}
+
+async function verified(site: TestSite, { basepathId, backupId }: Manifest, level: VerifyJob['level']): Promise<void> {
+  const { queues } = site.worker.context;
+  const { jobId } = await enqueueVerify(queues, { basepathId, backupId, level, samplePercent: 100, recall: true });
+  const job = await until(`the ${level} verification has ended`, async () => {
+    const found = await queues.cleanup.getJob(jobId);
+    return found?.finishedOn === undefined ? null : found;
+  }, PATIENCE_MS);
+  expect(job, job.failedReason).toMatchObject({ returnvalue: { outcome: 'sound' } });
+}
+
+async function writeFiles(dir: string, count: number): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  for (let i = 0; i < count; i++) await writeFile(join(dir, `file-${i}`), `content ${i} of ${dir}`);
+}
