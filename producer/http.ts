@@ -9,6 +9,7 @@ import { startHttpServer, type Check, type HttpServer } from '../shared/http/ind
 import { readJournal } from '../shared/journal/index.js';
 import type { BasepathAge, Metrics } from '../shared/metrics/index.js';
 import { countParked } from '../shared/limits/places.js';
+import { readLastRound } from '../shared/reconcile/last-round.js';
 import type { QueueSet } from '../shared/queues/queue-set.js';
 import { loadOrCreateToken, mountBoard } from './api/index.js';
 import { lateOf } from './policy/past-due.js';
@@ -31,6 +32,7 @@ export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpS
   const shown = [queues.backup, queues.transfer(config.host), queues.cleanup, queues.cleanupOf(config.host)];
   metrics.collectQueues(shown, queues.redis);
   metrics.collectParked(() => countParked(queues.redis, config.topdirs.map(({ path }) => path)));
+  metrics.collectReconciled(() => readLastRound(queues.redis));
   metrics.collectOutages(() => outages(parts));
   metrics.collectAges(() => ages(parts));
   const token = await loadOrCreateToken({ tokenFile: config.http.tokenFile, stateDir: config.state.dir });

@@ -6,11 +6,12 @@ import { RedisBreakers } from '../../shared/breaker/breaker-store.js';
 import { readOutages } from './breaker/outage-rows.js';
 import type { runRowSchema, statusOutput } from './outputs.js';
 import { countParked } from '../../shared/limits/places.js';
+import { readLastRound, type LastRound } from '../../shared/reconcile/last-round.js';
 import type { RunStore } from '../../shared/runs/run-store.js';
 
-type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues' | 'parked' | 'drained' | 'outages'>;
+type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues' | 'parked' | 'drained' | 'outages' | 'reconciled'>;
 
-const NOT_KNOWN: LiveState = { running: null, queues: null, parked: null, drained: null, outages: null };
+const NOT_KNOWN: LiveState = { running: null, queues: null, parked: null, drained: null, outages: null, reconciled: null };
 
 /** Running work and queues. Nulls when Redis does not answer: that is no reason not to show the rest. */
 export async function readLiveState(config: Config): Promise<LiveState> {
@@ -41,10 +42,15 @@ async function ask(config: Config): Promise<LiveState> {
     const parked = await countParked(redis, config.topdirs.map(({ path }) => path));
     const drained = [...(await new DrainedHosts(redis).all())].map(([name, each]) => ({ host: name, ...each }));
     const outages = await readOutages(new RedisBreakers(redis));
-    return { drained, outages, parked, running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
+    return { drained, outages, parked, reconciled: summed(await readLastRound(redis)), running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
   } finally {
     redis.disconnect();
   }
+}
+
+function summed(round: LastRound | null): LiveState['reconciled'] {
+  const sum = (counts: LastRound['left']): number => Object.values(counts).reduce((all, each) => all + each, 0);
+  return round === null ? null : { at: round.at, repaired: sum(round.repaired), left: sum(round.left), problems: round.problems };
 }
 
 async function runningRows(runs: RunStore): Promise<z.infer<typeof runRowSchema>[]> {

@@ -145,7 +145,7 @@ export function summary(rows: readonly Pick<Row, 'state' | 'pastDueMs'>[]): stri
 
 const PARKED = { window: 'fulls wait for windows.fulls to open', concurrency: 'as many as `concurrency` lets read it do' } as const;
 
-function printLive({ config }: Site, { running, queues, parked, drained, outages }: Output): void {
+function printLive({ config }: Site, { running, queues, parked, drained, outages, reconciled }: Output): void {
   if (running === null) {
     const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
     print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);
@@ -160,6 +160,7 @@ function printLive({ config }: Site, { running, queues, parked, drained, outages
   for (const { host, since, user, reason } of drained ?? []) {
     print(`${host} is drained for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}${user === null ? '' : ` by ${user}`}${reason === '' ? '' : ` (${reason})`}; to end that: bw-bkup resume ${host}`);
   }
+  if (reconciled !== null && reconciled.left + reconciled.problems > 0) print(`The reconciler left ${plural(reconciled.left, 'finding')} to you ${formatAge(Date.parse(reconciled.at), Date.now())}: bw-bkup reconcile --dry-run`);
   const waiting = queueLine(queues ?? {});
   if (waiting !== null) print(waiting);
   for (const { topdir, reason, jobs } of parked ?? []) print(`${plural(jobs, 'job')} of ${topdir} may not start now: ${PARKED[reason]} (bw-bkup limits)`);
