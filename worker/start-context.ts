@@ -2,11 +2,12 @@ import { access, chmod, constants, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import type { Breaker } from '../shared/breaker/breaker.js';
 import { RedisBreakers } from '../shared/breaker/breaker-store.js';
 import { openSiteCatalog } from '../shared/catalog/open-site-catalog.js';
 import type { Config } from '../shared/config/config.js';
 import { assertDarSupports, hideGnupgFromDar, probeDar } from '../shared/dar/index.js';
-import { BwError } from '../shared/errors/bw-error.js';
+import { BwError, toBwError } from '../shared/errors/bw-error.js';
 import { Presence } from '../shared/hosts/presence.js';
 import { FindSlots } from '../shared/index/find-slots.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
@@ -18,6 +19,7 @@ import { checkRedis } from '../shared/redis/check-server.js';
 import { redisLocation } from '../shared/redis/connect.js';
 import { ItemStore } from '../shared/runs/item-store.js';
 import { RunStore } from '../shared/runs/run-store.js';
+import type { TransferBackend } from '../shared/transfer/backend.js';
 import { createBackend } from '../shared/transfer/create-backend.js';
 import { setBandwidth } from '../shared/transfer/bandwidth.js';
 import { Breakers, type BreakersParts } from './breaker/breakers.js';
@@ -41,13 +43,10 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
   await hideGnupgFromDar(join(config.state.dir, 'dar-path'));
   const dar = await probeDar();
   for (const policy of [config.dar, ...config.topdirs.map((topdir) => topdir.dar)]) assertDarSupports(dar, policy);
-  for (const dir of [config.staging.dir, config.catalog.dir, ...config.lts.map((lts) => lts.dir)]) {
-    await checkWritable(dir);
-    await closeToOthers(dir, logger);
-  }
+  for (const dir of [config.staging.dir, config.catalog.dir]) await checkOwn(dir, logger);
   const { version } = await checkRedis(redis, redisLocation(config));
   const backends = config.lts.map(createBackend);
-  for (const backend of backends) await backend.probe();
+  await checkLts(config, backends, await new RedisBreakers(redis).all(), logger);
   await continueStrays(config.staging.dir);
   const account = new StagingAccount({ ...config.staging, host: config.host, logger });
   await account.open();
@@ -124,6 +123,24 @@ async function startLimits(parts: Omit<GateParts, 'limits' | 'places' | 'standin
   await limits.refresh();
   await standing.refresh();
   return { limits, gate, standing, sources: new Sources({ ...parts, limits }) };
+}
+
+/** One that is known to be out keeps no worker from starting: there is work that does not need it. */
+async function checkLts({ lts }: Config, backends: readonly TransferBackend[], breakers: readonly Breaker[], logger: Logger): Promise<void> {
+  for (const [index, backend] of backends.entries()) {
+    try {
+      await checkOwn(lts[index]?.dir ?? '', logger);
+      await backend.probe();
+    } catch (thrown) {
+      if (!breakers.some(({ kind, name, state }) => kind === 'lts' && name === backend.name && state !== 'closed')) throw thrown;
+      logger.warn({ err: toBwError(thrown), lts: backend.name }, 'starting without a long-term storage that is out');
+    }
+  }
+}
+
+async function checkOwn(dir: string, logger: Logger): Promise<void> {
+  await checkWritable(dir);
+  await closeToOthers(dir, logger);
 }
 
 async function checkWritable(dir: string): Promise<void> {

@@ -67,9 +67,14 @@ export function suspectOutage(error: Pick<BwError, 'code' | 'cause'>): Suspicion
   return { kinds: ERRNOS.has(errnoOf(error.cause)) ? ['catalog', 'staging'] : [], certain: false };
 }
 
-/** Whether a job that failed so, no outage explaining it, is tried again within minutes; else it is a dead letter at once (pure). */
+/**
+ * Whether a job that failed so, and the look found all well, is tried again within minutes; else it is a dead letter at once (pure). What is out for a moment only may be
+ * back before the look: where work of hours would be lost for that, it is tried again. What is wrong with a source is seen before there is any.
+ */
 export function isWorthTrying({ code, retry }: Pick<BwError, 'code' | 'retry'>): boolean {
-  return retry === 'retry' || (retry === 'operator' && OF_THE_HOST.has(code));
+  if (retry !== 'operator') return retry === 'retry';
+  const kinds = Object.hasOwn(EXPLAINED_BY, code) ? (EXPLAINED_BY[code] ?? []) : [];
+  return OF_THE_HOST.has(code) || kinds.some((kind) => kind !== 'mount');
 }
 
 /** Codes by what would explain them, for the documentation's test. */

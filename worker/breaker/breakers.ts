@@ -91,17 +91,20 @@ export class Breakers {
   /** Rounds until stopped. */
   start(timing: BreakerTiming): () => void {
     this.#timing = timing;
-    let looking = false;
+    let [looking, stopped] = [false, false];
     const round = (): void => {
       if (looking) return;
       looking = true;
       this.round()
-        .catch((thrown: unknown) => { this.parts.logger.warn({ err: toBwError(thrown) }, 'outages not looked after'); })
+        .catch((thrown: unknown) => { if (!stopped) this.parts.logger.warn({ err: toBwError(thrown) }, 'outages not looked after'); })
         .finally(() => { looking = false; });
     };
     round();
     const timer = setInterval(round, Math.min(ROUND_MS, timing.firstMs * 10));
-    return () => { clearInterval(timer); };
+    return () => {
+      stopped = true;
+      clearInterval(timer);
+    };
   }
 
   /** Learns what other hosts found, looks where it is this one's turn, and wakes who waits for what is over. */

@@ -35,6 +35,8 @@ it.each([
   ['TRANSFER_IO', 'retry', true],
   ['TOO_MANY_EXCEPTIONS', 'permanent', false],
   ['SOURCE_EMPTY', 'operator', false],
+  ['TRANSFER_DENIED', 'operator', true],
+  ['STAGING_TOO_SMALL', 'operator', false],
   ['PROGRAM_NOT_FOUND', 'operator', true],
   ['PROGRAM_NOT_FOUND', 'permanent', false],
 ] as const)('%s (%s), no outage explaining it, is tried again: %s', (code, retry, again) => {

@@ -50,7 +50,8 @@ describe('outages that come and go, while hosts do', () => {
 
 it.each([
   ['TRANSFER_IO', 'retry', 4],
-  ['TRANSFER_DENIED', 'operator', 1],
+  ['TRANSFER_DENIED', 'operator', 4],
+  ['TRANSFER_OBJECT_EXISTS', 'permanent', 1],
 ] as const)('%s that only one job meets while all is well is its own: a dead letter after %s, %i attempts, and nobody waits', async (code, retry, attempts) => {
   const site = siteWith({ trouble: () => null, troubleOf: (id) => (id === 'send.shard.3' ? error(code, retry) : null) });
   await live(site, 4 * HOUR, 6);
