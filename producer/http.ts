@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { label, type Resource } from '../shared/breaker/breaker.js';
+import { RedisBreakers } from '../shared/breaker/breaker-store.js';
 import { summarise } from '../shared/catalog/status.js';
 import type { Catalog } from '../shared/catalog/index.js';
 import type { Config } from '../shared/config/config.js';
@@ -7,6 +9,7 @@ import { startHttpServer, type Check, type HttpServer } from '../shared/http/ind
 import { readJournal } from '../shared/journal/index.js';
 import type { BasepathAge, Metrics } from '../shared/metrics/index.js';
 import { countParked } from '../shared/limits/places.js';
+import { readLastRound } from '../shared/reconcile/last-round.js';
 import type { QueueSet } from '../shared/queues/queue-set.js';
 import { loadOrCreateToken, mountBoard } from './api/index.js';
 import { lateOf } from './policy/past-due.js';
@@ -29,6 +32,8 @@ export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpS
   const shown = [queues.backup, queues.transfer(config.host), queues.cleanup, queues.cleanupOf(config.host)];
   metrics.collectQueues(shown, queues.redis);
   metrics.collectParked(() => countParked(queues.redis, config.topdirs.map(({ path }) => path)));
+  metrics.collectReconciled(() => readLastRound(queues.redis));
+  metrics.collectOutages(() => outages(parts));
   metrics.collectAges(() => ages(parts));
   const token = await loadOrCreateToken({ tokenFile: config.http.tokenFile, stateDir: config.state.dir });
   return startHttpServer({
@@ -44,6 +49,15 @@ export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpS
     extend: (app) => { mountBoard(app, { queues: shown, token: token.token, readOnly: config.http.boardReadOnly }); },
     logger,
   });
+}
+
+/** Of each LTS and topdir, and whatever else is out. */
+async function outages({ config, redis }: ProducerHttpParts): Promise<{ kind: string; name: string; open: boolean }[]> {
+  const known: Resource[] = [...config.lts.map(({ name }) => ({ kind: 'lts' as const, name })), ...config.topdirs.map(({ path }) => ({ kind: 'mount' as const, name: path }))];
+  const breakers = await new RedisBreakers(redis).all();
+  const isOpen = new Map([...known, ...breakers].map(({ kind, name }) => [label({ kind, name }), { kind, name, open: false }]));
+  for (const { kind, name, state } of breakers) if (state !== 'closed') isOpen.set(label({ kind, name }), { kind, name, open: true });
+  return [...isOpen.values()];
 }
 
 async function* ages({ config, catalog, logger }: ProducerHttpParts): AsyncGenerator<BasepathAge> {

@@ -7,6 +7,7 @@ import { cleanupQueue, OWN_SLOT_NAME, QUEUES, SEAL_SLOT_NAME, transferQueue } fr
 import { renewLocks } from '../shared/queues/renew-locks.js';
 import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
 import type { WorkerContext } from './context.js';
+import { giveUpKept } from './staging/give-up-kept.js';
 import { releaseSmall } from './jobs/cleanup/release-small.js';
 import { processorsOf } from './jobs/job-table.js';
 import { followOrders } from './follow-orders.js';
@@ -17,6 +18,7 @@ import { fencedContext } from './processor/fenced-redis.js';
 import { LockKeeper } from './processor/lock-keeper.js';
 import { noting } from './processor/note-error.js';
 import { runJob } from './processor/run-job.js';
+import { unlessOut } from './breaker/unless-out.js';
 import { RunningJobs } from './processor/running-jobs.js';
 import { OWN, ownSlots, reservedSlot, SEALS, type Reservation, type ReservedSlot } from './reserved-slot.js';
 
@@ -53,10 +55,11 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const running = new RunningJobs();
   const parts = (): WorkerParts => ({ context, failures, running, timing, connection: connect() });
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
-  const stopReleasing = context.staging.account.onPressure(() => releaseSmall(context));
+  const stopReleasing = [context.staging.account.onPressure(() => releaseSmall(context)), context.staging.account.onPressure(() => giveUpKept(context))];
   const slots = [...Array.from({ length: own }, () => startReservedSlot(parts(), OWN_SLOT_NAME, OWN)), startReservedSlot(parts(), SEAL_SLOT_NAME, SEALS)];
   const leave = appear(context, [...workers, ...slots], timing);
-  const stops = [context.limits.start(), context.gate.start(), context.sources.start()];
+  const breakerTiming = { firstMs: timing.firstBackoffMs, mostMs: timing.maxBackoffMs };
+  const stops = [context.limits.start(), context.gate.start(), context.sources.start(), context.breakers.start(breakerTiming)];
   const orders = followOrders({
     connection: connect(),
     redis: context.queues.redis,
@@ -70,7 +73,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
     close: async () => {
       await orders.close();
       for (const slot of slots) slot.stop();
-      stopReleasing();
+      for (const stop of stopReleasing) stop();
       await closeAll([...workers, ...slots], failures, running);
       await leave();
       for (const stop of stops) stop();
@@ -181,15 +184,17 @@ function processor({ context, running }: WorkerParts, queue: string, locks: Lock
     try {
       const work = processorsOf(fencedContext(context, { hurry, look: () => { locks.look(); } }))[job.name];
       if (work === undefined) throw new Error(`no such job: ${job.name}`);
-      const result = await runJob({ job, token, signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), maxPauseMs: context.config.staging.maxPauseMs, logger }, async (run) => {
-        // The place is given back before the job goes anywhere: whoever takes it next holds one of its own.
-        const leave = await context.gate.enter(job, token);
-        try {
-          await noteHost(context, job);
-          return await noting(context, run, () => work(run));
-        } finally {
-          await leave();
-        }
+      const result = await runJob({ job, token, signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), maxPauseMs: context.config.staging.maxPauseMs, logger }, (run) => {
+        return unlessOut(context, run, queue, async () => {
+          // The place is given back before the job goes anywhere: whoever takes it next holds one of its own.
+          const leave = await context.gate.enter(job, token);
+          try {
+            await noteHost(context, job);
+            return await noting(context, run, () => work(run));
+          } finally {
+            await leave();
+          }
+        });
       });
       finished('completed');
       return result;

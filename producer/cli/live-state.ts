@@ -2,13 +2,16 @@ import { access } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { Config } from '../../shared/config/config.js';
 import { embeddedSocket } from '../../shared/redis/location.js';
+import { RedisBreakers } from '../../shared/breaker/breaker-store.js';
+import { readOutages } from './breaker/outage-rows.js';
 import type { runRowSchema, statusOutput } from './outputs.js';
 import { countParked } from '../../shared/limits/places.js';
+import { readLastRound, type LastRound } from '../../shared/reconcile/last-round.js';
 import type { RunStore } from '../../shared/runs/run-store.js';
 
-type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues' | 'parked' | 'drained'>;
+type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues' | 'parked' | 'drained' | 'outages' | 'reconciled'>;
 
-const NOT_KNOWN: LiveState = { running: null, queues: null, parked: null, drained: null };
+const NOT_KNOWN: LiveState = { running: null, queues: null, parked: null, drained: null, outages: null, reconciled: null };
 
 /** Running work and queues. Nulls when Redis does not answer: that is no reason not to show the rest. */
 export async function readLiveState(config: Config): Promise<LiveState> {
@@ -38,10 +41,16 @@ async function ask(config: Config): Promise<LiveState> {
     const counts = await Promise.all(counted.map(async (queue) => [queue.name, await queue.getJobCounts()] as const));
     const parked = await countParked(redis, config.topdirs.map(({ path }) => path));
     const drained = [...(await new DrainedHosts(redis).all())].map(([name, each]) => ({ host: name, ...each }));
-    return { drained, parked, running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
+    const outages = await readOutages(new RedisBreakers(redis));
+    return { drained, outages, parked, reconciled: summed(await readLastRound(redis)), running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
   } finally {
     redis.disconnect();
   }
+}
+
+function summed(round: LastRound | null): LiveState['reconciled'] {
+  const sum = (counts: LastRound['left']): number => Object.values(counts).reduce((all, each) => all + each, 0);
+  return round === null ? null : { at: round.at, repaired: sum(round.repaired), left: sum(round.left), problems: round.problems };
 }
 
 async function runningRows(runs: RunStore): Promise<z.infer<typeof runRowSchema>[]> {

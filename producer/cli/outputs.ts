@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { pathJsonSchema } from '../../shared/paths/path-json.js';
+import { outageRowSchema } from './breaker/outputs.js';
 import { drainedRowSchema } from './work/outputs.js';
 
 /**
@@ -105,6 +106,10 @@ export const statusOutput = z.strictObject({
   parked: z.array(z.strictObject({ topdir: z.string(), reason: z.enum(['window', 'concurrency']), jobs: count })).nullable(),
   /** Hosts that take no new work; null when Redis does not answer. */
   drained: z.array(drainedRowSchema).nullable(),
+  /** What the last round of the reconciler found; null when there was none, or Redis does not answer. */
+  reconciled: z.strictObject({ at: instant, repaired: count, left: count, problems: count }).nullable(),
+  /** What is out, so that jobs wait; null when Redis does not answer. */
+  outages: z.array(outageRowSchema).nullable(),
 });
 
 /** One line per entry (NDJSON). */

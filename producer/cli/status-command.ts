@@ -9,6 +9,7 @@ import { readProtections, type Protections } from '../../shared/retention/protec
 import { redisLocation } from '../../shared/redis/location.js';
 import { formatAge, formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
 import { lateOf } from '../policy/past-due.js';
+import { outageLines } from './breaker/outage-rows.js';
 import { readLiveState } from './live-state.js';
 import { statusOutput, type statusRowSchema } from './outputs.js';
 import { plural, print, printJson } from './print.js';
@@ -23,7 +24,7 @@ export interface StatusOptions extends CommonOptions {
 
 /**
  * `bw-bkup status`: every basepath from catalog and journal, so it is right while Redis and producer are down; running work besides. With `--check`
- * only those that are past due or failed for good, for a monitoring program.
+ * only those that are past due or failed for good, and what is out, for a monitoring program.
  */
 export async function statusCommand(options: StatusOptions): Promise<number> {
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
@@ -39,9 +40,9 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
   const basepaths = options.check === true ? all.filter((row) => row.pastDueMs !== null || hasFailed(row)) : all;
   const output: Output = { v: 1, basepaths, ...(await live) };
   if (options.json === true) printJson(statusOutput, output);
-  else if (options.check === true) printCheck(basepaths, all.length);
+  else if (options.check === true) printCheck(basepaths, all.length, output.outages ?? []);
   else printPeople(site, output);
-  if (options.check === true) return checkCode(basepaths);
+  if (options.check === true) return checkCode(basepaths, output.outages ?? []);
   const wrong = (row: Row): boolean => row.state === 'never' || row.state === 'failed-since' || row.pastDueMs !== null || row.lastVerified?.outcome === 'damaged';
   return basepaths.some(wrong) ? EXIT.failed : EXIT.ok;
 }
@@ -52,9 +53,9 @@ function hasFailed({ state, lastError }: Row): boolean {
 }
 
 /** Past due is worse: then there is no recent backup at all. */
-function checkCode(rows: readonly Row[]): number {
+function checkCode(rows: readonly Row[], outages: NonNullable<Output['outages']>): number {
   if (rows.some((row) => row.pastDueMs !== null)) return EXIT.pastDue;
-  return rows.length > 0 ? EXIT.failed : EXIT.ok;
+  return rows.length > 0 || outages.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
 function statusRow(status: BasepathStatus, protections: Protections, pastDueMs: number | null, like: BasepathRecord | undefined): Row {
@@ -114,7 +115,8 @@ function printDecisions({ basepathId, held, toAccept, looksLike }: Row): void {
   if (toAccept.length > 0) print(`${basepathId} shrunk in backup ${toAccept.join(', ')}; what was before it is kept. If that is right: bw-bkup accept ${basepathId}`);
 }
 
-function printCheck(late: readonly Row[], all: number): void {
+function printCheck(late: readonly Row[], all: number, outages: NonNullable<Output['outages']>): void {
+  for (const row of outages) for (const line of outageLines(row)) print(line);
   for (const row of late) {
     const path = row.path === null ? row.basepathId : showPath(fromPathJson(row.path));
     const last = row.ageMs === null ? 'no sealed backup' : `last backup is ${formatDuration(row.ageMs)} old`;
@@ -143,7 +145,7 @@ export function summary(rows: readonly Pick<Row, 'state' | 'pastDueMs'>[]): stri
 
 const PARKED = { window: 'fulls wait for windows.fulls to open', concurrency: 'as many as `concurrency` lets read it do' } as const;
 
-function printLive({ config }: Site, { running, queues, parked, drained }: Output): void {
+function printLive({ config }: Site, { running, queues, parked, drained, outages, reconciled }: Output): void {
   if (running === null) {
     const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
     print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);
@@ -154,9 +156,11 @@ function printLive({ config }: Site, { running, queues, parked, drained }: Outpu
     const since = formatDuration(Math.max(0, Date.now() - Date.parse(run.startedAt)));
     print(`${run.kind} ${run.id} of ${run.basepathId}: ${run.phase} for ${since}, ${done}, ${formatBytes(run.sentBytes)} in long-term storage`);
   }
+  for (const row of outages ?? []) for (const line of outageLines(row)) print(line);
   for (const { host, since, user, reason } of drained ?? []) {
     print(`${host} is drained for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}${user === null ? '' : ` by ${user}`}${reason === '' ? '' : ` (${reason})`}; to end that: bw-bkup resume ${host}`);
   }
+  if (reconciled !== null && reconciled.left + reconciled.problems > 0) print(`The reconciler left ${plural(reconciled.left, 'finding')} to you ${formatAge(Date.parse(reconciled.at), Date.now())}: bw-bkup reconcile --dry-run`);
   const waiting = queueLine(queues ?? {});
   if (waiting !== null) print(waiting);
   for (const { topdir, reason, jobs } of parked ?? []) print(`${plural(jobs, 'job')} of ${topdir} may not start now: ${PARKED[reason]} (bw-bkup limits)`);

@@ -20,12 +20,14 @@ export interface Config {
   /** Bytes of memory one dar may take on whatever host it runs: the least of all hosts of the site. */
   readonly shardMemoryBytes: number;
   readonly preemption: { readonly enabled: boolean; readonly maxPerBackup: number };
+  readonly deadLetters: { readonly keepStagingMs: number };
   readonly limits: LimitsConfig;
   readonly index: IndexConfig;
   readonly restore: { readonly allowedTargets: readonly string[] };
   readonly schedule: ScheduleConfig;
   readonly retention: RetentionConfig;
   readonly removal: RemovalConfig;
+  readonly reconcile: { readonly everyMs: number };
   readonly verify: VerifyConfig;
   readonly http: HttpConfig;
   readonly logging: { readonly level: LogLevel; readonly format: 'auto' | 'json' | 'pretty' };

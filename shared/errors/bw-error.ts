@@ -14,6 +14,8 @@ export interface BwErrorFields {
   readonly cause?: unknown;
   /** Raw evidence: program output, expected and found values. */
   readonly detail?: string;
+  /** Name of the long-term storage it happened in, where it is about one. */
+  readonly lts?: string;
 }
 
 /**
@@ -26,6 +28,7 @@ export class BwError extends Error {
   readonly hint: string;
   readonly subject: string | undefined;
   readonly detail: string | undefined;
+  readonly lts: string | undefined;
 
   constructor(code: string, fields: BwErrorFields) {
     super(fields.message, fields.cause === undefined ? undefined : { cause: fields.cause });
@@ -35,6 +38,7 @@ export class BwError extends Error {
     this.hint = fields.hint;
     this.subject = fields.subject;
     this.detail = fields.detail;
+    this.lts = fields.lts;
   }
 }
 

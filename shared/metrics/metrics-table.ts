@@ -28,7 +28,8 @@ export const METRICS = {
   bw_collector_up: { type: 'gauge', unit: 'boolean', labels: ['collector'], help: '1 when the values of this collector are fresh, else 0' },
   bw_jobs: { type: 'gauge', unit: 'jobs', labels: ['queue', 'state', 'level'], help: 'Jobs by queue, BullMQ state and level (level is empty where only the total is known)' },
   bw_parked_jobs: { type: 'gauge', unit: 'jobs', labels: ['topdir', 'reason'], help: 'Jobs of a topdir that may not start now (window, concurrency)' },
-  bw_jobs_parked_total: { type: 'counter', unit: 'jobs', labels: ['reason'], help: 'Jobs put off because of a window or of the concurrency of their topdir' },
+  bw_jobs_parked_total: { type: 'counter', unit: 'jobs', labels: ['reason'], help: 'Jobs put off because of a window, of the concurrency of their topdir, or of an outage' },
+  bw_breaker_open: { type: 'gauge', unit: 'boolean', labels: ['kind', 'name'], help: '1 while a long-term storage, mount, catalog or staging is out and jobs wait for it, else 0' },
   bw_source_stat_seconds: { type: 'gauge', unit: 'seconds', labels: ['topdir'], help: 'Median time of a stat of the source, while something reads it from this host' },
   bw_source_throttled_seconds_total: { type: 'counter', unit: 'seconds', labels: ['topdir'], help: 'Time that dars and scans were stopped because the source was slow' },
   bw_job_duration_seconds: { type: 'histogram', unit: 'seconds', labels: ['queue', 'name', 'outcome'], help: 'Wall time of one execution of a job', buckets: JOB_SECONDS },
@@ -56,6 +57,9 @@ export const METRICS = {
   bw_restore_duration_seconds: { type: 'histogram', unit: 'seconds', labels: ['outcome'], help: 'Wall time of a restore', buckets: LONG_SECONDS },
 
   bw_verifications_total: { type: 'counter', unit: 'verifications', labels: ['level', 'outcome'], help: 'Ended verifications of backups' },
+
+  bw_reconcile_findings: { type: 'gauge', unit: 'findings', labels: ['kind', 'state'], help: 'What the last round of the reconciler repaired, or left to an operator (state)' },
+  bw_reconcile_age_seconds: { type: 'gauge', unit: 'seconds', labels: [], help: 'Time since the last round of the reconciler' },
 
   bw_staging_used_bytes: { type: 'gauge', unit: 'bytes', labels: [], help: 'Staging accounted to running backups on this host' },
   bw_staging_budget_bytes: { type: 'gauge', unit: 'bytes', labels: [], help: 'Staging this host may use: the budget, or less where others fill the filesystem' },

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Redis } from 'ioredis';
 import type { BwError } from '../errors/bw-error.js';
 import type { ParkedCount } from '../limits/places.js';
+import type { LastRound } from '../reconcile/last-round.js';
 import { publishAges, summarizeAges, type BasepathAges } from './ages.js';
 import { Collector } from './collector.js';
 import { Instruments } from './instruments.js';
@@ -90,6 +91,24 @@ export class Metrics extends Recorders {
     this.#collect('parked', 0, ['bw_parked_jobs'], async () => {
       const samples = (await count()).map(({ topdir, reason, jobs }) => ({ labels: { topdir, reason }, value: jobs }));
       this.#instruments.replace('bw_parked_jobs', samples);
+    });
+  }
+
+  /** Asks what the last round of the reconciler found, at every scrape; one process per site. */
+  collectReconciled(read: () => Promise<LastRound | null>): void {
+    this.#collect('reconciled', 0, ['bw_reconcile_findings', 'bw_reconcile_age_seconds'], async () => {
+      const round = await read();
+      const samples = (['repaired', 'left'] as const).flatMap((state) => Object.entries(round?.[state] ?? {}).map(([kind, value]) => ({ labels: { kind, state }, value })));
+      this.#instruments.replace('bw_reconcile_findings', samples);
+      this.#instruments.replace('bw_reconcile_age_seconds', round === null ? [] : [{ labels: {}, value: Math.max(0, this.#now() - Date.parse(round.at)) / 1000 }]);
+    });
+  }
+
+  /** Asks at every scrape what is out; one process per site. */
+  collectOutages(outages: () => Promise<readonly { readonly kind: string; readonly name: string; readonly open: boolean }[]>): void {
+    this.#collect('outages', 0, ['bw_breaker_open'], async () => {
+      const samples = (await outages()).map(({ kind, name, open }) => ({ labels: { kind, name }, value: Number(open) }));
+      this.#instruments.replace('bw_breaker_open', samples);
     });
   }
 

@@ -1,6 +1,7 @@
 import { DelayedError, UnrecoverableError, WaitingChildrenError, WaitingError, type Job } from 'bullmq';
 import type { Logger } from 'pino';
 import { BwError, formatError, toBwError } from '../../shared/errors/bw-error.js';
+import { isWorthTrying } from '../../shared/errors/outages.js';
 
 /**
  * Why a running job was asked to stop. shutdown, drained: its host stops working · preempted: somebody of a higher class needs the slot ·
@@ -37,7 +38,7 @@ const STAY_AWAY = { least: 1 / 60, most: 1 / 12 };
 
 /**
  * Runs one job and maps how it ended to the queue: stopped work is handed back without spending an attempt,
- * permanent errors end it, everything else is retried with backoff. The queue only ever sees
+ * what trying again does not mend ends it, everything else is retried with backoff. The queue only ever sees
  * `CODE: message` lines; the log has the rest.
  */
 export async function runJob<T>(run: JobRun, work: (run: JobRun) => Promise<T>): Promise<T> {
@@ -100,7 +101,7 @@ function failed(run: JobRun, error: BwError, ms: number): Error {
   const attempt = run.job.attemptsMade + 1;
   run.logger.error({ err: error, code: error.code, attempt, attempts: run.job.opts.attempts, ms }, 'job failed');
   const text = formatError(error);
-  return error.retry === 'permanent' ? new UnrecoverableError(text) : new Error(text, { cause: error });
+  return isWorthTrying(error) ? new Error(text, { cause: error }) : new UnrecoverableError(text);
 }
 
 function elapsed(startedAt: number): number {

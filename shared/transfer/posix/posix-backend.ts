@@ -156,7 +156,7 @@ class MountedFilesystem implements PosixBackend {
       await stat(this.#root);
       for await (const { object, bytes, isPart } of walkFiles(this.#root, prefix)) if (!isPart) yield { object, bytes };
     } catch (thrown) {
-      throw await ltsError(thrown, prefix, this.#root);
+      throw await ltsError(thrown, prefix, this.#root, this.name);
     }
   }
 
@@ -191,15 +191,19 @@ class MountedFilesystem implements PosixBackend {
   }
 
   /** Age by mtime, which the storage's server may have set: choose hours, not minutes. */
-  async sweepParts(olderThanMs: number): Promise<number> {
+  async sweepParts(olderThanMs: number, prefix = ''): Promise<number> {
+    if (prefix !== '') assertObjectName(prefix);
     return this.#guard(this.#root, undefined, async () => {
       await stat(this.#root);
       let removed = 0;
-      for await (const file of walkFiles(this.#root, '')) {
+      for await (const file of walkFiles(this.#root, prefix)) {
         if (!file.isPart || file.mtimeMs > this.#now() - olderThanMs) continue;
         await discardPart(join(this.#root, file.object));
+        await this.#removeEmpty(dirname(join(this.#root, file.object)));
         removed += 1;
       }
+      // A putter that was killed before its first byte leaves the directory alone.
+      if (prefix !== '') await this.#orNull(() => this.#removeEmpty(join(this.#root, prefix)));
       return removed;
     });
   }
@@ -253,7 +257,7 @@ class MountedFilesystem implements PosixBackend {
       return await work();
     } catch (thrown) {
       const decided = thrown instanceof BwError && thrown.code !== 'PROGRAM_ABORTED';
-      throw signal?.aborted === true && !decided ? abortedError(subject) : await ltsError(thrown, subject, this.#root);
+      throw signal?.aborted === true && !decided ? abortedError(subject) : await ltsError(thrown, subject, this.#root, this.name);
     }
   }
 }
