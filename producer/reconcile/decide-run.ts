@@ -1,3 +1,4 @@
+import type { UnsentShard } from '../../shared/runs/redo-shards.js';
 import type { Run } from '../../shared/runs/run-store.js';
 import type { Decision } from '../../shared/reconcile/walk.js';
 
@@ -37,6 +38,8 @@ export interface RunFacts {
     readonly lostItems: readonly Batch[];
     /** Slices that count, are not verified everywhere, and that no job sends. */
     readonly unsent: readonly Batch[];
+    /** Shards that are done, and whose slices wait for a host that is gone. */
+    readonly redo: readonly UnsentShard[];
   } | null;
 }
 
@@ -46,6 +49,7 @@ export type RunAct =
   | { readonly act: 'fail'; readonly error: { readonly code: string; readonly message: string } }
   | { readonly act: 'record-seal' }
   | { readonly act: 'add-shard'; readonly shard: number }
+  | { readonly act: 'redo-shard'; readonly shard: number }
   | { readonly act: 'resend'; readonly host: string; readonly jobId: string }
   | { readonly act: 'wake' }
   | { readonly act: 'put-items'; readonly batch: Batch }
@@ -92,6 +96,7 @@ function gone(why: string | null): { code: string; message: string } {
 function decideWaiting(waits: NonNullable<RunFacts['waits']>, subject: string): Decision<RunAct>[] {
   const found: Decision<RunAct>[] = [];
   for (const shard of waits.lostShards) found.push({ kind: 'child-lost', subject: `${subject}, shard ${shard}`, detail: 'it is planned, not done and in no queue', act: { act: 'add-shard', shard } });
+  for (const { shard, host } of waits.redo) found.push({ kind: 'host-gone', subject: `${subject}, shard ${shard}`, detail: `its slices wait for ${host}`, act: { act: 'redo-shard', shard } });
   for (const batch of waits.lostItems) found.push({ kind: 'item-lost', subject: nameOf(subject, batch), detail: sizeOf(batch), bytes: BigInt(batch.bytes), act: { act: 'put-items', batch } });
   for (const batch of waits.unsent) found.push({ kind: 'item-without-job', subject: nameOf(subject, batch), detail: sizeOf(batch), bytes: BigInt(batch.bytes), act: { act: 'send', batch } });
   for (const { queue, jobId } of waits.lost) {

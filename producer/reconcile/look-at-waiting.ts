@@ -1,8 +1,11 @@
 import type { Job } from 'bullmq';
 import { toBwError } from '../../shared/errors/bw-error.js';
+import { Presence } from '../../shared/hosts/presence.js';
 import { QUEUES, sendJobId, transferQueue } from '../../shared/queues/names.js';
 import { ItemStore, type StoredItem } from '../../shared/runs/item-store.js';
+import { shardsToRedo } from '../../shared/runs/redo-shards.js';
 import type { Run } from '../../shared/runs/run-store.js';
+import { shardOf } from '../../shared/runs/start-name.js';
 import { countedSlices, plannedShards, type CountedSlice } from './counted-slices.js';
 import type { Batch, RunFacts } from './decide-run.js';
 import { jobOfKey, lostJobs, objectsOnTheirWay, stateOf } from './job-states.js';
@@ -23,15 +26,17 @@ export async function lookAtWaiting(parts: ReconcileParts, run: Run, job: Job): 
   const planned = await plannedShards(workDir);
   const lostIds = new Set(lost.map(({ jobId }) => jobId));
   const lostShards = planned.filter((shard) => !linked.has(shardJobId(run, shard)) || lostIds.has(shardJobId(run, shard)));
-  const counted = await countedOf(parts, run, workDir, planned.filter((shard) => !lostShards.includes(shard)));
-  return { lost: lost.filter(({ queue }) => queue !== QUEUES.backup), lostShards, open: unprocessed.length, ...(await slicesOf(parts, run, counted)) };
+  const done = new Set<number>();
+  const counted = await countedOf(parts, run, workDir, planned.filter((shard) => !lostShards.includes(shard)), done);
+  return { lost: lost.filter(({ queue }) => queue !== QUEUES.backup), lostShards, open: unprocessed.length, ...(await slicesOf(parts, run, counted, done)) };
 }
 
 export function shardJobId({ id }: Pick<Run, 'id'>, shard: number): string {
   return `shard.${id}.${shard}`;
 }
 
-async function countedOf({ queues, runs, logger }: ReconcileParts, run: Run, workDir: string, shards: readonly number[]): Promise<Map<string, CountedSlice>> {
+/** Adds to `done` what is complete. */
+async function countedOf({ queues, runs, logger }: ReconcileParts, run: Run, workDir: string, shards: readonly number[], done: Set<number>): Promise<Map<string, CountedSlice>> {
   const all = new Map<string, CountedSlice>();
   const dir = `${run.basepathId}/${run.id}`;
   for (const shard of shards) {
@@ -39,6 +44,7 @@ async function countedOf({ queues, runs, logger }: ReconcileParts, run: Run, wor
     const state = await stateOf(job);
     const kept = state === 'active' || state === 'completed' ? null : await runs.keptPart(run.id, shard);
     const result = state === 'completed' ? resultOf(job) : null;
+    if (state === 'completed') done.add(shard);
     const file = result ?? kept;
     if (file === null) continue;
     try {
@@ -55,7 +61,7 @@ function resultOf(job: Job | undefined): string | null {
   return typeof value === 'object' && value !== null && 'result' in value && typeof value.result === 'string' ? value.result : null;
 }
 
-async function slicesOf({ queues, runs, config }: ReconcileParts, run: Run, counted: ReadonlyMap<string, CountedSlice>): Promise<Pick<Waits, 'lostItems' | 'unsent'>> {
+async function slicesOf({ queues, runs, config }: ReconcileParts, run: Run, counted: ReadonlyMap<string, CountedSlice>, done: ReadonlySet<number>): Promise<Pick<Waits, 'lostItems' | 'unsent' | 'redo'>> {
   const items = await new ItemStore(runs.redis).get(run.id, [...counted.keys()]);
   const isSent = ({ committed }: StoredItem): boolean => config.lts.every(({ name }) => committed[name] !== undefined);
   const lostItems = [...counted].filter(([object]) => !items.has(object));
@@ -66,7 +72,9 @@ async function slicesOf({ queues, runs, config }: ReconcileParts, run: Run, coun
     const ids = [...counted].filter(([object, slice]) => (items.get(object) ?? slice).host === host).map(([object]) => sendJobId(object));
     for (const object of await objectsOnTheirWay(queues, transferQueue(host), ids)) onTheirWay.add(object);
   }
-  return { lostItems: batches(lostItems), unsent: batches(open.filter(([object]) => !onTheirWay.has(object))) };
+  const waiting = open.map(([, { host, start }]) => ({ host, shard: shardOf(start) })).filter(({ shard }) => done.has(shard));
+  const redo = waiting.length === 0 ? [] : shardsToRedo(waiting, await new Presence(runs.redis).heard());
+  return { lostItems: batches(lostItems), unsent: batches(open.filter(([object]) => !onTheirWay.has(object))), redo };
 }
 
 function batches(slices: readonly (readonly [string, Pick<CountedSlice, 'host' | 'start' | 'bytes'>])[]): Batch[] {

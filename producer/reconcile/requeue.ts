@@ -7,6 +7,7 @@ import { takePlanTurn } from '../../shared/queues/fair-share.js';
 import { failRun } from '../../shared/runs/fail-run.js';
 import { ItemStore, type StoredItem } from '../../shared/runs/item-store.js';
 import type { Run } from '../../shared/runs/run-store.js';
+import { shardOf } from '../../shared/runs/start-name.js';
 import { inFlightId } from '../scheduler/enqueue.js';
 import { countedSlices, plannedShards, type CountedSlice } from './counted-slices.js';
 import type { Batch } from './decide-run.js';
@@ -120,11 +121,6 @@ export async function putItems(parts: ReconcileParts, run: Run, batch: Batch): P
     items.set(object, { host, file: join(dir, name), bytes, sha512, start, committed: {} });
   }
   if (items.size > 0) await store.add(run.id, { shard: shardOf(batch.start), start: claim }, items);
-}
-
-/** `s0001-t1-abcdef`. */
-function shardOf(start: string): number {
-  return Number(/^s(\d+)-/.exec(start)?.[1]);
 }
 
 async function countedOfStart({ queues, runs, catalog }: ReconcileParts, run: Run, start: string): Promise<Map<string, CountedSlice>> {

@@ -8,6 +8,7 @@ import { failRun, parseFailedReason } from '../../shared/runs/fail-run.js';
 import { orderSweeps } from '../../shared/runs/order-sweeps.js';
 import { sealedRecords, settleSealed } from '../../shared/runs/record-sealed.js';
 import { rootReason } from '../../shared/runs/root-reason.js';
+import { redoShard } from '../../shared/runs/redo-shards.js';
 import type { Run } from '../../shared/runs/run-store.js';
 import type { Area, Decision } from '../../shared/reconcile/walk.js';
 import { inFlightId } from '../scheduler/enqueue.js';
@@ -71,6 +72,9 @@ export class RunArea implements Area<RunFacts, RunAct> {
         return this.#recordSeal(run);
       case 'add-shard':
         return addShard(parts, run, act.shard);
+      case 'redo-shard':
+        await redoShard(parts, id, act.shard);
+        return;
       case 'put-items':
         return putItems(parts, run, act.batch);
       case 'send':

@@ -9,6 +9,7 @@ export const FINDINGS = {
   'run-unreported': { act: 'repair', means: 'a run is on record as running and its job failed, or is gone and cannot be queued again: its end goes on record' },
   'seal-unrecorded': { act: 'repair', means: 'a backup is sealed and still on record as running, without a job that would finish it' },
   'child-lost': { act: 'repair', means: 'a backup waits for a shard or transfer whose job is not in the queue: it is queued again' },
+  'host-gone': { act: 'repair', means: 'slices of a finished shard wait for a host where no worker was heard for ten minutes: the shard is done once more, elsewhere' },
   'seal-asleep': { act: 'repair', means: 'a backup waits and all it waits for is done: it is woken to be sealed' },
   'item-lost': { act: 'repair', means: 'slices of a finished shard are not on record to be sent: they are put there again' },
   'item-without-job': { act: 'repair', means: 'slices are on record to be sent and no job sends them: one is queued' },

@@ -18,3 +18,8 @@ export function startNumber(start: string): number | null {
   const number = /-t(\d+)-[0-9a-f]+$/.exec(start)?.[1];
   return number === undefined ? null : Number(number);
 }
+
+/** Of which shard a start is; NaN where it is of none. */
+export function shardOf(start: string): number {
+  return Number(/^s(\d+)-/.exec(start)?.[1]);
+}
