@@ -39,7 +39,7 @@ command(program, 'producer', 'scan topdirs and enqueue what is due').action(
 );
 command(program, 'worker', 'do jobs on this host').action(ending(async (options: CommonOptions) => (await import('./daemons.js')).workerCommand(options)));
 command(program, 'status', 'state of every basepath, and running work')
-  .option('--check', 'only what is past due (exit code 6) or failed for good (exit code 1)')
+  .option('--check', 'only what is past due (exit code 6), failed for good, or out (exit code 1)')
   .action(ending(async (options: CommonOptions) => (await import('../producer/cli/status-command.js')).statusCommand(options)));
 command(program, 'plan [basepath]', 'what is due, why, and at which priority, without doing it')
   .option('--capacity', 'whether the full cycle fits, from what was measured')
@@ -131,7 +131,9 @@ ofWhat(command(limits, 'unset <key>', 'as the configuration has it')).action(
   ending(async (key: string, options: LimitsOptions) => (await import('../producer/cli/limits-command.js')).unsetLimitCommand(key, options, startLocal)),
 );
 command(program, 'drain <host>', 'a host takes no new work; what runs there goes on elsewhere')
-  .option('--when-idle', 'let what runs there finish')
+  .addOption(new Option('--when-idle', 'let what runs there finish').conflicts('force'))
+  .option('--force', 'end at once what runs there: nothing is kept of what it saved since it began there')
+  .option('--wait', 'until nothing runs there, and all it staged is sent')
   .option('--reason <text>', 'why, for whoever looks at status')
   .action(ending(async (host: string, options: CommonOptions) => (await import('../producer/cli/work/drain-command.js')).drainCommand(host, options, startLocal)));
 command(program, 'resume <host>', 'a drained host takes work again').action(
@@ -147,6 +149,16 @@ command(program, 'reconcile', 'find what does not fit together (jobs, staging, c
   .option('--dry-run', 'only say what is found')
   .option('--lts', 'also look at every object in long-term storage')
   .action(ending(async (options: CommonOptions) => (await import('../producer/cli/reconcile-command.js')).reconcileCommand(options, startLocal)));
+const breaker = program.command('breaker').description('what is out for all jobs that need it: they wait, without spending attempts');
+command(breaker, 'list', 'what is out, since when, and what to do (also without `list`)', { isDefault: true }).action(
+  ending(async (options: CommonOptions) => (await import('../producer/cli/breaker/breaker-command.js')).breakerListCommand(options, startLocal)),
+);
+command(breaker, 'close <name>', 'it is well again: jobs go on at once, and find out').action(
+  ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/breaker/breaker-command.js')).breakerCloseCommand(name, options, startLocal)),
+);
+command(breaker, 'open <name>', 'it is, or will be, out: jobs wait until it is closed by hand')
+  .option('--reason <text>', 'why, for whoever looks at status')
+  .action(ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/breaker/breaker-command.js')).breakerOpenCommand(name, options, startLocal)));
 const basepath = program.command('basepath').description('what has backups of its own');
 command(basepath, 'rename <old> <new>', 'a directory was renamed: its chain goes on under the new path')
   .option('--force', 'although its root inode or owner is another one')

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { label, type Resource } from '../shared/breaker/breaker.js';
+import { RedisBreakers } from '../shared/breaker/breaker-store.js';
 import { summarise } from '../shared/catalog/status.js';
 import type { Catalog } from '../shared/catalog/index.js';
 import type { Config } from '../shared/config/config.js';
@@ -31,6 +33,7 @@ export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpS
   metrics.collectQueues(shown, queues.redis);
   metrics.collectParked(() => countParked(queues.redis, config.topdirs.map(({ path }) => path)));
   metrics.collectHangs(config.topdirs.map(({ path }) => path), () => readStanding(queues));
+  metrics.collectOutages(() => outages(parts));
   metrics.collectAges(() => ages(parts));
   const token = await loadOrCreateToken({ tokenFile: config.http.tokenFile, stateDir: config.state.dir });
   return startHttpServer({
@@ -46,6 +49,15 @@ export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpS
     extend: (app) => { mountBoard(app, { queues: shown, token: token.token, readOnly: config.http.boardReadOnly }); },
     logger,
   });
+}
+
+/** Of each LTS and topdir, and whatever else is out. */
+async function outages({ config, redis }: ProducerHttpParts): Promise<{ kind: string; name: string; open: boolean }[]> {
+  const known: Resource[] = [...config.lts.map(({ name }) => ({ kind: 'lts' as const, name })), ...config.topdirs.map(({ path }) => ({ kind: 'mount' as const, name: path }))];
+  const breakers = await new RedisBreakers(redis).all();
+  const isOpen = new Map([...known, ...breakers].map(({ kind, name }) => [label({ kind, name }), { kind, name, open: false }]));
+  for (const { kind, name, state } of breakers) if (state !== 'closed') isOpen.set(label({ kind, name }), { kind, name, open: true });
+  return [...isOpen.values()];
 }
 
 async function* ages({ config, catalog, logger }: ProducerHttpParts): AsyncGenerator<BasepathAge> {

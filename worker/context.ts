@@ -10,6 +10,7 @@ import type { QueueSet } from '../shared/queues/queue-set.js';
 import type { ItemStore } from '../shared/runs/item-store.js';
 import type { RunStore } from '../shared/runs/run-store.js';
 import type { TransferBackend } from '../shared/transfer/backend.js';
+import type { Breakers } from './breaker/breakers.js';
 import type { Gate } from './politeness/gate.js';
 import type { LiveLimits } from './politeness/live-limits.js';
 import type { Sources } from './politeness/sources.js';
@@ -34,6 +35,8 @@ export interface WorkerContext {
   /** As they are in force now. */
   readonly limits: LiveLimits;
   readonly gate: Gate;
+  /** What is out, and who waits for that. */
+  readonly breakers: Breakers;
   readonly sources: Sources;
   /** What follows from what hung. */
   readonly standing: HostStanding;

@@ -2,6 +2,7 @@ import { access, chmod, constants, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { RedisBreakers } from '../shared/breaker/breaker-store.js';
 import { openSiteCatalog } from '../shared/catalog/open-site-catalog.js';
 import type { Config } from '../shared/config/config.js';
 import { assertDarSupports, hideGnupgFromDar, probeDar } from '../shared/dar/index.js';
@@ -18,8 +19,11 @@ import { ItemStore } from '../shared/runs/item-store.js';
 import { RunStore } from '../shared/runs/run-store.js';
 import { createBackend } from '../shared/transfer/create-backend.js';
 import { setBandwidth } from '../shared/transfer/bandwidth.js';
+import { Breakers, type BreakersParts } from './breaker/breakers.js';
+import { probesOf } from './breaker/probes.js';
 import type { WorkerContext } from './context.js';
 import { reconcileStaging } from './jobs/cleanup/reconcile-staging-job.js';
+import { giveUpKept, type KeptParts } from './staging/give-up-kept.js';
 import { Gate, type GateParts } from './politeness/gate.js';
 import { LiveLimits } from './politeness/live-limits.js';
 import { Sources } from './politeness/sources.js';
@@ -50,19 +54,22 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
   await staging.holdStrays();
   const catalog = await openSiteCatalog(config);
   const queues = new QueueSet(redis, config.removal.eraser);
+  const runs = new RunStore(redis);
+  const keeping = { runs, staging, logger, now };
   logger.info({ dar: dar.version, redis: version, slots: config.worker.slots }, 'worker ready');
   return {
     config,
     logger,
     metrics,
     queues,
-    runs: new RunStore(redis),
+    runs,
     items: new ItemStore(redis),
     catalog,
     journal: await openJournal(catalog.journalDir, writerName(config.host, process.pid)),
     backends,
     finds: new FindSlots(),
     ...(await startLimits({ config, logger, metrics, queues, now })),
+    breakers: breakersOf({ config, logger, metrics, queues, backends, isStagingHigh: () => isStagingHigh(keeping) }),
     staging,
     dar,
     now,
@@ -70,6 +77,32 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
 }
 
 const now = (): Date => new Date();
+
+/** Of its budget: above this nothing new comes while it cannot leave. */
+const HIGH_WATER = 0.8;
+
+/** What dead backups left goes first. */
+async function isStagingHigh(parts: KeptParts & Pick<WorkerContext, 'staging'>): Promise<boolean> {
+  const { usedBytes, budgetBytes } = await parts.staging.account.state();
+  return usedBytes >= budgetBytes * HIGH_WATER && (await giveUpKept(parts)) === 0;
+}
+
+type BreakerParts = Pick<WorkerContext, 'config' | 'logger' | 'metrics' | 'queues' | 'backends'> & Pick<BreakersParts, 'isStagingHigh'>;
+
+function breakersOf({ config, logger, metrics, queues, backends, isStagingHigh: isHigh }: BreakerParts): Breakers {
+  return new Breakers({
+    store: new RedisBreakers(queues.redis),
+    surroundings: { host: config.host, lts: backends.map(({ name }) => name) },
+    probe: probesOf(config, backends),
+    // One that is not delayed any more came back by itself, or was removed.
+    wake: async ({ queue, jobId }) => { await (await queues.named(queue).getJob(jobId))?.promote().catch(() => undefined); },
+    isStagingHigh: isHigh,
+    roomBytes: Math.max(config.dar.sliceBytes, ...config.topdirs.map(({ dar }) => dar.sliceBytes)),
+    metrics,
+    logger,
+    now,
+  });
+}
 
 /** Limits as they are in force from the first job on, and whoever keeps to them. */
 async function startLimits(parts: Omit<GateParts, 'limits' | 'places' | 'standing'>): Promise<Pick<WorkerContext, 'limits' | 'gate' | 'sources' | 'standing'>> {

@@ -4,8 +4,10 @@ import { toBwError } from '../shared/errors/bw-error.js';
 import type { Drained } from '../shared/orders/drained-hosts.js';
 import { moveToHead } from '../shared/queues/move-to-head.js';
 import { cleanupQueue, OWN_SLOT_NAME, QUEUES, SEAL_SLOT_NAME, transferQueue } from '../shared/queues/names.js';
+import { renewLocks } from '../shared/queues/renew-locks.js';
 import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
 import type { WorkerContext } from './context.js';
+import { giveUpKept } from './staging/give-up-kept.js';
 import { releaseSmall } from './jobs/cleanup/release-small.js';
 import { processorsOf } from './jobs/job-table.js';
 import { followOrders } from './follow-orders.js';
@@ -15,6 +17,7 @@ import { LockKeeper } from './processor/lock-keeper.js';
 import { noting } from './processor/note-error.js';
 import { notingHang } from './processor/note-hang.js';
 import { runJob } from './processor/run-job.js';
+import { unlessOut } from './breaker/unless-out.js';
 import { RunningJobs } from './processor/running-jobs.js';
 import { OWN, ownSlots, reservedSlot, SEALS, type Reservation, type ReservedSlot } from './reserved-slot.js';
 
@@ -51,9 +54,10 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const running = new RunningJobs();
   const parts = (): WorkerParts => ({ context, failures, running, timing, connection: connect() });
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
-  const stopReleasing = context.staging.account.onPressure(() => releaseSmall(context));
+  const stopReleasing = [context.staging.account.onPressure(() => releaseSmall(context)), context.staging.account.onPressure(() => giveUpKept(context))];
   const slots = [...Array.from({ length: own }, () => startReservedSlot(parts(), OWN_SLOT_NAME, OWN)), startReservedSlot(parts(), SEAL_SLOT_NAME, SEALS)];
-  const stops = [context.limits.start(), context.gate.start(), context.sources.start(), context.standing.start()];
+  const breakerTiming = { firstMs: timing.firstBackoffMs, mostMs: timing.maxBackoffMs };
+  const stops = [context.limits.start(), context.gate.start(), context.sources.start(), context.standing.start(), context.breakers.start(breakerTiming)];
   const orders = followOrders({
     connection: connect(),
     redis: context.queues.redis,
@@ -67,11 +71,11 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
     close: async () => {
       await orders.close();
       for (const slot of slots) slot.stop();
-      stopReleasing();
+      for (const stop of stopReleasing) stop();
       await closeAll([...workers, ...slots], failures, running);
       for (const stop of stops) stop();
     },
-    hurry: () => { running.hurryAll('shutdown'); },
+    hurry: () => { running.hurry(null, 'shutdown'); },
     isRunning: () => workers.every(({ worker: each }) => each.isRunning() || each.isPaused()),
   };
 }
@@ -102,6 +106,7 @@ function drainer(context: WorkerContext, workers: readonly QueueWorker[], slots:
       return;
     }
     running.refuse(DRAINED_QUEUES, 'drained', { running: !drained.whenIdle });
+    if (drained.force) running.hurry(DRAINED_QUEUES, 'drained');
     context.logger.info({ ...drained }, 'drained: this host takes no new work');
   };
 }
@@ -123,8 +128,8 @@ interface WorkerParts {
 function startQueueWorker(parts: WorkerParts, queue: string, concurrency: number): QueueWorker {
   const { context, timing, connection } = parts;
   const options = { ...workerOptions(`${context.config.host}/${queue}`, concurrency, timing), connection };
-  const locks = keeper(parts, () => worker);
-  const worker: Worker = new Worker(queue, processor(parts, queue, locks), options);
+  const locks = keeper(parts, queue);
+  const worker = new Worker(queue, processor(parts, queue, locks), options);
   listen(parts, worker, queue);
   void worker.run().catch((thrown: unknown) => {
     context.logger.error({ err: toBwError(thrown), queue }, 'queue worker ended');
@@ -135,17 +140,17 @@ function startQueueWorker(parts: WorkerParts, queue: string, concurrency: number
 function startReservedSlot(parts: WorkerParts, name: string, reservation: Reservation): QueueWorker & ReservedSlot {
   const { context, timing, connection } = parts;
   const options = { ...workerOptions(`${context.config.host}/${QUEUES.backup}${name}`, 1, timing), connection };
-  const locks = keeper(parts, () => slot.worker);
-  const slot: ReservedSlot = reservedSlot(context.queues.redis, processor(parts, QUEUES.backup, locks), options, reservation);
+  const locks = keeper(parts, QUEUES.backup);
+  const slot = reservedSlot(context.queues.redis, processor(parts, QUEUES.backup, locks), options, reservation);
   listen(parts, slot.worker, QUEUES.backup);
   return { ...slot, locks, connection };
 }
 
 /** Of the jobs of one queue worker. */
-function keeper({ context, timing }: WorkerParts, worker: () => Worker): LockKeeper {
+function keeper({ context, timing, connection }: WorkerParts, queue: string): LockKeeper {
   return new LockKeeper({
     timing,
-    renew: (...locks) => worker().extendJobLocks(...locks),
+    renew: (...locks) => renewLocks(connection, queue, ...locks),
     onError: (error) => { context.logger.warn({ err: error }, 'locks of running jobs could not be renewed'); },
   });
 }
@@ -172,15 +177,17 @@ function processor({ context, running }: WorkerParts, queue: string, locks: Lock
     try {
       const work = processorsOf(fencedContext(context, { hurry, look: () => { locks.look(); } }))[job.name];
       if (work === undefined) throw new Error(`no such job: ${job.name}`);
-      const result = await runJob({ job, token, signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), maxPauseMs: context.config.staging.maxPauseMs, logger }, async (run) => {
-        // The place is given back before the job goes anywhere: whoever takes it next holds one of its own.
-        const leave = await context.gate.enter(job, token);
-        try {
-          await noteHost(context, job);
-          return await noting(context, run, () => notingHang(context, run, () => work(run)));
-        } finally {
-          await leave();
-        }
+      const result = await runJob({ job, token, signal, hurry, stop, giveWay: () => moveToHead(context.queues.redis, queue, job, token), maxPauseMs: context.config.staging.maxPauseMs, logger }, (run) => {
+        return unlessOut(context, run, queue, async () => {
+          // The place is given back before the job goes anywhere: whoever takes it next holds one of its own.
+          const leave = await context.gate.enter(job, token);
+          try {
+            await noteHost(context, job);
+            return await noting(context, run, () => notingHang(context, run, () => work(run)));
+          } finally {
+            await leave();
+          }
+        });
       });
       finished('completed');
       return result;

@@ -3,13 +3,15 @@ import type { z } from 'zod';
 import type { Config } from '../../shared/config/config.js';
 import { embeddedSocket } from '../../shared/redis/location.js';
 import { hangsOf } from './hangs/show-hangs.js';
+import { RedisBreakers } from '../../shared/breaker/breaker-store.js';
+import { readOutages } from './breaker/outage-rows.js';
 import type { runRowSchema, statusOutput } from './outputs.js';
 import { countParked } from '../../shared/limits/places.js';
 import type { RunStore } from '../../shared/runs/run-store.js';
 
-type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues' | 'parked' | 'drained' | 'hangs'>;
+type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues' | 'parked' | 'drained' | 'outages' | 'hangs'>;
 
-const NOT_KNOWN: LiveState = { running: null, queues: null, parked: null, drained: null, hangs: null };
+const NOT_KNOWN: LiveState = { running: null, queues: null, parked: null, drained: null, outages: null, hangs: null };
 
 /** Running work and queues. Nulls when Redis does not answer: that is no reason not to show the rest. */
 export async function readLiveState(config: Config): Promise<LiveState> {
@@ -40,7 +42,9 @@ async function ask(config: Config): Promise<LiveState> {
     const parked = await countParked(redis, config.topdirs.map(({ path }) => path));
     const drained = [...(await new DrainedHosts(redis).all())].map(([name, each]) => ({ host: name, ...each }));
     const { readStanding } = await import('../../shared/hosts/read-standing.js');
-    return { hangs: hangsOf(await readStanding(queues)), drained, parked, running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
+    const outages = await readOutages(new RedisBreakers(redis));
+    const hangs = hangsOf(await readStanding(queues));
+    return { drained, outages, hangs, parked, running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
   } finally {
     redis.disconnect();
   }

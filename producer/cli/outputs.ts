@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pathJsonSchema } from '../../shared/paths/path-json.js';
 import { hangsSchema } from './hangs/outputs.js';
+import { outageRowSchema } from './breaker/outputs.js';
 import { drainedRowSchema } from './work/outputs.js';
 
 /**
@@ -108,6 +109,8 @@ export const statusOutput = z.strictObject({
   drained: z.array(drainedRowSchema).nullable(),
   /** What hung, and what follows; null when Redis does not answer. */
   hangs: hangsSchema.nullable(),
+  /** What is out, so that jobs wait; null when Redis does not answer. */
+  outages: z.array(outageRowSchema).nullable(),
 });
 
 /** One line per entry (NDJSON). */

@@ -79,7 +79,7 @@ async function cancel(session: Session, restoreId: string, jobId: string): Promi
   const { journalDir } = session.catalog;
   const journal = await openJournal(journalDir, writerName(session.config.host, process.pid));
   const error = { code: CANCELLED, message: 'stopped by its operator; what was restored so far stays in the target (--resume goes on with it)' };
-  await failRun({ runs: session.runs, queues: session.queues, journal, now: () => new Date() }, restoreId, error);
+  await failRun({ runs: session.runs, queues: session.queues, journal, config: session.config, now: () => new Date() }, restoreId, error);
   await journal.close();
   const job = await session.queues.backup.getJob(jobId);
   await job?.remove();

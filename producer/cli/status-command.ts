@@ -10,6 +10,7 @@ import { redisLocation } from '../../shared/redis/location.js';
 import { formatAge, formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
 import { lateOf } from '../policy/past-due.js';
 import { isHeldUp, printHangs } from './hangs/show-hangs.js';
+import { outageLines } from './breaker/outage-rows.js';
 import { readLiveState } from './live-state.js';
 import { statusOutput, type statusRowSchema } from './outputs.js';
 import { plural, print, printJson } from './print.js';
@@ -24,7 +25,7 @@ export interface StatusOptions extends CommonOptions {
 
 /**
  * `bw-bkup status`: every basepath from catalog and journal, so it is right while Redis and producer are down; running work besides. With `--check`
- * only those that are past due or failed for good, for a monitoring program.
+ * only those that are past due or failed for good, and what is out, for a monitoring program.
  */
 export async function statusCommand(options: StatusOptions): Promise<number> {
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
@@ -40,9 +41,9 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
   const basepaths = options.check === true ? all.filter((row) => row.pastDueMs !== null || hasFailed(row)) : all;
   const output: Output = { v: 1, basepaths, ...(await live) };
   if (options.json === true) printJson(statusOutput, output);
-  else if (options.check === true) printCheck(basepaths, all.length, output.hangs);
+  else if (options.check === true) printCheck(basepaths, all.length, output);
   else printPeople(site, output);
-  if (options.check === true) return checkCode(basepaths, isHeldUp(output.hangs));
+  if (options.check === true) return checkCode(basepaths, isHeldUp(output.hangs) || (output.outages ?? []).length > 0);
   const wrong = (row: Row): boolean => row.state === 'never' || row.state === 'failed-since' || row.pastDueMs !== null || row.lastVerified?.outcome === 'damaged';
   return basepaths.some(wrong) || isHeldUp(output.hangs) ? EXIT.failed : EXIT.ok;
 }
@@ -115,7 +116,8 @@ function printDecisions({ basepathId, held, toAccept, looksLike }: Row): void {
   if (toAccept.length > 0) print(`${basepathId} shrunk in backup ${toAccept.join(', ')}; what was before it is kept. If that is right: bw-bkup accept ${basepathId}`);
 }
 
-function printCheck(late: readonly Row[], all: number, hangs: Output['hangs']): void {
+function printCheck(late: readonly Row[], all: number, { outages, hangs }: Output): void {
+  for (const row of outages ?? []) for (const line of outageLines(row)) print(line);
   if (hangs !== null) printHangs(hangs);
   for (const row of late) {
     const path = row.path === null ? row.basepathId : showPath(fromPathJson(row.path));
@@ -150,7 +152,7 @@ const PARKED = {
   hung: 'their basepath hangs',
 } as const;
 
-function printLive({ config }: Site, { running, queues, parked, drained, hangs }: Output): void {
+function printLive({ config }: Site, { running, queues, parked, drained, outages, hangs }: Output): void {
   if (running === null) {
     const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
     print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);
@@ -161,6 +163,7 @@ function printLive({ config }: Site, { running, queues, parked, drained, hangs }
     const since = formatDuration(Math.max(0, Date.now() - Date.parse(run.startedAt)));
     print(`${run.kind} ${run.id} of ${run.basepathId}: ${run.phase} for ${since}, ${done}, ${formatBytes(run.sentBytes)} in long-term storage`);
   }
+  for (const row of outages ?? []) for (const line of outageLines(row)) print(line);
   for (const { host, since, user, reason } of drained ?? []) {
     print(`${host} is drained for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}${user === null ? '' : ` by ${user}`}${reason === '' ? '' : ` (${reason})`}; to end that: bw-bkup resume ${host}`);
   }

@@ -5,7 +5,7 @@ import type { FailRunParts } from '../../shared/runs/fail-run.js';
 
 /** What all reconciling works with. */
 export interface ReconcileParts extends FailRunParts {
-  readonly config: Pick<Config, 'host' | 'topdirs' | 'lts' | 'policyHash' | 'staging'>;
+  readonly config: Pick<Config, 'host' | 'topdirs' | 'lts' | 'policyHash' | 'staging' | 'deadLetters'>;
   readonly catalog: Catalog;
   readonly logger: Logger;
 }

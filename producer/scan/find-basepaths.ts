@@ -1,6 +1,7 @@
 import { BwError } from '../../shared/errors/bw-error.js';
 import type { TopdirConfig } from '../../shared/config/config.js';
 import { inspectRoot, type RootFacts } from '../../shared/index/inspect-root.js';
+import { checkSentinel } from '../../shared/index/probe-source.js';
 import { bytePath, type BytePath } from '../../shared/paths/byte-path.js';
 import { inDirectory, run } from '../../shared/process/index.js';
 
@@ -27,7 +28,7 @@ const FORMAT = '%P\\0%i\\0%U\\0%D\\0';
  */
 export async function findBasepaths(topdir: TopdirConfig, signal?: AbortSignal): Promise<FoundBasepath[]> {
   const root = topdir.hooks.before === null ? (topdir.readFrom ?? topdir.path) : topdir.path;
-  await checkSentinel(topdir, root);
+  await checkSentinel(topdir, SCAN_TIMEOUT_MS);
   const depth = String(topdir.depth);
   const args = ['.', '-mindepth', depth, '-maxdepth', depth, '-type', 'd', ...prunes(topdir.exclude), '-printf', FORMAT];
   const options = { timeoutMs: SCAN_TIMEOUT_MS, maxOutputBytes: MAX_OUTPUT_BYTES, ...(signal === undefined ? {} : { signal }) };
@@ -55,20 +56,6 @@ function parse(stdout: Buffer, topdir: RootFacts): FoundBasepath[] {
     found.push({ relative: bytePath.of(relative), inode, ownerUid, filesystem: device === topdir.device ? filesystem : `${filesystem}+mount` });
   }
   return found.sort((a, b) => (a.relative < b.relative ? -1 : 1));
-}
-
-async function checkSentinel(topdir: TopdirConfig, root: string): Promise<void> {
-  if (topdir.sentinel === null) return;
-  const sentinel = `${root}/${topdir.sentinel}`;
-  await run({ program: 'stat', args: ['--', sentinel] }, { timeoutMs: SCAN_TIMEOUT_MS }).catch((cause: unknown) => {
-    throw new BwError('SOURCE_NOT_MOUNTED', {
-      message: 'the sentinel of the topdir is not there: the filesystem does not look mounted',
-      subject: sentinel,
-      retry: 'operator',
-      hint: `Mount the filesystem below ${root}, or correct topdirs[].sentinel.`,
-      cause,
-    });
-  });
 }
 
 function empty(root: string): BwError {

@@ -20,6 +20,7 @@ export interface Config {
   /** Bytes of memory one dar may take on whatever host it runs: the least of all hosts of the site. */
   readonly shardMemoryBytes: number;
   readonly preemption: { readonly enabled: boolean; readonly maxPerBackup: number };
+  readonly deadLetters: { readonly keepStagingMs: number };
   readonly limits: LimitsConfig;
   readonly index: IndexConfig;
   readonly restore: { readonly allowedTargets: readonly string[] };

@@ -153,6 +153,9 @@ export const siteSchema = {
     enabled: { doc: 'Whether incrementals and differentials that run give their slot to fulls and restores that wait for one, and fulls theirs to restores.', format: 'boolean', default: true },
     maxPerBackup: { doc: 'A backup that had to give way so often is left alone, but for restores.', format: 'count', default: 3, min: 1 },
   },
+  deadLetters: {
+    keepStaging: { doc: 'How long staging and work of a backup that failed for good are kept for whoever looks into it; less where staging is needed.', format: 'duration', default: '1d' },
+  },
   catalog: {
     dir: { doc: 'Directory of sealed backups and the journal, on a filesystem every host sees.', format: 'absolutePath', default: null, required: true },
   },

@@ -27,6 +27,7 @@ export function toConfig({ host, site, topdirs, lts, shardMemory }: Settings, { 
     removal: { everyMs: site.removal.every, eraser: site.removal.eraser },
     verify: toVerify(site.verify),
     preemption: site.preemption,
+    deadLetters: { keepStagingMs: site.deadLetters.keepStaging },
   };
   return {
     host,

@@ -46,11 +46,12 @@ export class DeadLetters {
     for (const runId of runIds) await this.queues.deadLetter.remove(jobIdOf(runId));
   }
 
-  /** After a backup of this level has sealed: takes away what it makes good. Returns how many. */
-  async settle(level: 'full' | 'differential' | 'incremental', basepathId: string): Promise<number> {
+  /** After a backup of this level has sealed: takes away what it makes good. Returns the runs these letters were of. */
+  async settle(level: 'full' | 'differential' | 'incremental', basepathId: string): Promise<string[]> {
     const settled = (await this.all()).filter((letter) => settles(level, basepathId, letter));
-    await this.remove(settled.map(({ runId }) => runId));
-    return settled.length;
+    const runIds = settled.map(({ runId }) => runId);
+    await this.remove(runIds);
+    return runIds;
   }
 }
 

@@ -1,3 +1,5 @@
+import { knownCause } from './known-causes.js';
+
 /** What may happen after an error: try again, never again, or wait until an operator acted. */
 export type Retry = 'retry' | 'permanent' | 'operator';
 
@@ -12,6 +14,8 @@ export interface BwErrorFields {
   readonly cause?: unknown;
   /** Raw evidence: program output, expected and found values. */
   readonly detail?: string;
+  /** Name of the long-term storage it happened in, where it is about one. */
+  readonly lts?: string;
 }
 
 /**
@@ -24,6 +28,7 @@ export class BwError extends Error {
   readonly hint: string;
   readonly subject: string | undefined;
   readonly detail: string | undefined;
+  readonly lts: string | undefined;
 
   constructor(code: string, fields: BwErrorFields) {
     super(fields.message, fields.cause === undefined ? undefined : { cause: fields.cause });
@@ -33,6 +38,7 @@ export class BwError extends Error {
     this.hint = fields.hint;
     this.subject = fields.subject;
     this.detail = fields.detail;
+    this.lts = fields.lts;
   }
 }
 
@@ -40,6 +46,8 @@ export class BwError extends Error {
 export function toBwError(thrown: unknown): BwError {
   if (thrown instanceof BwError) return thrown;
   const cause = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const known = knownCause(cause);
+  if (known !== null) return new BwError(known.code, { ...known, cause });
   return new BwError('UNEXPECTED', {
     message: cause.message,
     retry: 'retry',

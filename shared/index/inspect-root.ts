@@ -1,4 +1,4 @@
-import { BwError } from '../errors/bw-error.js';
+import { BwError, type Retry } from '../errors/bw-error.js';
 import { bytePath, showPath, type BytePath } from '../paths/byte-path.js';
 import { run, tailText } from '../process/index.js';
 
@@ -65,25 +65,26 @@ async function statOutput(root: BytePath, path: Buffer, signal: AbortSignal): Pr
 }
 
 export function missing(root: BytePath): BwError {
-  return sourceError('SOURCE_MISSING', root, 'the source directory does not exist', `${MOUNT_HINT} Was it renamed or removed?`);
+  return sourceError('SOURCE_MISSING', 'operator', root, 'the source directory does not exist', `${MOUNT_HINT} Was it renamed or removed?`);
 }
 
 export function empty(root: BytePath): BwError {
-  return sourceError('SOURCE_EMPTY', root, 'the source directory is empty', `${MOUNT_HINT} An empty backup would hide the loss of everything; where new basepaths may be empty, set limits.allowEmpty.`);
+  return sourceError('SOURCE_EMPTY', 'operator', root, 'the source directory is empty', `${MOUNT_HINT} An empty backup would hide the loss of everything; where new basepaths may be empty, set limits.allowEmpty.`);
 }
 
 export function unreadable(root: BytePath, detail: string): BwError {
-  return sourceError('SOURCE_UNREADABLE', root, 'the source directory cannot be read', `${MOUNT_HINT} May the worker's user list it?`, detail);
+  return sourceError('SOURCE_UNREADABLE', 'retry', root, 'the source directory cannot be read', `${MOUNT_HINT} May the worker's user list it?`, detail);
 }
 
 function notADirectory(root: BytePath): BwError {
-  return sourceError('SOURCE_NOT_A_DIRECTORY', root, 'the source is not a directory', 'Correct the path: a basepath is a directory, not a link to one.');
+  return sourceError('SOURCE_NOT_A_DIRECTORY', 'operator', root, 'the source is not a directory', 'Correct the path: a basepath is a directory, not a link to one.');
 }
 
 function hung(root: BytePath, timeoutMs: number): BwError {
-  return sourceError('SOURCE_HUNG', root, `the filesystem did not answer within ${timeoutMs} ms`, `${MOUNT_HINT} Are its servers up? Look at dmesg.`);
+  return sourceError('SOURCE_HUNG', 'retry', root, `the filesystem did not answer within ${timeoutMs} ms`, `${MOUNT_HINT} Are its servers up? Look at dmesg.`);
 }
 
-function sourceError(code: string, root: BytePath, message: string, hint: string, detail?: string): BwError {
-  return new BwError(code, { message, retry: 'retry', hint, subject: showPath(root), ...(detail === undefined ? {} : { detail }) });
+/** What is not there as it should be, on a filesystem that is well, does not mend itself within minutes: `operator`. */
+function sourceError(code: string, retry: Retry, root: BytePath, message: string, hint: string, detail?: string): BwError {
+  return new BwError(code, { message, retry, hint, subject: showPath(root), ...(detail === undefined ? {} : { detail }) });
 }

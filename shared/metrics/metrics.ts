@@ -105,6 +105,14 @@ export class Metrics extends Recorders {
     });
   }
 
+  /** Asks at every scrape what is out; one process per site. */
+  collectOutages(outages: () => Promise<readonly { readonly kind: string; readonly name: string; readonly open: boolean }[]>): void {
+    this.#collect('outages', 0, ['bw_breaker_open'], async () => {
+      const samples = (await outages()).map(({ kind, name, open }) => ({ labels: { kind, name }, value: Number(open) }));
+      this.#instruments.replace('bw_breaker_open', samples);
+    });
+  }
+
   /** Asks for this host's staging account at every scrape. */
   collectStaging(use: () => StagingUse | Promise<StagingUse>): void {
     let countedMs = 0;

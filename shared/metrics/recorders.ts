@@ -38,7 +38,7 @@ export class Recorders {
   }
 
   /** A job may not start now and was put off. */
-  jobParked(reason: ParkReason): void {
+  jobParked(reason: ParkReason | 'outage'): void {
     this.to.add('bw_jobs_parked_total', { reason }, 1);
   }
 

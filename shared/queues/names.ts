@@ -85,6 +85,13 @@ export function preemptionKey(jobId: string, start: number): string {
 export const RECONCILE_AT_KEY = `${PREFIX}:reconcile-at`;
 /** What the last round of the reconciler found (JSON). */
 export const RECONCILED_KEY = `${PREFIX}:reconciled`;
+/** Hash `KIND:NAME` -> state of its circuit breaker (JSON, shared/breaker). */
+export const BREAKERS_KEY = `${PREFIX}:breakers`;
+
+/** Set of the jobs (`QUEUE ID`) that wait for the end of an outage. */
+export function parkedAtBreakerKey(label: string): string {
+  return `${PREFIX}:parked:outage:${label}`;
+}
 
 /** Id of the transfer job whose first object this is. */
 export function sendJobId(object: string): string {

@@ -17,10 +17,12 @@ export interface FailRunParts {
   readonly queues: QueueSet;
   readonly journal: Journal;
   readonly now: () => Date;
+  /** How long what a backup left that failed is kept for whoever looks into it. */
+  readonly config: { readonly deadLetters: { readonly keepStagingMs: number } };
 }
 
 /**
- * Ends a run whose job failed for good: dead letter, journal entry, run marked failed, leftovers ordered away. The run's phase
+ * Ends a run whose job failed for good: dead letter, journal entry, run marked failed, leftovers ordered away after deadLetters.keepStaging. The run's phase
  * makes it idempotent: worker event and producer sweep may both report the same failure. The letter comes first: whoever finds the run not yet
  * failed after a crash adds it again, which has no further effect. False, and nothing,
  * when it is in none of the phases of `onlyIn`.
@@ -30,14 +32,16 @@ export async function failRun(parts: FailRunParts, id: string, error: { code: st
   const endedAt = parts.now().toISOString();
   if (run === null || !onlyIn.includes(run.phase)) return false;
   if (!isCancelled(error.code)) await addLetter(parts, run, error, endedAt);
-  if (!(await parts.runs.end(id, { phase: 'failed', endedAt, error: `${error.code}: ${error.message}` }, onlyIn))) {
+  const keepMs = run.kind === 'backup' && !isCancelled(error.code) ? parts.config.deadLetters.keepStagingMs : 0;
+  const kept = keepMs === 0 ? {} : { keptUntil: new Date(Date.parse(endedAt) + keepMs).toISOString() };
+  if (!(await parts.runs.end(id, { phase: 'failed', endedAt, error: `${error.code}: ${error.message}`, ...kept }, onlyIn, keepMs))) {
     if ((await parts.runs.read(id))?.phase === 'done') await new DeadLetters(parts.queues).remove([id]); // it sealed in this moment
     return false;
   }
   const end = { outcome: 'failed' as const, error, startedAt: run.startedAt, endedAt, bytes: '0', files: 0 };
   if (run.level === 'restore') await recordFailedRestore(parts, run, end);
   else if (run.level === 'verify') await orderStagingSweeps(parts.queues, parts.runs, run); // it says nothing about the backup
-  else await recordFailedBackup(parts, run, run.level, end);
+  else await recordFailedBackup(parts, run, run.level, end, keepMs);
   return true;
 }
 
@@ -54,11 +58,11 @@ async function addLetter({ runs, queues }: FailRunParts, run: Run, error: { code
 
 type End = Pick<RecordOf<'restore-ended'>, 'outcome' | 'error' | 'startedAt' | 'endedAt' | 'bytes' | 'files'>;
 
-async function recordFailedBackup(parts: FailRunParts, run: Run, level: RecordOf<'attempt-ended'>['level'], end: End): Promise<void> {
+async function recordFailedBackup(parts: FailRunParts, run: Run, level: RecordOf<'attempt-ended'>['level'], end: End, keepMs: number): Promise<void> {
   const { id: backupId, basepathId } = run;
   await parts.journal.append({ kind: 'attempt-ended', backupId, basepathId, level, ...end });
   await rememberFailure(parts.runs.redis, basepathId, level, Date.parse(end.endedAt));
-  await orderSweeps(parts.queues, parts.runs, { backupId, basepathId });
+  await orderSweeps(parts.queues, parts.runs, { backupId, basepathId }, '', keepMs);
 }
 
 /** What was restored so far stays where it is; slices that were fetched for it do not. What was asked for stands in the job. */

@@ -5,6 +5,7 @@ import type { BwError } from '../errors/bw-error.js';
 import type { JournalEntry } from '../journal/index.js';
 import type { QueueSet } from '../queues/queue-set.js';
 import { settleFailures } from './failures.js';
+import { stopKeeping } from './kept.js';
 import { refreshNewest } from './newest.js';
 import type { RunStore } from './run-store.js';
 
@@ -21,10 +22,10 @@ export interface SettleParts {
   readonly now: () => Date;
 }
 
-/** What follows in Redis from a backup that sealed: the quick index, failures it makes good, the end of its run. Repeating it has no further effect. */
+/** What follows in Redis from a backup that sealed: the quick index, failures it makes good with what was kept of them, the end of its run. Repeating it has no further effect. */
 export async function settleSealed({ runs, queues, catalog, now }: SettleParts, manifest: Manifest, onProblem: (error: BwError) => void): Promise<void> {
   const { backupId, basepathId, level, outcome } = manifest;
   await refreshNewest(runs.redis, catalog, basepathId, onProblem);
-  await settleFailures(runs.redis, basepathId, level, () => new DeadLetters(queues).settle(level, basepathId));
+  await settleFailures(runs.redis, basepathId, level, async () => stopKeeping(queues, runs, await new DeadLetters(queues).settle(level, basepathId)));
   await runs.end(backupId, { phase: 'done', outcome, endedAt: now().toISOString() });
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { pathJsonSchema } from '../paths/path-json.js';
 import { runKey, RUNS_KEY, itemsKey } from '../queues/names.js';
 
-/** Ended runs stay visible this long, seconds. */
+/** Ended runs stay visible this long, seconds; longer by what is kept of them. */
 const KEEP_ENDED_SECONDS = 86_400;
 
 const runSchema = z.object({
@@ -27,6 +27,8 @@ const runSchema = z.object({
   bytes: z.string(),
   /** The backup that must not be removed while this runs: the parent of a backup, what a restore restores. */
   needs: z.ulid().optional(),
+  /** What a backup that failed left is kept until then; absent: nothing is. */
+  keptUntil: z.string().optional(),
   error: z.string().nullable(),
   outcome: z.string().nullable(),
 });
@@ -114,14 +116,15 @@ export class RunStore {
     }
   }
 
-  /** Marks a run ended, as update does; it and its items go away by themselves later. False when it was in another phase. */
-  async end(id: string, fields: Partial<Run>, onlyIn?: readonly Run['phase'][]): Promise<boolean> {
+  /** Marks a run ended, as update does; it and its items go away by themselves later, by `keepMs` more than otherwise. False when it was in another phase. */
+  async end(id: string, fields: Partial<Run>, onlyIn?: readonly Run['phase'][], keepMs = 0): Promise<boolean> {
+    const seconds = KEEP_ENDED_SECONDS + Math.ceil(keepMs / 1000);
     if ((await this.update(id, fields, onlyIn)) === null && onlyIn !== undefined) return false;
     await this.redis
       .pipeline()
       .srem(RUNS_KEY, id)
-      .expire(runKey(id), KEEP_ENDED_SECONDS)
-      .expire(itemsKey(id), KEEP_ENDED_SECONDS)
+      .expire(runKey(id), seconds)
+      .expire(itemsKey(id), seconds)
       .exec();
     return true;
   }

@@ -68,6 +68,7 @@ export async function testSite(options: SiteOptions = {}): Promise<TestSite> {
     restore: { allowedTargets: [at('restore')] },
     http: { producerPort: null, workerPort: null },
     logging: { level: 'error', format: 'json' },
+    deadLetters: { keepStaging: '1ms' },
     ...options.settings,
     ...(await options.prepare?.(dir)),
   };

@@ -1,6 +1,7 @@
 import { DelayedError, UnrecoverableError, WaitingChildrenError, WaitingError, type Job } from 'bullmq';
 import type { Logger } from 'pino';
 import { BwError, formatError, toBwError } from '../../shared/errors/bw-error.js';
+import { isWorthTrying } from '../../shared/errors/outages.js';
 
 /**
  * Why a running job was asked to stop. shutdown, drained: its host stops working · preempted: somebody of a higher class needs the slot ·
@@ -25,6 +26,8 @@ export interface JobRun {
   readonly logger: Logger;
 }
 
+/** After Redis was full, ms. */
+const FULL_AGAIN_MS = 5_000;
 /** A stopped job is back after this, ms, with its own turn among others: another worker takes it at once. */
 const HAND_BACK_MS = 100;
 /**
@@ -35,7 +38,7 @@ const STAY_AWAY = { least: 1 / 60, most: 1 / 12 };
 
 /**
  * Runs one job and maps how it ended to the queue: stopped work is handed back without spending an attempt,
- * permanent errors end it, everything else is retried with backoff. The queue only ever sees
+ * what trying again does not mend ends it, everything else is retried with backoff. The queue only ever sees
  * `CODE: message` lines; the log has the rest.
  */
 export async function runJob<T>(run: JobRun, work: (run: JobRun) => Promise<T>): Promise<T> {
@@ -47,6 +50,7 @@ export async function runJob<T>(run: JobRun, work: (run: JobRun) => Promise<T>):
   } catch (thrown) {
     if (thrown instanceof WaitingChildrenError || thrown instanceof DelayedError) throw thrown;
     if (run.signal.aborted) return await handBack(run);
+    if (toBwError(thrown).code === 'REDIS_FULL') return await waitForRoom(run);
     throw failed(run, toBwError(thrown), elapsed(startedAt));
   }
 }
@@ -63,6 +67,13 @@ async function handBack(run: JobRun): Promise<never> {
   // Without its lock the move is refused, which is right: whoever finds the lock gone gives the job to somebody.
   if (reason !== 'lost-lock') await run.job.moveToDelayed(Date.now() + backAfterMs(reason, run.maxPauseMs, Math.random()), run.token).catch(unlessLost(run));
   throw new DelayedError(`stopped: ${reason}`);
+}
+
+/** What waits for no room by itself (transactions) comes again when there is some; the move waits for that. No attempt is spent. */
+async function waitForRoom(run: JobRun): Promise<never> {
+  run.logger.warn('Redis is full: the job comes again when it is not');
+  await run.job.moveToDelayed(Date.now() + FULL_AGAIN_MS, run.token);
+  throw new DelayedError('Redis is full');
 }
 
 function unlessLost(run: JobRun): (thrown: unknown) => void {
@@ -91,7 +102,7 @@ function failed(run: JobRun, error: BwError, ms: number): Error {
   const attempt = run.job.attemptsMade + 1;
   run.logger.error({ err: error, code: error.code, attempt, attempts: run.job.opts.attempts, ms }, 'job failed');
   const text = formatError(error);
-  return error.retry === 'permanent' ? new UnrecoverableError(text) : new Error(text, { cause: error });
+  return isWorthTrying(error) ? new Error(text, { cause: error }) : new UnrecoverableError(text);
 }
 
 function elapsed(startedAt: number): number {

@@ -4,6 +4,7 @@ import { isBackupId } from '../../shared/catalog/layout.js';
 import { removeTree } from '../../shared/files/remove-tree.js';
 import { removeFile } from '../../shared/files/remove-file.js';
 import type { Area, Decision } from '../../shared/reconcile/walk.js';
+import { keptForMs } from '../../shared/runs/kept.js';
 import type { WorkerContext } from '../context.js';
 import { decideStaging, type StagingAct, type StagingEntry, type StartFacts } from './decide-staging.js';
 
@@ -24,12 +25,13 @@ export class StagingArea implements Area<StagingEntry, StagingAct> {
     const info = await lstat(path).catch(() => null); // gone meanwhile
     if (info === null) return null;
     const isRun = isBackupId(name) && info.isDirectory();
-    const phase = isRun ? ((await this.parts.runs.read(name))?.phase ?? null) : null;
+    const run = isRun ? await this.parts.runs.read(name) : null;
+    const phase = run?.phase ?? null;
     const ageMs = this.parts.now().getTime() - Math.max(info.mtimeMs, info.ctimeMs);
     const isOwn = host === this.parts.config.host;
     // A host that is gone has nobody to be asked; what goes on elsewhere may yet take over what lies there.
     const starts = phase === 'saving' && isOwn ? await this.#starts(name, await namesIn(path)) : [];
-    const isKept = isOwn && this.parts.staging.isHeld(name); // a program that nobody can end may write there once more
+    const isKept = keptForMs(run, this.parts.now().getTime()) > 0 || (isOwn && this.parts.staging.isHeld(name)); // a program that nobody can end may write there once more
     return { host, name, isRun, phase, ageMs, isKept, starts: starts.filter((start) => !this.parts.staging.isHeld(join(name, start.name))) };
   }
 

@@ -5,6 +5,7 @@ import { BwError } from '../../../shared/errors/bw-error.js';
 import { EXIT } from '../../../shared/errors/exit-codes.js';
 import { showPath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
+import { stopKeeping } from '../../../shared/runs/kept.js';
 import { enqueueNow } from '../backup-command.js';
 import { resolveBasepath } from '../find-basepath.js';
 import { plural, print, printJson } from '../print.js';
@@ -72,7 +73,7 @@ function report(options: CommonOptions, tried: readonly Tried[], skipped: Output
   }
 }
 
-/** `bw-bkup dead dismiss ID... | --reason CODE | --topdir DIR [--because TEXT]`: no alarm any more; the journal knows who said so. */
+/** `bw-bkup dead dismiss ID... | --reason CODE | --topdir DIR [--because TEXT]`: no alarm any more, nothing is kept; the journal knows who said so. */
 export async function deadDismissCommand(names: readonly string[], options: CommonOptions & Selection & { readonly because?: string }, startLocal: StartLocal): Promise<number> {
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
   const session = await openSession(site, options, startLocal, 'redis');
@@ -81,6 +82,7 @@ export async function deadDismissCommand(names: readonly string[], options: Comm
     const chosen = await chosenLetters(letters, names, options);
     await record(site, chosen.map(({ runId: backupId, basepathId }) => ({ kind: 'dismissed' as const, basepathId, backupId, reason: options.because ?? '', ...byOperator() })));
     await letters.remove(chosen.map(({ runId }) => runId));
+    await stopKeeping(session.queues, session.runs, chosen.map(({ runId }) => runId));
     if (options.json === true) printJson(deadDismissOutput, { v: 1, dismissed: chosen.map(({ runId }) => runId) });
     else for (const { runId, path } of chosen) print(`Dismissed: ${runId} of ${showPath(fromPathJson(path))}. Its basepath is backed up as scheduled.`);
     return EXIT.ok;

@@ -32,8 +32,8 @@ export async function cancelCommand(name: string, options: CommonOptions, startL
     const run = await findRun(session, name);
     if (run === null) throw notRunning(name);
     const message = `cancelled by ${operatorName() ?? 'an operator'}`;
-    const { queues, runs } = session;
-    const stopped = await withJournal(session, (journal) => cancelRun({ queues, runs, journal, now: () => new Date() }, run, message));
+    const { queues, runs, config } = session;
+    const stopped = await withJournal(session, (journal) => cancelRun({ queues, runs, journal, config, now: () => new Date() }, run, message));
     if (options.json === true) printJson(stopOutput, { v: 1, runId: run.id, host: null, cancelled: true, stopped });
     else print(`${run.kind} ${run.id} of ${run.basepathId}: cancelled. What it left is removed; the next scheduled run is not touched.`);
     return EXIT.ok;

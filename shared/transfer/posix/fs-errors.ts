@@ -46,13 +46,13 @@ export function errnoOf(thrown: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
-/** Decides about an error on the LTS side. `root` absent outranks everything: then nothing is mounted there. */
-export async function ltsError(thrown: unknown, path: string, root: string): Promise<BwError> {
+/** Decides about an error on the side of the LTS of this name. `root` absent outranks everything: then nothing is mounted there. */
+export async function ltsError(thrown: unknown, path: string, root: string, lts: string): Promise<BwError> {
   if (thrown instanceof BwError) return thrown;
   const errno = errnoOf(thrown);
   if (errno === '') return toBwError(thrown);
-  if ((errno === 'ENOENT' || errno === 'ENOTDIR') && (await isAbsent(root))) return ltsMissing(root, thrown);
-  return decide(BY_ERRNO[errno] ?? IO, thrown, path);
+  if ((errno === 'ENOENT' || errno === 'ENOTDIR') && (await isAbsent(root))) return ltsMissing(root, thrown, lts);
+  return decide(BY_ERRNO[errno] ?? IO, thrown, path, lts);
 }
 
 /** Decides about an error on the staging side (the slice to send, or the file a restore fetches to). */
@@ -81,13 +81,14 @@ export function sourceError(thrown: unknown, file: string): BwError {
   });
 }
 
-export function ltsMissing(root: string, cause?: unknown): BwError {
+export function ltsMissing(root: string, cause?: unknown, lts?: string): BwError {
   return new BwError('LTS_MISSING', {
     message: 'the directory of the long-term storage is not there',
     retry: 'operator',
     subject: root,
     hint: 'Is it mounted? If this LTS is new, create the directory (mode 0700); bw-bkup never does, lest it fill the disk below a mount point.',
     cause,
+    ...(lts === undefined ? {} : { lts }),
   });
 }
 
@@ -105,8 +106,8 @@ export function throwIfAborted(signal: AbortSignal | undefined, subject: string)
   if (signal?.aborted === true) throw abortedError(subject);
 }
 
-function decide([code, fields]: Decision, cause: unknown, subject: string): BwError {
-  return new BwError(code, { ...fields, subject, cause, detail: String(cause) });
+function decide([code, fields]: Decision, cause: unknown, subject: string, lts: string): BwError {
+  return new BwError(code, { ...fields, subject, cause, detail: String(cause), lts });
 }
 
 async function isAbsent(path: string): Promise<boolean> {

@@ -156,7 +156,7 @@ class MountedFilesystem implements PosixBackend {
       await stat(this.#root);
       for await (const { object, bytes, isPart } of walkFiles(this.#root, prefix)) if (!isPart) yield { object, bytes };
     } catch (thrown) {
-      throw await ltsError(thrown, prefix, this.#root);
+      throw await ltsError(thrown, prefix, this.#root, this.name);
     }
   }
 
@@ -253,7 +253,7 @@ class MountedFilesystem implements PosixBackend {
       return await work();
     } catch (thrown) {
       const decided = thrown instanceof BwError && thrown.code !== 'PROGRAM_ABORTED';
-      throw signal?.aborted === true && !decided ? abortedError(subject) : await ltsError(thrown, subject, this.#root);
+      throw signal?.aborted === true && !decided ? abortedError(subject) : await ltsError(thrown, subject, this.#root, this.name);
     }
   }
 }

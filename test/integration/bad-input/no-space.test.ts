@@ -2,7 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { readLiveState } from '../../../producer/cli/live-state.js';
+import { RedisBreakers } from '../../../shared/breaker/breaker-store.js';
 import { compareTrees } from '../../../shared/compare/index.js';
+import { DeadLetters } from '../../../shared/dead-letters/dead-letters.js';
 import { needsRoot } from '../../helpers/needs.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
 import { statusOf } from './site-state.js';
@@ -40,7 +43,7 @@ describe('a filesystem that is too small', () => {
     await expectSwept(site);
   });
 
-  it('long-term storage: clear error, nothing sealed, all given back; with more space the next round seals', async () => {
+  it('long-term storage: jobs wait without spending an attempt, one alarm; with more space the backup seals', async () => {
     const site = await testSite({
       settings: { dar: { sliceSize: '8MiB' } },
       prepare: async (dir) => {
@@ -49,14 +52,26 @@ describe('a filesystem that is too small', () => {
       },
     });
     await writeBigBasepath(site);
-    const [failed] = await site.backUp();
-    expect(failed).toMatchObject({ state: 'failed', reason: expect.stringMatching(/^TRANSFER_NO_SPACE: the long-term storage is full[^]*\n  -> Make room or raise the quota/) as unknown });
-    await expectFailed(site, /^TRANSFER_NO_SPACE: the long-term storage is full/);
-    await expectSwept(site);
+    const { queues, runs } = site.worker.context;
+    const store = new RedisBreakers(queues.redis);
+    const backingUp = site.backUp();
+    const parked = await until('a transfer waits', async () => ((await store.countParked(LTS)) > 0 ? queues.transfer('here').getJobs(['delayed', 'active']) : null));
+    expect(await store.all()).toMatchObject([{ ...LTS, forAll: true, cause: { code: 'TRANSFER_NO_SPACE', host: 'here' } }]);
+    expect((await readLiveState(site.config)).outages).toMatchObject([{ ...LTS, hosts: null, code: 'TRANSFER_NO_SPACE', hint: expect.stringMatching(/^Make room/) as unknown }]);
+    expect(parked.map(({ attemptsMade }) => attemptsMade)).toEqual(parked.map(() => 0));
+    expect((await runs.running()).map(({ phase }) => phase)).toEqual(['saving']);
     await growTmpfs(join(site.dir, 'small'), '200m');
-    await expectNextRoundSeals(site);
+
+    expect(await backingUp).toMatchObject([{ state: 'completed', reason: null }]);
+    const jobs = [...(await queues.transfer('here').getCompleted()), ...(await queues.backup.getCompleted())];
+    expect(jobs.map(({ attemptsMade }) => attemptsMade)).toEqual(jobs.map(() => 1));
+    expect(await new DeadLetters(queues).all()).toEqual([]);
+    expect(await store.countParked(LTS)).toBe(0);
+    await expectSealed(site);
   });
 });
+
+const LTS = { kind: 'lts', name: 'lts' } as const;
 
 /** 60 MiB that no compression makes smaller. */
 async function writeBigBasepath(site: TestSite): Promise<void> {
@@ -64,15 +79,7 @@ async function writeBigBasepath(site: TestSite): Promise<void> {
   for (let i = 0; i < 6; i++) await writeFile(join(site.topdir, 'alice', `random-${i}`), randomBytes(10 * MIB));
 }
 
-async function expectFailed(site: TestSite, error: RegExp): Promise<void> {
-  const row = (await statusOf(site)).get('alice');
-  expect(row).toMatchObject({ state: 'never', lastSealed: null });
-  expect(`${row?.lastError?.code ?? ''}: ${row?.lastError?.message ?? ''}`).toMatch(error);
-  expect(await site.manifests()).toEqual([]);
-}
-
-async function expectNextRoundSeals(site: TestSite): Promise<void> {
-  expect(await site.backUp()).toMatchObject([{ state: 'completed', reason: null }]);
+async function expectSealed(site: TestSite): Promise<void> {
   const [manifest] = await site.manifests();
   if (manifest === undefined) return expect.unreachable();
   expect((await statusOf(site)).get('alice')).toMatchObject({ state: 'ok', lastError: null });

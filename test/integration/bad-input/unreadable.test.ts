@@ -85,6 +85,7 @@ function settingsOf(dir: string): Record<string, unknown> {
     restore: { allowedTargets: [join(dir, 'restore')] },
     http: { producerPort: null, workerPort: null },
     logging: { level: 'fatal', format: 'json' },
+    deadLetters: { keepStaging: '1ms' },
   };
 }
 

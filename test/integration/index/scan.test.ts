@@ -95,7 +95,7 @@ it('describes the root', async () => {
 it('names the ways in which a source is not there', async () => {
   const tree = await makeTree();
   const path = (name: string): BytePath => bytePath.fromText(join(tree, name));
-  await expect(inspectRoot(path('missing'))).rejects.toMatchObject({ code: 'SOURCE_MISSING', retry: 'retry' });
+  await expect(inspectRoot(path('missing'))).rejects.toMatchObject({ code: 'SOURCE_MISSING', retry: 'operator' });
   await expect(inspectRoot(path('z/below a file'))).rejects.toMatchObject({ code: 'SOURCE_MISSING' });
   await expect(inspectRoot(path('z'))).rejects.toMatchObject({ code: 'SOURCE_NOT_A_DIRECTORY' });
   await expect(inspectRoot(path('a/link'))).rejects.toMatchObject({ code: 'SOURCE_NOT_A_DIRECTORY' });

@@ -82,10 +82,10 @@ describe('a backup that is cancelled while dar works', () => {
     await dar.stands();
     const run = await runs.read(report?.enqueued[0]?.backupId ?? '');
     if (run === null) return expect.unreachable();
-    expect(await cancelRun({ queues, runs, journal, now: () => new Date() }, run, 'cancelled by nobody')).toEqual([`shard.${run.id}.1`]);
+    expect(await cancelRun({ queues, runs, journal, config: site.config, now: () => new Date() }, run, 'cancelled by nobody')).toEqual([`shard.${run.id}.1`]);
     expect(await waiting).toMatchObject([{ state: 'failed' }]);
     expect(await runs.read(run.id)).toMatchObject({ phase: 'failed', error: 'CANCELLED: cancelled by nobody' });
-    await expect(cancelRun({ queues, runs, journal, now: () => new Date() }, run, 'again')).rejects.toMatchObject({ code: 'NOTHING_TO_CANCEL' });
+    await expect(cancelRun({ queues, runs, journal, config: site.config, now: () => new Date() }, run, 'again')).rejects.toMatchObject({ code: 'NOTHING_TO_CANCEL' });
     await expectSwept(site);
     expect(await site.manifests()).toEqual([]);
   });

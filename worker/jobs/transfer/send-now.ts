@@ -17,6 +17,7 @@ export async function sendNow(context: WorkerContext, key: string, items: Readon
   const sent = new Map([...items].map(([object, item]) => [object, { ...item, committed: { ...item.committed } }]));
   const toSend = [...items].map(([object, { file, bytes, sha512 }]) => ({ object, file, bytes, sha512 }));
   for (const backend of context.backends) {
+    context.breakers.refuseIfOut(backend.name);
     const startedAt = performance.now();
     for (const { item, location, error } of await sendItems({ backend, items: toSend, key, signal, atOnce: AT_ONCE })) {
       if (error !== undefined) throw error;

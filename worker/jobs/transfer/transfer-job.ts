@@ -1,8 +1,11 @@
 import type { JobRun } from '../../processor/run-job.js';
+import { ltsOf } from '../../breaker/needs.js';
+import { outage } from '../../breaker/outage.js';
 import type { WorkerContext } from '../../context.js';
 import type { BwError } from '../../../shared/errors/bw-error.js';
 import { CLEANUP_PRIORITY } from '../../../shared/queues/priorities.js';
 import { JOB_VERSION, parseJob, transferJobSchema, type ReleaseJob, type TransferJob } from '../../../shared/queues/job-data.js';
+import { keptForMs } from '../../../shared/runs/kept.js';
 import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
@@ -18,7 +21,7 @@ export const RELEASE_BYTES = 1024 * 1024;
 export async function transferJob(context: WorkerContext, run: JobRun): Promise<{ sent: number }> {
   const data = parseJob(transferJobSchema, run.job.data, run.job.id);
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
-  for (const backend of context.backends) await sendTo(context, backend, data, run);
+  await sendToAll(context, data, run);
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
   const left = await context.items.get(data.backupId, data.objects);
   const bytes = [...left.values()].reduce((sum, item) => sum + item.bytes, 0);
@@ -28,20 +31,35 @@ export async function transferJob(context: WorkerContext, run: JobRun): Promise<
 
 /**
  * Whether the backup has ended without these objects: it failed, or they are of a start that was given up. What was ordered swept at its end
- * is then swept again, which removes only what no sealed manifest names. A backup that Redis has lost is swept by the producer, who puts its end on record.
+ * is then swept again (when it is no longer kept), which removes only what no sealed manifest names. A backup that Redis has lost is swept by the producer, who puts its end on record.
  */
 export async function isTooLate(context: WorkerContext, data: Pick<TransferJob, 'backupId' | 'basepathId'>, name: string): Promise<boolean> {
   const state = await context.runs.read(data.backupId);
   if (state === null) return true;
   if (state.phase !== 'done' && state.phase !== 'failed') return false;
-  await orderSweeps(context.queues, context.runs, data, `.after-${name}`);
+  await orderSweeps(context.queues, context.runs, data, `.after-${name}`, keptForMs(state, context.now().getTime()));
   return true;
 }
 
-async function sendTo(context: WorkerContext, backend: TransferBackend, data: TransferJob, run: JobRun): Promise<void> {
-  // Items that are not on record any more belong to an abandoned start: nothing to do for them.
+/** One LTS that is out keeps nothing from the others. Throws the first error, or OUTAGE. */
+async function sendToAll(context: WorkerContext, data: TransferJob, run: JobRun): Promise<void> {
+  const out = context.backends.filter(({ name }) => context.breakers.isOpen(ltsOf(name)));
+  let first: unknown = null;
+  for (const backend of context.backends) {
+    if (!out.includes(backend)) await sendTo(context, backend, data, run).catch((thrown: unknown) => { first ??= thrown; });
+  }
+  if (first !== null) throw first as Error;
+  for (const backend of out) if ((await openItems(context, backend, data)).length > 0) throw outage(backend.name);
+}
+
+/** Items that are not on record any more belong to an abandoned start: nothing to do for them. */
+async function openItems(context: WorkerContext, backend: TransferBackend, data: TransferJob): Promise<TransferItem[]> {
   const items = await context.items.get(data.backupId, data.objects);
-  const open = [...items].filter(([, item]) => item.committed[backend.name] === undefined).map(toTransferItem);
+  return [...items].filter(([, item]) => item.committed[backend.name] === undefined).map(toTransferItem);
+}
+
+async function sendTo(context: WorkerContext, backend: TransferBackend, data: TransferJob, run: JobRun): Promise<void> {
+  const open = await openItems(context, backend, data);
   if (open.length === 0) return;
   const startedAt = performance.now();
   const results = await sendItems({

@@ -14,6 +14,7 @@ import { importOutput } from '../../../../producer/cli/import-command.js';
 import { deadDismissOutput, deadListOutput, deadRetryOutput, deadShowOutput } from '../../../../producer/cli/dead/outputs.js';
 import { reconcileOutput } from '../../../../producer/cli/reconcile-outputs.js';
 import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
+import { breakerOutput } from '../../../../producer/cli/breaker/outputs.js';
 import { drainOutput, stopOutput } from '../../../../producer/cli/work/outputs.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
 
@@ -49,6 +50,7 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   'basepath unpark': unparkOutput,
   usage: usageOutput,
   limits: limitsOutput,
+  breaker: breakerOutput,
   drain: drainOutput,
   preempt: stopOutput,
   reconcile: reconcileOutput,

@@ -18,18 +18,18 @@ describe('errors of a storage filesystem', () => {
   ] as const;
   it.each(cases)('%s is %s, %s', async (errno, code, retry) => {
     const cause = failure(errno);
-    expect(await ltsError(cause, 'a/b', await workspace())).toMatchObject({ code, retry, subject: 'a/b', cause, detail: expect.stringContaining(errno) as string });
+    expect(await ltsError(cause, 'a/b', await workspace(), 'tape')).toMatchObject({ code, retry, subject: 'a/b', lts: 'tape', cause, detail: expect.stringContaining(errno) as string });
   });
 
   it('is LTS_MISSING whenever the root is not there', async () => {
     const root = join(await workspace(), 'gone');
-    expect(await ltsError(failure('ENOENT'), 'a/b', root)).toMatchObject({ code: 'LTS_MISSING', retry: 'operator', subject: root });
+    expect(await ltsError(failure('ENOENT'), 'a/b', root, 'tape')).toMatchObject({ code: 'LTS_MISSING', retry: 'operator', subject: root, lts: 'tape' });
   });
 
   it('leaves decided errors as they are, and a bug a bug', async () => {
     const decided = new BwError('X', { message: 'm', retry: 'permanent', hint: 'h' });
-    expect(await ltsError(decided, 'a', '/')).toBe(decided);
-    expect(await ltsError(new TypeError('bug'), 'a', '/')).toMatchObject({ code: 'UNEXPECTED' });
+    expect(await ltsError(decided, 'a', '/', 'tape')).toBe(decided);
+    expect(await ltsError(new TypeError('bug'), 'a', '/', 'tape')).toMatchObject({ code: 'UNEXPECTED' });
     expect(sourceError(decided, 'f')).toBe(decided);
   });
 
