@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Config } from '../../../shared/config/config.js';
 import { probeMount } from '../../../shared/hosts/probe-mount.js';
@@ -26,12 +27,14 @@ async function cluster(hosts: number) {
   const answers = { value: true };
   const logger = createLogger({ level: 'fatal', format: 'json', host: 'h', component: 'worker' });
   const names = Array.from({ length: hosts }, (_, index) => `h${index + 1}`);
-  const workers = names.map((name) => new Worker(QUEUES.backup, () => Promise.resolve(), { ...workerOptions(`${name}/${QUEUES.backup}`, 1), connection: redis.duplicate() }));
+  const connections = names.map(() => redis.duplicate());
+  const workers = names.map((name, index) => new Worker(QUEUES.backup, () => Promise.resolve(), { ...workerOptions(`${name}/${QUEUES.backup}`, 1), connection: connections[index] as Redis }));
   for (const worker of workers) void worker.run();
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
   onTestFinished(async () => {
     await Promise.all(workers.map((worker) => worker.close(true)));
     await queues.close();
+    for (const connection of connections) connection.disconnect();
   });
   const standings = names.map((host) => {
     const config = { host, topdirs: [{ path: '/u', readFrom: null }] } as unknown as Config;
