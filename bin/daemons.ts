@@ -1,4 +1,4 @@
-import { workerConnection, commandConnection, redisLocation } from '../shared/redis/connect.js';
+import { COMMAND_TIMEOUT_MS, commandConnection, connectInTime, redisLocation, workerConnection } from '../shared/redis/connect.js';
 import { checkRedis, unreachable } from '../shared/redis/check-server.js';
 import { createMetrics } from '../shared/metrics/index.js';
 import { QueueSet } from '../shared/queues/queue-set.js';
@@ -42,7 +42,7 @@ export async function producerCommand(options: CommonOptions): Promise<number> {
   const stop = stopOf(logger);
   const redis = commandConnection(config);
   redis.on('error', (error) => { logger.debug({ err: error }, 'redis connection trouble'); }); // told by what could not be done
-  await redis.connect().catch((thrown: unknown) => {
+  await connectInTime(redis, COMMAND_TIMEOUT_MS).catch((thrown: unknown) => {
     redis.disconnect();
     throw unreachable(redisLocation(config), thrown);
   });

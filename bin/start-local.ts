@@ -9,7 +9,7 @@ import { cleanupQueue, QUEUES, transferQueue } from '../shared/queues/names.js';
 import { TIMING, type QueueTiming } from '../shared/queues/options.js';
 import { releaseLocks } from '../shared/queues/release-locks.js';
 import { unreachable } from '../shared/redis/check-server.js';
-import { redisLocation, workerConnection } from '../shared/redis/connect.js';
+import { connectInTime, redisLocation, workerConnection } from '../shared/redis/connect.js';
 import { startEmbeddedRedis, type EmbeddedRedis } from '../shared/redis/embedded.js';
 import type { LocalService } from '../producer/cli/session.js';
 import { startContext, sweepStaging } from '../worker/start-context.js';
@@ -73,7 +73,7 @@ async function connected(config: Config, logger: Logger): Promise<Redis> {
   const redis = workerConnection(config);
   let started = false;
   redis.on('error', (error) => { if (started) logger.warn({ err: error }, 'redis connection trouble'); });
-  await redis.connect().catch((thrown: unknown) => {
+  await connectInTime(redis).catch((thrown: unknown) => {
     redis.disconnect();
     throw unreachable(redisLocation(config), thrown);
   });

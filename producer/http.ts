@@ -10,6 +10,7 @@ import { readJournal } from '../shared/journal/index.js';
 import type { BasepathAge, Metrics } from '../shared/metrics/index.js';
 import { readStanding } from '../shared/hosts/read-standing.js';
 import { countParked } from '../shared/limits/places.js';
+import { readLastRound } from '../shared/reconcile/last-round.js';
 import type { QueueSet } from '../shared/queues/queue-set.js';
 import { loadOrCreateToken, mountBoard } from './api/index.js';
 import { lateOf } from './policy/past-due.js';
@@ -33,6 +34,7 @@ export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpS
   metrics.collectQueues(shown, queues.redis);
   metrics.collectParked(() => countParked(queues.redis, config.topdirs.map(({ path }) => path)));
   metrics.collectHangs(config.topdirs.map(({ path }) => path), () => readStanding(queues));
+  metrics.collectReconciled(() => readLastRound(queues.redis));
   metrics.collectOutages(() => outages(parts));
   metrics.collectAges(() => ages(parts));
   const token = await loadOrCreateToken({ tokenFile: config.http.tokenFile, stateDir: config.state.dir });

@@ -6,11 +6,12 @@ import type { Config, EventKind, TopdirConfig } from '../shared/config/config.js
 import { toBwError } from '../shared/errors/bw-error.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
 import { QueueSet } from '../shared/queues/queue-set.js';
+import { isLeft } from '../shared/reconcile/walk.js';
 import { RunStore } from '../shared/runs/run-store.js';
 import { thoseThatMayStart } from './preemption/may-start.js';
 import { LOOK_EVERY_MS, WaitingWatch } from './preemption/watch-waiting.js';
 import type { ReconcileParts } from './reconcile/parts.js';
-import { reconcileRuns } from './reconcile/reconcile.js';
+import { reconcileRuns, reconcileSite, type Reconciled } from './reconcile/reconcile.js';
 import type { PruneResult } from './retention/apply-prune.js';
 import { pruneSite } from './retention/prune-site.js';
 import { EventTimes } from './scheduler/event-times.js';
@@ -24,6 +25,8 @@ export interface Producer {
   tick(): Promise<TopdirReport[]>;
   /** Removes what retention lets go, orders erasures; start() does it every removal.every. */
   prune(): Promise<PruneResult>;
+  /** One round of the reconciler; start() does it every reconcile.every. */
+  reconcile(): Promise<Reconciled>;
   /** What it is time for, by schedule.events; start() does it by itself. */
   events(): Promise<TopdirReport[]>;
   /** Runs the after hooks of topdirs whose backups are all through; start() does it by itself. */
@@ -106,6 +109,12 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
       logger.info({ basepathId, backupId, level, samplePercent, reason }, 'verification ordered');
     }
   };
+  const reconcile = async (): Promise<Reconciled> => {
+    const found = await reconcileSite(reconciling, { dryRun: false, basepaths: 'slice', signal });
+    const left = found.findings.filter(isLeft).length;
+    if (found.findings.length > 0) logger.info({ repaired: found.findings.length - left, left, problems: found.problems.length }, 'reconciled: bw-bkup reconcile --dry-run shows what is left');
+    return found;
+  };
   const watch = new WaitingWatch({ queues, runs: new RunStore(redis), maxPerBackup: config.preemption.maxPerBackup, mayStart: (jobs) => thoseThatMayStart(queues, config, jobs) });
   const preemption = async (): Promise<void> => {
     for (const { jobId, priorityClass, share, preemptions } of await watch.look()) logger.info({ jobId, priorityClass, share, preemptions }, 'stopped: a full or a restore needs its slot');
@@ -115,6 +124,7 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
     new Loop(events, () => times.wait(now()), failed, FAILED_AGAIN_MS),
     new Loop(gates, () => GATES_EVERY_MS, failed, GATES_EVERY_MS),
     new Loop(prune, () => config.removal.everyMs, failed, FAILED_AGAIN_MS),
+    new Loop(reconcile, () => config.reconcile.everyMs, failed, FAILED_AGAIN_MS),
     new Loop(verifications, () => VERIFY_EVERY_MS, failed, VERIFY_EVERY_MS),
     ...(config.preemption.enabled ? [new Loop(preemption, () => LOOK_EVERY_MS, failed, PREEMPTION_AGAIN_MS)] : []),
   ];
@@ -123,6 +133,7 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
     events,
     closeGates: gates,
     prune,
+    reconcile,
     start: () => { for (const loop of loops) loop.start(); },
     close: async () => {
       ending.abort();

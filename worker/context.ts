@@ -3,6 +3,7 @@ import type { Catalog } from '../shared/catalog/catalog.js';
 import type { Config, TopdirConfig } from '../shared/config/config.js';
 import type { DarCapabilities } from '../shared/dar/index.js';
 import { BwError } from '../shared/errors/bw-error.js';
+import type { Presence } from '../shared/hosts/presence.js';
 import type { FindSlots } from '../shared/index/find-slots.js';
 import type { Journal } from '../shared/journal/journal.js';
 import type { Metrics } from '../shared/metrics/metrics.js';
@@ -23,6 +24,8 @@ export interface WorkerContext {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly queues: QueueSet;
+  /** Which workers are there. */
+  readonly presence: Presence;
   readonly runs: RunStore;
   readonly items: ItemStore;
   readonly catalog: Catalog;

@@ -7,6 +7,7 @@ import { openSiteCatalog } from '../shared/catalog/open-site-catalog.js';
 import type { Config } from '../shared/config/config.js';
 import { assertDarSupports, hideGnupgFromDar, probeDar } from '../shared/dar/index.js';
 import { BwError } from '../shared/errors/bw-error.js';
+import { Presence } from '../shared/hosts/presence.js';
 import { FindSlots } from '../shared/index/find-slots.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
 import type { Metrics } from '../shared/metrics/index.js';
@@ -62,6 +63,7 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
     logger,
     metrics,
     queues,
+    presence: new Presence(redis),
     runs,
     items: new ItemStore(redis),
     catalog,

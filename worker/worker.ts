@@ -11,6 +11,8 @@ import { giveUpKept } from './staging/give-up-kept.js';
 import { releaseSmall } from './jobs/cleanup/release-small.js';
 import { processorsOf } from './jobs/job-table.js';
 import { followOrders } from './follow-orders.js';
+import { bePresent } from './presence/be-present.js';
+import { reclaimJobs } from './presence/reclaim-jobs.js';
 import { Failures, runOf } from './processor/failures.js';
 import { fencedContext } from './processor/fenced-redis.js';
 import { LockKeeper } from './processor/lock-keeper.js';
@@ -56,6 +58,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const workers = plan.map(([queue, concurrency]) => startQueueWorker(parts(), queue, concurrency));
   const stopReleasing = [context.staging.account.onPressure(() => releaseSmall(context)), context.staging.account.onPressure(() => giveUpKept(context))];
   const slots = [...Array.from({ length: own }, () => startReservedSlot(parts(), OWN_SLOT_NAME, OWN)), startReservedSlot(parts(), SEAL_SLOT_NAME, SEALS)];
+  const leave = appear(context, [...workers, ...slots], timing);
   const breakerTiming = { firstMs: timing.firstBackoffMs, mostMs: timing.maxBackoffMs };
   const stops = [context.limits.start(), context.gate.start(), context.sources.start(), context.standing.start(), context.breakers.start(breakerTiming)];
   const orders = followOrders({
@@ -73,10 +76,25 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
       for (const slot of slots) slot.stop();
       for (const stop of stopReleasing) stop();
       await closeAll([...workers, ...slots], failures, running);
+      await leave();
       for (const stop of stops) stop();
     },
     hurry: () => { running.hurry(null, 'shutdown'); },
     isRunning: () => workers.every(({ worker: each }) => each.isRunning() || each.isPaused()),
+  };
+}
+
+/** On record as present, it gives back what predecessors held. Returns how to disappear. */
+function appear(context: WorkerContext, workers: readonly QueueWorker[], { lockDurationMs }: QueueTiming): () => Promise<void> {
+  const present = bePresent(context, workers.map(({ worker }) => worker.id));
+  const over = new AbortController();
+  const reclaimed = present.process
+    .then((own) => reclaimJobs({ context, own, signal: over.signal, lockDurationMs }))
+    .catch((thrown: unknown) => { context.logger.warn({ err: toBwError(thrown) }, 'jobs of workers that were killed are given back when their locks end'); });
+  return async () => {
+    over.abort();
+    await reclaimed;
+    await present.leave();
   };
 }
 

@@ -7,11 +7,12 @@ import { RedisBreakers } from '../../shared/breaker/breaker-store.js';
 import { readOutages } from './breaker/outage-rows.js';
 import type { runRowSchema, statusOutput } from './outputs.js';
 import { countParked } from '../../shared/limits/places.js';
+import { readLastRound, type LastRound } from '../../shared/reconcile/last-round.js';
 import type { RunStore } from '../../shared/runs/run-store.js';
 
-type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues' | 'parked' | 'drained' | 'outages' | 'hangs'>;
+type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues' | 'parked' | 'drained' | 'outages' | 'reconciled' | 'hangs'>;
 
-const NOT_KNOWN: LiveState = { running: null, queues: null, parked: null, drained: null, outages: null, hangs: null };
+const NOT_KNOWN: LiveState = { running: null, queues: null, parked: null, drained: null, outages: null, reconciled: null, hangs: null };
 
 /** Running work and queues. Nulls when Redis does not answer: that is no reason not to show the rest. */
 export async function readLiveState(config: Config): Promise<LiveState> {
@@ -44,10 +45,15 @@ async function ask(config: Config): Promise<LiveState> {
     const { readStanding } = await import('../../shared/hosts/read-standing.js');
     const outages = await readOutages(new RedisBreakers(redis));
     const hangs = hangsOf(await readStanding(queues));
-    return { drained, outages, hangs, parked, running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
+    return { drained, outages, hangs, parked, reconciled: summed(await readLastRound(redis)), running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
   } finally {
     redis.disconnect();
   }
+}
+
+function summed(round: LastRound | null): LiveState['reconciled'] {
+  const sum = (counts: LastRound['left']): number => Object.values(counts).reduce((all, each) => all + each, 0);
+  return round === null ? null : { at: round.at, repaired: sum(round.repaired), left: sum(round.left), problems: round.problems };
 }
 
 async function runningRows(runs: RunStore): Promise<z.infer<typeof runRowSchema>[]> {

@@ -109,6 +109,8 @@ export const statusOutput = z.strictObject({
   drained: z.array(drainedRowSchema).nullable(),
   /** What hung, and what follows; null when Redis does not answer. */
   hangs: hangsSchema.nullable(),
+  /** What the last round of the reconciler found; null when there was none, or Redis does not answer. */
+  reconciled: z.strictObject({ at: instant, repaired: count, left: count, problems: count }).nullable(),
   /** What is out, so that jobs wait; null when Redis does not answer. */
   outages: z.array(outageRowSchema).nullable(),
 });

@@ -6,7 +6,7 @@ import type { Config } from '../../shared/config/config.js';
 import { BwError } from '../../shared/errors/bw-error.js';
 import { QueueSet } from '../../shared/queues/queue-set.js';
 import { checkRedis, unreachable } from '../../shared/redis/check-server.js';
-import { commandConnection, embeddedSocket, redisLocation } from '../../shared/redis/connect.js';
+import { COMMAND_TIMEOUT_MS, commandConnection, connectInTime, embeddedSocket, redisLocation } from '../../shared/redis/connect.js';
 import { answers } from '../../shared/redis/embedded.js';
 import { RunStore } from '../../shared/runs/run-store.js';
 import { configRequest } from './config/config-options.js';
@@ -59,7 +59,7 @@ async function connect(config: Config): Promise<Redis> {
   redis.on('error', () => undefined); // every command reports its own failure
   const where = redisLocation(config);
   try {
-    await redis.connect().catch((thrown: unknown) => {
+    await connectInTime(redis, COMMAND_TIMEOUT_MS).catch((thrown: unknown) => {
       throw unreachable(where, thrown);
     });
     await checkRedis(redis, where);

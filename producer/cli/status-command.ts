@@ -152,7 +152,7 @@ const PARKED = {
   hung: 'their basepath hangs',
 } as const;
 
-function printLive({ config }: Site, { running, queues, parked, drained, outages, hangs }: Output): void {
+function printLive({ config }: Site, { running, queues, parked, drained, outages, reconciled, hangs }: Output): void {
   if (running === null) {
     const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
     print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);
@@ -168,6 +168,7 @@ function printLive({ config }: Site, { running, queues, parked, drained, outages
     print(`${host} is drained for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}${user === null ? '' : ` by ${user}`}${reason === '' ? '' : ` (${reason})`}; to end that: bw-bkup resume ${host}`);
   }
   if (hangs !== null) printHangs(hangs);
+  if (reconciled !== null && reconciled.left + reconciled.problems > 0) print(`The reconciler left ${plural(reconciled.left, 'finding')} to you ${formatAge(Date.parse(reconciled.at), Date.now())}: bw-bkup reconcile --dry-run`);
   const waiting = queueLine(queues ?? {});
   if (waiting !== null) print(waiting);
   for (const { topdir, reason, jobs } of parked ?? []) print(`${plural(jobs, 'job')} of ${topdir} may not start now: ${PARKED[reason]} (bw-bkup limits)`);

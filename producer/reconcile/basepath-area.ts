@@ -3,6 +3,7 @@ import { DeadLetters } from '../../shared/dead-letters/dead-letters.js';
 import type { DeadLetter } from '../../shared/dead-letters/dead-letter.js';
 import type { Area, Decision } from '../../shared/reconcile/walk.js';
 import { failuresOfAll, replaceFailure } from '../../shared/runs/failures.js';
+import { keptForMs, stopKeeping } from '../../shared/runs/kept.js';
 import { newestOf, refreshNewest } from '../../shared/runs/newest.js';
 import { orderSweeps } from '../../shared/runs/order-sweeps.js';
 import type { Run } from '../../shared/runs/run-store.js';
@@ -87,7 +88,8 @@ export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
       case 'set-failures':
         return replaceFailure(runs.redis, basepathId, act.from, act.to);
       case 'remove-letter':
-        return new DeadLetters(queues).remove([act.runId]);
+        await new DeadLetters(queues).remove([act.runId]);
+        return stopKeeping(queues, runs, [act.runId]);
       case 'add-letter':
         return new DeadLetters(queues).add(act.letter);
       case 'finish-seal':
@@ -100,7 +102,10 @@ export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
 
   async #sweepingOf(stored: readonly Stored[]): Promise<Set<string>> {
     const pending = new Set<string>();
-    for (const backupId of new Set(stored.map((each) => each.backupId))) if (await isSweepPending(this.parts.queues, backupId, this.parts.now())) pending.add(backupId);
+    for (const backupId of new Set(stored.map((each) => each.backupId))) {
+      const kept = keptForMs(await this.parts.runs.read(backupId), this.parts.now().getTime()) > 0;
+      if (kept || (await isSweepPending(this.parts.queues, backupId, this.parts.now()))) pending.add(backupId);
+    }
     return pending;
   }
 }

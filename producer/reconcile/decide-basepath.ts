@@ -50,7 +50,7 @@ export interface BasepathFacts {
   readonly inFlight: boolean;
   /** Backups of it whose run has not ended. */
   readonly openRuns: ReadonlySet<string>;
-  /** Backups whose leftovers are ordered away already. */
+  /** Backups whose leftovers are ordered away already, or kept for a while. */
   readonly sweeping: ReadonlySet<string>;
   /** Null: long-term storage was not looked at. */
   readonly stored: readonly Stored[] | null;
@@ -174,12 +174,14 @@ function isYoung(backupId: string, nowMs: number): boolean {
   return isBackupId(backupId) && nowMs - decodeTime(backupId) < YOUNG_MS;
 }
 
+/** Objects that a manifest names in an LTS, each as long as its last part reaches: small files may be bundled in one. */
 function namedIn(manifest: Manifest, lts: string): { object: string; bytes: number }[] {
-  const parts = [...manifest.archives.flatMap(({ slices }) => slices), ...storedFiles(manifest)];
-  return parts.flatMap(({ bytes, locations }) => {
+  const named = new Map<string, number>();
+  for (const { locations } of [...manifest.archives.flatMap(({ slices }) => slices), ...storedFiles(manifest)]) {
     const location = locations[lts];
-    return location === undefined ? [] : [{ object: location.object, bytes: location.offset === 0 ? bytes : location.length }];
-  });
+    if (location !== undefined) named.set(location.object, Math.max(named.get(location.object) ?? 0, location.offset + location.length));
+  }
+  return [...named].map(([object, bytes]) => ({ object, bytes }));
 }
 
 function manifestOf(basepathId: string, backupId: string): string {

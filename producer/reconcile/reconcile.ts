@@ -1,6 +1,8 @@
 import { toBwError } from '../../shared/errors/bw-error.js';
 import type { Finding } from '../../shared/reconcile/finding.js';
 import { roundOf, writeLastRound } from '../../shared/reconcile/last-round.js';
+import { CLEANUP_PRIORITY } from '../../shared/queues/priorities.js';
+import { JOB_VERSION, type SweepPartsJob } from '../../shared/queues/job-data.js';
 import { walk, type Area, type WalkOptions } from '../../shared/reconcile/walk.js';
 import { createBackend } from '../../shared/transfer/create-backend.js';
 import { askHosts } from './ask-hosts.js';
@@ -55,7 +57,7 @@ export async function reconcileSite(parts: ReconcileParts, options: ReconcileOpt
   if (options.basepaths === 'slice') {
     const slice = await takeSlice(parts);
     await looked.at(new BasepathArea(parts, slice.ids, backends));
-    if (!options.dryRun) await slice.done();
+    if (!options.dryRun) await orderPartsSweep(parts, slice.ids).then(slice.done);
   } else {
     const withLts = options.basepaths === 'all-with-lts';
     const ids = await allBasepaths(parts);
@@ -68,6 +70,12 @@ export async function reconcileSite(parts: ReconcileParts, options: ReconcileOpt
   }
   if (!options.dryRun && options.signal?.aborted !== true) await writeLastRound(parts.queues.redis, roundOf(looked.findings, looked.problems.length, parts.now()));
   return looked;
+}
+
+/** Nobody sees half-written objects in a listing; whoever may delete in LTS removes the old ones. One order at a time. */
+async function orderPartsSweep({ queues }: ReconcileParts, basepathIds: readonly string[]): Promise<void> {
+  const data: SweepPartsJob = { v: JOB_VERSION, basepathIds: [...basepathIds] };
+  await queues.erasing.add('sweep-parts', data, { priority: CLEANUP_PRIORITY, deduplication: { id: 'sweep-parts' } });
 }
 
 /** What was found so far. One thing that cannot be looked at does not stop the others. */

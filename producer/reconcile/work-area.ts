@@ -1,3 +1,4 @@
+import { keptForMs } from '../../shared/runs/kept.js';
 import { orderStagingSweeps, orderSweeps } from '../../shared/runs/order-sweeps.js';
 import type { Area, Decision } from '../../shared/reconcile/walk.js';
 import type { Run } from '../../shared/runs/run-store.js';
@@ -27,7 +28,7 @@ const UNCLAIMED_MS = 86_400_000;
 /** What the work directory of a backup says (pure). */
 export function decideWork({ backupId, nowMs, changedMs, run, attempt, sweepIsPending }: WorkFacts): Decision<WorkAct>[] {
   const ageMs = nowMs - changedMs;
-  if (isOpen(run) || ageMs <= UNCHANGED_MS || sweepIsPending) return [];
+  if (isOpen(run) || keptForMs(run, nowMs) > 0 || ageMs <= UNCHANGED_MS || sweepIsPending) return [];
   const detail = `unchanged for ${Math.floor(ageMs / 60_000)} min`;
   if (run !== null) {
     const act: WorkAct = run.kind === 'backup' ? { act: 'sweep', basepathId: run.basepathId } : { act: 'remove' };

@@ -10,7 +10,7 @@ import type { Manifest, StoredFile } from './manifest.js';
 import { seal, type SealRequest, type SealResult } from './seal.js';
 import { isStamped, missingCatalog, writeStamp } from './stamp.js';
 import { checkStoredFile, type FileProblem } from './stored-file.js';
-import { sweepUnsealed, type SweepOptions, type SweepReport } from './sweep.js';
+import { sweepOne, sweepUnsealed, type SweepOptions, type SweepReport } from './sweep.js';
 import { Graveyard, listRemoved, type RemovedBackup } from './tombstone.js';
 import { WorkArea, type WorkDir, type WorkEntry } from './work-area.js';
 
@@ -104,6 +104,14 @@ export class Catalog {
   /** See sweep.ts. */
   sweepUnsealed(options: SweepOptions): Promise<SweepReport> {
     return sweepUnsealed(this.layout, this.disk, options);
+  }
+
+  /**
+   * The same of one backup that has ended, whatever its age: an unsealed directory, files beside a sealed manifest that it does not name.
+   * Its work is to be removed before, so that no seal can begin any more.
+   */
+  sweepBackup(basepathId: string, backupId: string): Promise<void> {
+    return sweepOne(this.layout, this.disk, basepathId, backupId);
   }
 
   /** See listing.ts, readManifest. */

@@ -47,6 +47,15 @@ export async function sweepUnsealed(layout: Layout, disk: Disk, options: SweepOp
   return report;
 }
 
+/** See Catalog.sweepBackup. Nothing of one that has a tombstone, or a manifest that cannot be read (it throws then). */
+export async function sweepOne(layout: Layout, disk: Disk, basepathId: string, backupId: string): Promise<void> {
+  const dir = layout.backup(basepathId, backupId);
+  const options: SweepOptions = { olderThanMs: -Infinity, now: 0, inFlight: () => false };
+  if ((await tombstoneIn(dir)) !== null || !(await exists(dir))) return;
+  if (await exists(join(dir, MANIFEST_FILE))) await removeUnnamed(disk, dir, (await namedIn(layout, basepathId, backupId)).names, options);
+  else await removeUnsealed(disk, dir, options);
+}
+
 async function namedIn(layout: Layout, basepathId: string, backupId: string): Promise<{ names: Set<string> }> {
   const manifest = await readManifest(layout, basepathId, backupId);
   return { names: new Set([MANIFEST_FILE, ...TOMBSTONES, ...storedFiles(manifest).map((file) => file.name)]) };

@@ -27,6 +27,7 @@ export interface Config {
   readonly schedule: ScheduleConfig;
   readonly retention: RetentionConfig;
   readonly removal: RemovalConfig;
+  readonly reconcile: { readonly everyMs: number };
   readonly verify: VerifyConfig;
   readonly http: HttpConfig;
   readonly logging: { readonly level: LogLevel; readonly format: 'auto' | 'json' | 'pretty' };

@@ -164,6 +164,9 @@ export const siteSchema = {
     every: { doc: 'Time between two prunes by the producer.', format: 'duration', default: '1d' },
     eraser: { doc: 'The one host whose worker deletes in LTS; none = any worker.', format: 'name', default: null, nullable: true },
   },
+  reconcile: {
+    every: { doc: 'Time between two rounds of the producer that compare jobs, staging, catalog and long-term storage, and repair what is safe.', format: 'duration', default: '1h' },
+  },
   verify: {
     every: { doc: 'A basepath whose newest backup chain was not verified for this long is verified; none = only when asked for.', format: 'duration', default: '30d', nullable: true },
     level: { doc: 'How: manifest (all is there), hash (slices read), dar (archives tested), restore (restored into scratch, compared).', format: 'verifyLevel', default: 'restore' },

@@ -25,6 +25,7 @@ export function toConfig({ host, site, topdirs, lts, shardMemory }: Settings, { 
     schedule: toSchedule(site.schedule),
     retention: toRetention(site.retention),
     removal: { everyMs: site.removal.every, eraser: site.removal.eraser },
+    reconcile: { everyMs: site.reconcile.every },
     verify: toVerify(site.verify),
     preemption: site.preemption,
     deadLetters: { keepStagingMs: site.deadLetters.keepStaging },

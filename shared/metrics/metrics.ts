@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { BwError } from '../errors/bw-error.js';
 import type { ParkedBasepath, Standing } from '../hosts/judge-hangs.js';
 import type { ParkedCount } from '../limits/places.js';
+import type { LastRound } from '../reconcile/last-round.js';
 import { publishAges, summarizeAges, type BasepathAges } from './ages.js';
 import { Collector } from './collector.js';
 import { Instruments } from './instruments.js';
@@ -102,6 +103,16 @@ export class Metrics extends Recorders {
       this.#instruments.replace('bw_suspected_hosts', [{ labels: {}, value: aside.length }]);
       this.#instruments.replace('bw_topdir_incident', ofEach((topdir) => Number(incidents.includes(topdir))));
       this.#instruments.replace('bw_basepaths_parked', ofEach((topdir) => parked.filter((each) => each.topdir === topdir).length));
+    });
+  }
+
+  /** Asks what the last round of the reconciler found, at every scrape; one process per site. */
+  collectReconciled(read: () => Promise<LastRound | null>): void {
+    this.#collect('reconciled', 0, ['bw_reconcile_findings', 'bw_reconcile_age_seconds'], async () => {
+      const round = await read();
+      const samples = (['repaired', 'left'] as const).flatMap((state) => Object.entries(round?.[state] ?? {}).map(([kind, value]) => ({ labels: { kind, state }, value })));
+      this.#instruments.replace('bw_reconcile_findings', samples);
+      this.#instruments.replace('bw_reconcile_age_seconds', round === null ? [] : [{ labels: {}, value: Math.max(0, this.#now() - Date.parse(round.at)) / 1000 }]);
     });
   }
 

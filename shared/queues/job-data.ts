@@ -52,6 +52,9 @@ export const sweepJobSchema = z.strictObject({ v, backupId: z.ulid(), basepathId
 /** A host's look at its own staging. */
 export const reconcileStagingJobSchema = z.strictObject({ v, dryRun: z.boolean() });
 
+/** What dead transfers left in LTS below these basepaths. */
+export const sweepPartsJobSchema = z.strictObject({ v, basepathIds: z.array(id).max(1000) });
+
 /** Removed backups whose grace period is over. */
 export const eraseJobSchema = z.strictObject({ v, backups: z.array(z.strictObject({ basepathId: id, backupId: z.ulid() })).min(1).max(1000) });
 
@@ -91,6 +94,7 @@ export type TransferJob = z.infer<typeof transferJobSchema>;
 export type ReleaseJob = z.infer<typeof releaseJobSchema>;
 export type SweepJob = z.infer<typeof sweepJobSchema>;
 export type ReconcileStagingJob = z.infer<typeof reconcileStagingJobSchema>;
+export type SweepPartsJob = z.infer<typeof sweepPartsJobSchema>;
 export type EraseJob = z.infer<typeof eraseJobSchema>;
 export type RestoreJob = z.infer<typeof restoreJobSchema>;
 export type RestoreArchiveJob = z.infer<typeof restoreArchiveJobSchema>;

@@ -64,6 +64,11 @@ export function parkedKey(reason: string, topdir: string): string {
   return `${PREFIX}:parked:${reason}:${topdir}`;
 }
 
+/** Hash incarnation -> a worker process, and when it was last heard (JSON). */
+export const HOSTS_KEY = `${PREFIX}:hosts`;
+/** Hash: when any worker was last heard, and since when without a pause (ms, clock of Redis). */
+export const BEATS_KEY = `${PREFIX}:beats`;
+
 /** Stream of what running workers are told at once (shared/orders). */
 export const ORDERS_KEY = `${PREFIX}:orders`;
 /** Hash host -> since when, by whom and why it takes no new work (JSON). */

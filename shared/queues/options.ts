@@ -16,7 +16,7 @@ export type QueueTiming = Readonly<Record<keyof typeof LOCK | keyof typeof BACKO
 export const TIMING: QueueTiming = { ...LOCK, ...BACKOFF };
 
 /** Stalls beyond this fail the job; each is a crash of a worker, not an attempt. */
-const MAX_STALLED = 3;
+export const MAX_STALLED = 3;
 const ATTEMPTS = 4;
 
 export function workerOptions(name: string, concurrency: number, timing: QueueTiming = TIMING): Omit<WorkerOptions, 'connection'> {

@@ -19,3 +19,19 @@ export async function releaseLocks(redis: Redis, queues: readonly string[]): Pro
   }
   return released;
 }
+
+/** Gives one job back as the stalled check gives back those of a worker that was killed: it counts as stalled, and fails when it was too often. */
+export async function markStalled(redis: Redis, queue: string, jobId: string): Promise<void> {
+  const key = (name: string): string => `${PREFIX}:${queue}:${name}`;
+  await redis.pipeline().del(key('stalled-check'), key(`${jobId}:lock`)).sadd(key('stalled'), jobId).exec();
+}
+
+/** The token of who does a job; null: its lock has ended. */
+export async function lockHolder(redis: Redis, queue: string, jobId: string): Promise<string | null> {
+  return redis.get(`${PREFIX}:${queue}:${jobId}:lock`);
+}
+
+/** One more worker died while it did this job. Returns how many did before. */
+export async function countStall(redis: Redis, queue: string, jobId: string): Promise<number> {
+  return (await redis.hincrby(`${PREFIX}:${queue}:${jobId}`, 'stc', 1)) - 1;
+}

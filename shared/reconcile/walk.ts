@@ -52,10 +52,10 @@ async function look<Facts, Act>(area: Area<Facts, Act>, unit: string): Promise<F
 async function mend<Facts, Act>(area: Area<Facts, Act>, unit: string): Promise<Finding[]> {
   const done = new Map<string, Finding>();
   let seen = await decisions(area, unit, false);
-  while (seen.some((decision) => isOpen(decision, done))) {
-    seen = await decisions(area, unit, true);
+  for (let again = false; seen.some((decision) => isOpen(decision, done)); again = true) {
     const next = seen.find((decision) => isOpen(decision, done));
-    if (next !== undefined) done.set(keyOf(next), await tryAct(area, unit, next));
+    if (again && next !== undefined) done.set(keyOf(next), await tryAct(area, unit, next));
+    seen = await decisions(area, unit, true);
   }
   return [...done.values(), ...seen.filter(({ act }) => act === null).map((decision) => describe(decision, 'left', null))];
 }

@@ -11,7 +11,7 @@ const RECONNECT_CAP_MS = 2_000;
 /** A socket whose other end is gone is given up after this, ms: the default of 2 s keeps every command alive that long after its work is done. */
 const DISCONNECT_TIMEOUT_MS = 50;
 /** A command of the producer or CLI fails after this, ms, instead of hanging for as long as Redis is away. */
-const COMMAND_TIMEOUT_MS = 3_000;
+export const COMMAND_TIMEOUT_MS = 3_000;
 
 /**
  * A connection that has heard nothing for so long, ms, while an answer was due is given up for a new one: without it a server that went without a word (power, network,
@@ -49,9 +49,55 @@ export function commandConnection(config: RedisConfig): Redis {
   });
 }
 
+/** Whoever starts does not wait for Redis as a running worker does, ms. Loading a big append-only file takes longer: who starts us tries again. */
+const START_TIMEOUT_MS = 10_000;
+
+/** Connects, or rejects with why not: what was said of it last says more than that it is closed. */
+export async function connectInTime(redis: Redis, timeoutMs = START_TIMEOUT_MS): Promise<void> {
+  const last: { error?: Error } = {};
+  const onError = (error: Error): void => { last.error = error; };
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => { timer = setTimeout(() => { reject(new Error('Command timed out')); }, timeoutMs); });
+  redis.on('error', onError);
+  try {
+    await Promise.race([redis.connect(), late]);
+  } catch (thrown) {
+    throw last.error ?? thrown;
+  } finally {
+    clearTimeout(timer);
+    redis.off('error', onError);
+  }
+}
+
 /** Lost connections are told by what could not be done; without a listener ioredis would print them. 'legacy' is its default, and the type of `Redis`. */
 function open(config: RedisConfig, options: RedisOptions): Redis {
-  const redis = new Redis(config.redis.url ?? embeddedSocket(config), { ...options, replyMapping: 'legacy' });
+  return prepared(new Redis(config.redis.url ?? embeddedSocket(config), { ...options, replyMapping: 'legacy' }));
+}
+
+/** Those that BullMQ makes of it are as well. */
+function prepared(redis: Redis): Redis {
+  const duplicate = redis.duplicate.bind(redis);
   redis.on('error', () => undefined);
+  redis.duplicate = ((override) => prepared(duplicate(override)));
+  endWhileReconnecting(redis);
   return redis;
+}
+
+/** What ioredis keeps to itself. */
+interface Inner {
+  flushQueue(error: Error): void;
+  setStatus(status: string): void;
+}
+
+/** Disconnected between two attempts to connect, ioredis 6.0.0 ends neither the connection nor what waits for it: whoever awaits an answer would wait for ever. */
+function endWhileReconnecting(redis: Redis): void {
+  const disconnect = redis.disconnect.bind(redis);
+  redis.disconnect = (reconnect = false): void => {
+    const between = redis.status === 'reconnecting';
+    disconnect(reconnect);
+    if (reconnect || !between) return;
+    const inner = redis as unknown as Inner;
+    inner.setStatus('end');
+    inner.flushQueue(new Error('Connection is closed.'));
+  };
 }

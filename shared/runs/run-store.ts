@@ -165,6 +165,11 @@ export class RunStore {
     return (await this.redis.eval(CLAIM_SHARD, 1, runKey(id), `start:${shard}`, start)) === 1;
   }
 
+  /** The start of a shard that counts; null: none has begun. */
+  async currentStart(id: string, shard: number): Promise<string | null> {
+    return this.redis.hget(runKey(id), `start:${shard}`);
+  }
+
   /** Whether a start of a shard still counts: its backup is being saved, and no later start took over. */
   async isCurrentStart(id: string, shard: number, start: string): Promise<boolean> {
     const [json = null, current] = await this.redis.hmget(runKey(id), 'run', `start:${shard}`);

@@ -104,6 +104,6 @@ export interface TransferBackend {
   remove(objects: readonly string[]): Promise<void>;
   /** Writes or replaces a small object below REPLACEABLE_PREFIX in one step; OBJECT_NAME_INVALID for any other. */
   replace(object: string, bytes: Uint8Array): Promise<void>;
-  /** Removes what dead transfers left half-written and that is older than this; returns how many. Absent = leaves nothing. */
-  sweepParts?(olderThanMs: number): Promise<number>;
+  /** Removes what dead transfers left half-written below prefix (as in list) and that is older than this, with directories that are empty then; returns how many. Absent = leaves nothing. */
+  sweepParts?(olderThanMs: number, prefix?: string): Promise<number>;
 }

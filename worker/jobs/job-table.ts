@@ -5,6 +5,7 @@ import { eraseJob } from './cleanup/erase-job.js';
 import { reconcileStagingJob } from './cleanup/reconcile-staging-job.js';
 import { releaseJob } from './cleanup/release-job.js';
 import { sweepBackupJob, sweepStagingJob } from './cleanup/sweep-job.js';
+import { sweepPartsJob } from './cleanup/sweep-parts-job.js';
 import { refreshKitJob } from './cleanup/refresh-kit-job.js';
 import { restoreArchiveJob } from './restore/restore-archive-job.js';
 import { restoreJob } from './restore/restore-job.js';
@@ -24,6 +25,7 @@ export function processorsOf(context: WorkerContext): JobTable {
     'sweep-staging': (run) => sweepStagingJob(context, run),
     'sweep-backup': (run) => sweepBackupJob(context, run),
     'reconcile-staging': (run) => reconcileStagingJob(context, run),
+    'sweep-parts': (run) => sweepPartsJob(context, run),
     erase: (run) => eraseJob(context, run),
     'refresh-kit': (run) => refreshKitJob(context, run),
     restore: (run) => restoreJob(context, run),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { removeFile } from '../../shared/files/remove-file.js';
+import { startOf } from '../../shared/hosts/process-start.js';
 
 const bytes = z.number().nonnegative();
 const rank = z.strictObject({ overdue: z.boolean(), priority: z.number(), since: z.number() });
@@ -140,10 +141,4 @@ function parse(text: string): unknown {
 
 async function changedAt(path: string): Promise<number> {
   return (await stat(path).catch(() => null))?.mtimeMs ?? Date.now();
-}
-
-/** Field 22 of /proc/PID/stat; null: no such process. */
-async function startOf(pid: number): Promise<string | null> {
-  const text = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => null);
-  return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? null;
 }

@@ -191,15 +191,19 @@ class MountedFilesystem implements PosixBackend {
   }
 
   /** Age by mtime, which the storage's server may have set: choose hours, not minutes. */
-  async sweepParts(olderThanMs: number): Promise<number> {
+  async sweepParts(olderThanMs: number, prefix = ''): Promise<number> {
+    if (prefix !== '') assertObjectName(prefix);
     return this.#guard(this.#root, undefined, async () => {
       await stat(this.#root);
       let removed = 0;
-      for await (const file of walkFiles(this.#root, '')) {
+      for await (const file of walkFiles(this.#root, prefix)) {
         if (!file.isPart || file.mtimeMs > this.#now() - olderThanMs) continue;
         await discardPart(join(this.#root, file.object));
+        await this.#removeEmpty(dirname(join(this.#root, file.object)));
         removed += 1;
       }
+      // A putter that was killed before its first byte leaves the directory alone.
+      if (prefix !== '') await this.#orNull(() => this.#removeEmpty(join(this.#root, prefix)));
       return removed;
     });
   }

@@ -1,4 +1,3 @@
-import { storedFiles, type Manifest } from '../../../shared/catalog/index.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
 import { eraseJobSchema, parseJob } from '../../../shared/queues/job-data.js';
 import { readClaims } from '../../../shared/retention/claims.js';
@@ -6,6 +5,7 @@ import { readProtections } from '../../../shared/retention/protections.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
+import { namedByOthers } from './named-objects.js';
 
 interface Ids {
   readonly basepathId: string;
@@ -65,26 +65,6 @@ async function isDue(context: WorkerContext, { basepathId, backupId }: Ids): Pro
   const found = await context.catalog.graves.stateOf(basepathId, backupId);
   if (found === null) return false;
   return found.state === 'erasing' || (found.tombstone !== null && Date.parse(found.tombstone.eraseAfter) <= context.now().getTime());
-}
-
-/** Invariant 2: objects below a backup's directory that other backups name stay. An unreadable manifest may name any: nothing is erased then. */
-async function namedByOthers(context: WorkerContext, { basepathId, backupId }: Ids): Promise<Set<string>> {
-  const prefix = `${basepathId}/${backupId}/`;
-  const named = new Set<string>();
-  const note = (manifest: Manifest): void => {
-    const parts = [...manifest.archives.flatMap((archive) => archive.slices), ...storedFiles(manifest)];
-    for (const { locations } of parts) for (const { object } of Object.values(locations)) if (object.startsWith(prefix)) named.add(object);
-  };
-  for await (const listed of context.catalog.listBackups({ basepathId })) {
-    if (!listed.ok) throw listed.error;
-    note(listed.manifest);
-  }
-  for await (const removed of context.catalog.listRemoved({ basepathId })) {
-    if (removed.backupId === backupId || removed.state === 'erasing') continue;
-    const manifest = await context.catalog.readBuried(basepathId, removed.backupId);
-    if (manifest !== null) note(manifest);
-  }
-  return named;
 }
 
 async function removeAll(backend: TransferBackend, prefix: string, named: ReadonlySet<string>): Promise<{ objects: number; bytes: bigint }> {

@@ -3,7 +3,12 @@ import type { WorkerContext } from '../../context.js';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
 import { storedFiles } from '../../../shared/catalog/manifest-codec.js';
 import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
-import { parseJob, sweepJobSchema } from '../../../shared/queues/job-data.js';
+import { parseJob, sweepJobSchema, type SweepJob } from '../../../shared/queues/job-data.js';
+import type { TransferBackend } from '../../../shared/transfer/backend.js';
+import { namedByOthers } from './named-objects.js';
+
+/** Clocks of a storage may be ahead of ours. */
+const NO_AGE_MS = -3_600_000;
 
 /** Objects beside those a manifest names. */
 const HELPER_OBJECTS = ['manifest.json', 'archives.tsv', 'SHA512SUMS'] as const;
@@ -17,12 +22,14 @@ export async function sweepStagingJob(context: WorkerContext, run: JobRun): Prom
 }
 
 /**
- * Removes what an ended backup left: its work directory, and objects in LTS that no sealed manifest names
- * (starts that were given up; all of them when it never sealed). Named ones are never touched (invariant 2).
+ * Removes what an ended backup left: its work directory, what a seal that was cut off left in the catalog, and in LTS what was half written and objects that no
+ * sealed manifest names (starts that were given up; all of them when it never sealed). Named ones, by whichever backup, are never touched (invariant 2).
+ * Repeating it has no further effect. Throws CATALOG_MISSING, LTS_MISSING while either is not mounted: then nothing says what is rubbish.
  */
 export async function sweepBackupJob(context: WorkerContext, run: JobRun): Promise<{ orphans: number }> {
   const data = parseJob(sweepJobSchema, run.job.data, run.job.id);
   await refuseWhileRunning(context, data.backupId);
+  await context.catalog.assertThere();
   // Removed meanwhile: undelete may bring it back, and an erasure takes everything.
   if (await context.catalog.isRemoved(data.basepathId, data.backupId)) return { orphans: 0 };
   const prefix = `${data.basepathId}/${data.backupId}`;
@@ -32,15 +39,23 @@ export async function sweepBackupJob(context: WorkerContext, run: JobRun): Promi
   const manifest = await sealedManifest(context, data.basepathId, data.backupId);
   // Asked once more: a catalog that is lost or unmounted at this moment must not make rubbish of a sealed backup.
   if (manifest === null) await refuseUnfinished(context, prefix);
+  await context.catalog.assertThere();
   let orphans = 0;
-  for (const backend of context.backends) {
-    const named = manifest === null ? new Set<string>() : namedObjects(manifest, backend.name, prefix);
-    const rubbish: string[] = [];
-    for await (const { object } of backend.list(prefix)) if (!named.has(object)) rubbish.push(object);
-    await backend.remove(rubbish);
-    orphans += rubbish.length;
-  }
+  for (const backend of context.backends) orphans += await sweepLts(context, backend, data, manifest);
+  await context.catalog.sweepBackup(data.basepathId, data.backupId);
   return { orphans };
+}
+
+async function sweepLts(context: WorkerContext, backend: TransferBackend, data: SweepJob, manifest: Manifest | null): Promise<number> {
+  const prefix = `${data.basepathId}/${data.backupId}`;
+  const named = manifest === null ? new Set<string>() : namedObjects(manifest, backend.name, prefix);
+  const unnamed: string[] = [];
+  for await (const { object } of backend.list(prefix)) if (!named.has(object)) unnamed.push(object);
+  const others = unnamed.length === 0 ? new Set<string>() : await namedByOthers(context, data);
+  const rubbish = unnamed.filter((object) => !others.has(object));
+  await backend.remove(rubbish);
+  await backend.sweepParts?.(NO_AGE_MS, prefix); // whoever may still write there has nobody who waits for it
+  return rubbish.length;
 }
 
 /** A manifest in LTS without one in the catalog is a seal to be finished, not rubbish. */

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TopdirConfig } from '../../../shared/config/config.js';
 import type { CompleteSlice } from '../../../shared/dar/index.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
+import { isHeard } from '../../../shared/hosts/silence.js';
 import { ShardReconciler, type SuspendedShard } from '../../../shared/index/reconcile.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
 import { continueStrays, findStrays } from '../../../shared/process/index.js';
@@ -27,6 +28,7 @@ export interface AdoptPlace extends PartPlace {
   readonly root: BytePath;
   /** The start that counts. */
   readonly start: string;
+  /** Its number: those before it may have been cut off. */
   readonly attemptsStarted: number;
   /** Of that start. */
   readonly sender: SliceSender;
@@ -88,11 +90,11 @@ export function goesOnFrom(notes: readonly SegmentNote[], { state, shard }: { re
 
 /** This one, and those whose staging is seen here too, on a shared filesystem, and where no worker runs that may still be at it. */
 async function hostsInSight({ context, data }: AdoptPlace): Promise<string[]> {
-  const { config: { host }, queues, runs } = context;
+  const { config: { host }, presence, runs } = context;
   const others = (await runs.hosts(data.backupId)).filter((each) => each !== host);
-  const gone: string[] = [];
-  for (const other of others) if ((await queues.transfer(other).getWorkersCount()) === 0) gone.push(other);
-  return [host, ...gone];
+  if (others.length === 0) return [host];
+  const heard = await presence.heard();
+  return [host, ...others.filter((other) => !isHeard(other, heard))];
 }
 
 async function adopt(place: AdoptPlace, kept: KeptParts | null, left: LeftStart): Promise<boolean> {
@@ -101,7 +103,7 @@ async function adopt(place: AdoptPlace, kept: KeptParts | null, left: LeftStart)
     logger.warn({ start: left.name }, 'the dar of a start that was cut off does not end: it is not waited for');
     return false;
   }
-  const start = `${shardName(data.shard)}-${newStart(place.attemptsStarted)}`;
+  const start = `${shardName(data.shard)}-${newStart(place.attemptsStarted - 1)}`;
   const to = await context.staging.createStart(data.backupId, start);
   try {
     const proven = await prove(place, kept, left, { start, to });

@@ -1,15 +1,13 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { toBwError } from '../../../shared/errors/bw-error.js';
+import { isGone } from '../../../shared/hosts/silence.js';
 import type { SettledFile } from '../../../shared/index/merge-newest.js';
 import type { ShardJob } from '../../../shared/queues/job-data.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import { shardPartSchema, type ShardPart } from '../../../shared/runs/shard-result.js';
 import type { WorkerContext } from '../../context.js';
-
-/** A worker that was stopped to be started again is back by then, ms: until then what it has yet to send is waited for. */
-const RESTART_MS = 600_000;
 
 /** What earlier starts of a shard saved, and a new start goes on from. */
 export interface KeptParts {
@@ -63,11 +61,12 @@ export async function readPart(workDir: string, file: string): Promise<NamedPart
   return { file, part: shardPartSchema.parse(JSON.parse(await readFile(join(workDir, file), 'utf8'))) };
 }
 
-/** A host that has slices still to be sent, and nobody there to send them: the backup would wait until it comes back, with or without its staging. */
-export async function goneHost({ backends, config, queues }: Pick<WorkerContext, 'backends' | 'config' | 'queues'>, items: readonly StoredItem[]): Promise<string | null> {
+/** A host that is gone and has slices still to be sent: the backup would wait until it comes back, with or without its staging. */
+export async function goneHost({ backends, config, presence }: Pick<WorkerContext, 'backends' | 'config' | 'presence'>, items: readonly StoredItem[]): Promise<string | null> {
   const unsent = items.filter(({ host, committed }) => host !== config.host && backends.some(({ name }) => committed[name] === undefined));
-  for (const host of new Set(unsent.map((item) => item.host))) if ((await queues.transfer(host).getWorkersCount()) === 0) return host;
-  return null;
+  if (unsent.length === 0) return null;
+  const heard = await presence.heard();
+  return unsent.find(({ host }) => isGone(host, heard))?.host ?? null;
 }
 
 /** Throws when a slice is not on record any more: a manifest could not name it; or when the host it waits for is gone. */
@@ -77,9 +76,8 @@ async function usable({ context, data, workDir }: PartPlace, parts: readonly Nam
   const objects = new Set(parts.flatMap(({ part }) => part.archives.flatMap(({ slices }) => slices.map(({ object }) => object))));
   const onRecord = await context.items.get(data.backupId, [...objects]);
   if (onRecord.size !== objects.size) throw new Error(`of ${objects.size} slices ${onRecord.size} are on record`);
-  const { mtimeMs } = await stat(join(workDir, last.file));
-  const gone = Date.now() - mtimeMs < RESTART_MS ? null : await goneHost(context, [...onRecord.values()]);
-  if (gone !== null) throw new Error(`slices of it are still to be sent by ${gone}, where no worker runs`);
+  const gone = await goneHost(context, [...onRecord.values()]);
+  if (gone !== null) throw new Error(`slices of it are still to be sent by ${gone}, which is gone`);
   const { settled, settledRecords, counts, left, segment } = last.part;
   return {
     files: parts.map(({ file }) => file),

@@ -49,31 +49,38 @@ export interface ShardFrame {
 /** Finds run, plan and shard of a job, what earlier starts of it left, and makes a staging directory for this start. Throws RUN_GONE, RUN_ENDED. */
 export async function openShard(context: WorkerContext, run: JobRun): Promise<ShardFrame> {
   const data = parseJob(shardJobSchema, run.job.data, run.job.id);
+  const start = `${shardName(data.shard)}-${newStart(run.job.attemptsStarted)}`;
+  const over = new AbortController();
+  const signal = AbortSignal.any([run.hurry, over.signal]);
+  const place = await findShard({ context, data, start, attemptsStarted: run.job.attemptsStarted, signal, logger: run.logger });
+  if (!(await context.runs.claimShard(data.backupId, data.shard, start))) throw ended(data, 'a later start of this shard took over');
+  const kept = await keptParts({ ...place, signal: AbortSignal.any([signal, run.signal]) });
+  const stagingDir = await context.staging.createStart(data.backupId, start);
+  return { ...place, run: { ...run, signal }, stagingDir, brake: new Brake(), over, stop: run.signal, kept };
+}
+
+type StartOfShard = Pick<AdoptPlace, 'context' | 'data' | 'start' | 'attemptsStarted' | 'signal' | 'logger'>;
+
+/** What a start knows of its shard before it begins. Throws RUN_GONE, RUN_ENDED. */
+export async function findShard(of: StartOfShard): Promise<AdoptPlace> {
+  const { context, data, start, signal, logger } = of;
+  const { backupId, basepathId, priorityClass } = data;
   const state = await liveRun(context, data);
-  const { path: workDir } = context.catalog.workDir(data.backupId, state.work ?? '');
+  const { path: workDir } = context.catalog.workDir(backupId, state.work ?? '');
   const plan = await readPlan(workDir);
   const shard = plan.shards.find((candidate) => candidate.number === data.shard);
   if (shard === undefined) throw ended(data, `the plan has no shard ${data.shard}`);
   const job = await backupJobOf(context, state);
   const topdir = configuredTopdir(context.config, job.topdir);
-  const start = `${shardName(data.shard)}-${newStart(run.job.attemptsStarted)}`;
-  if (!(await context.runs.claimShard(data.backupId, data.shard, start))) throw ended(data, 'a later start of this shard took over');
   const parent = { id: state.jobId, queue: context.queues.backup.qualifiedName };
-  const { backupId, basepathId, priorityClass } = data;
-  const root = readRoot(topdir, fromPathJson(job.path));
-  const over = new AbortController();
-  const signal = AbortSignal.any([run.hurry, over.signal]);
   const check = (): Promise<void> => checkCounts(context, data, start);
   const claim = { shard: data.shard, start };
-  const sender = new SliceSender(context, { backupId, basepathId, priorityClass, start, claim, parent, check, signal, logger: run.logger });
-  const place = { context, data, workDir, logger: run.logger, state, plan, shard, topdir, root, start, attemptsStarted: run.job.attemptsStarted, sender, signal: AbortSignal.any([signal, run.signal]) };
-  const kept = await keptParts(place);
-  const stagingDir = await context.staging.createStart(backupId, start);
-  return { context, run: { ...run, signal }, data, state, plan, shard, topdir, root, workDir, stagingDir, start, sender, brake: new Brake(), over, stop: run.signal, kept };
+  const sender = new SliceSender(context, { backupId, basepathId, priorityClass, start, claim, parent, check, signal, logger });
+  return { ...of, state, plan, shard, topdir, root: readRoot(topdir, fromPathJson(job.path)), workDir, sender };
 }
 
 /** With what a start that was cut off left here; who takes it over is asked only then. */
-async function keptParts(place: AdoptPlace): Promise<KeptParts | null> {
+export async function keptParts(place: AdoptPlace): Promise<KeptParts | null> {
   const kept = await loadParts(place);
   if (place.attemptsStarted <= 1 || place.shard.from !== undefined) return kept;
   return (await adoptEarlierStart(place, kept)) ? loadParts(place) : kept;

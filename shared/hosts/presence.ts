@@ -1,0 +1,44 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { BEATS_KEY, HOSTS_KEY } from '../queues/names.js';
+import { PAUSE_MS, type Heard, type WorkerProcess } from './silence.js';
+
+const processSchema = z.object({
+  incarnation: z.string(),
+  host: z.string(),
+  pid: z.number().int().positive(),
+  startedAt: z.string(),
+  bootId: z.string(),
+  pidNamespace: z.string(),
+  lockers: z.array(z.string()),
+});
+const entrySchema = z.object({ process: processSchema, seenMs: z.number() });
+
+/** By the clock of Redis: those of the hosts differ. */
+const NOW = `local time = redis.call('TIME'); local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
+const BEAT = `${NOW}
+local last = tonumber(redis.call('HGET', KEYS[2], 'last') or 0)
+if now - last > tonumber(ARGV[3]) then redis.call('HSET', KEYS[2], 'since', now) end
+redis.call('HSET', KEYS[2], 'last', now)
+redis.call('HSET', KEYS[1], ARGV[1], '{"seenMs":' .. string.format('%.0f', now) .. ',"process":' .. ARGV[2] .. '}')`;
+const READ = `${NOW}
+return { string.format('%.0f', now), redis.call('HGET', KEYS[2], 'since') or string.format('%.0f', now), redis.call('HVALS', KEYS[1]) }`;
+
+/** Who works where: every worker process says every few seconds that it is there. Lost with Redis; then everybody is heard anew. */
+export class Presence {
+  constructor(private readonly redis: Redis) {}
+
+  async beat(process: WorkerProcess): Promise<void> {
+    await this.redis.eval(BEAT, 2, HOSTS_KEY, BEATS_KEY, process.incarnation, JSON.stringify(process), PAUSE_MS);
+  }
+
+  async heard(): Promise<Heard> {
+    const [now, since, entries] = (await this.redis.eval(READ, 2, HOSTS_KEY, BEATS_KEY)) as [string, string, string[]];
+    return { nowMs: Number(now), listeningSinceMs: Number(since), processes: entries.map((json) => entrySchema.parse(JSON.parse(json))) };
+  }
+
+  /** Takes a process off the record; false when somebody else has done that. */
+  async forget(incarnation: string): Promise<boolean> {
+    return (await this.redis.hdel(HOSTS_KEY, incarnation)) === 1;
+  }
+}

@@ -1,0 +1,21 @@
+import { parseJob, sweepPartsJobSchema } from '../../../shared/queues/job-data.js';
+import { REPLACEABLE_PREFIX } from '../../../shared/transfer/backend.js';
+import type { WorkerContext } from '../../context.js';
+import type { JobRun } from '../../processor/run-job.js';
+
+/** No transfer of one object takes longer; by the clock of the storage. */
+const DEAD_MS = 7 * 86_400_000;
+
+/** Removes what transfers that died long ago left half-written in LTS, below these basepaths: of backups that end, their own cleanup does it. */
+export async function sweepPartsJob(context: WorkerContext, run: JobRun): Promise<{ parts: number }> {
+  const { basepathIds } = parseJob(sweepPartsJobSchema, run.job.data, run.job.id);
+  let parts = 0;
+  for (const backend of context.backends) {
+    for (const prefix of [...basepathIds, REPLACEABLE_PREFIX.slice(0, -1)]) {
+      if (run.signal.aborted) return { parts };
+      parts += (await backend.sweepParts?.(DEAD_MS, prefix)) ?? 0;
+    }
+  }
+  if (parts > 0) run.logger.info({ parts }, 'half-written objects of dead transfers removed');
+  return { parts };
+}
