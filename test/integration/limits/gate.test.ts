@@ -63,8 +63,29 @@ async function bench(politeness: Partial<Config['topdirs'][number]['politeness']
     await queues.backup.add('shard', { topdir: '/u', priorityClass: 'full', ...data }, { jobId, priority });
   };
   const states = async (ids: readonly string[]): Promise<string[]> => Promise.all(ids.map(async (id) => (await queues.backup.getJob(id))?.getState() ?? 'gone'));
-  return { queues, config, clock, limits, gate, places, metrics, running, order, set, add, states };
+  return { queues, config, clock, limits, gate, hung, places, metrics, running, order, set, add, states };
 }
+
+describe('what hangs', () => {
+  it('is parked, without an attempt, and woken when that is over; others pass', async () => {
+    const { queues, gate, hung, running, metrics, add, states } = await bench({});
+    hung.set('alice', 'hung').set('/v', 'incident');
+    await add('h-1', { basepathId: 'alice' });
+    await add('h-2', { basepathId: 'bob' });
+    await add('h-3', { basepathId: 'carol', topdir: '/v' });
+    await expect.poll(() => states(['h-1', 'h-2', 'h-3'])).toEqual(['delayed', 'active', 'delayed']);
+    hung.delete('/v');
+    await gate.standingChanged();
+    await expect.poll(() => [...running.keys()].sort()).toEqual(['h-2', 'h-3']);
+    await expect.poll(() => states(['h-1'])).toEqual(['delayed']); // it looked again
+    hung.clear();
+    await gate.standingChanged();
+    await expect.poll(() => running.size).toBe(3);
+    expect((await queues.backup.getJob('h-1'))?.attemptsMade).toBe(0);
+    const text = await metrics.render();
+    expect([sampleOf(text, 'bw_jobs_parked_total', { reason: 'incident' }), sampleOf(text, 'bw_jobs_parked_total', { reason: 'hung' })]).toEqual([1, 2]);
+  });
+});
 
 describe('concurrency of a topdir', () => {
   it('parks what has no place, lets others pass, wakes in the order of priority, spends no attempt', async () => {

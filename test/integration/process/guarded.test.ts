@@ -37,6 +37,21 @@ describe('startGuarded', () => {
     expect(activeChildren()).toEqual([]);
   });
 
+  it('sends another TERM only when told so, and gives up what does not end, which is still found', async () => {
+    const { child, logFile, dir } = await start('trap "echo term" TERM; echo ready; while :; do sleep 0.02; done');
+    onTestFinished(() => { child.kill(); });
+    const terms = async (): Promise<number> => (await readFile(logFile, 'utf8')).split('term').length - 1;
+    child.terminate();
+    await until(async () => (await terms()) === 1);
+    child.terminate();
+    child.terminateAgain();
+    await until(async () => (await terms()) === 2);
+    child.giveUp();
+    await expect(child.exited).rejects.toMatchObject({ code: 'PROGRAM_UNKILLABLE', retry: 'retry' });
+    expect(activeChildren()).toEqual([]);
+    expect(await findStrays(dir)).toMatchObject([{ pid: child.pid, dir, guarded: true }]);
+  });
+
   it('reports the program itself: pid, signal, time, memory, private log', async () => {
     const { child, logFile } = await start('echo $$ >&2; echo ready; sleep 0.2; kill -SEGV $$');
     const exit = await child.exited;
