@@ -6,6 +6,7 @@ import { SHORT_LOCKS } from '../worker-process.js';
 import { edgesInCode, jobNames, unlistedMethods } from './edges-in-code.js';
 import { startLine } from './line-of-workers.js';
 import { NOT_REACHED } from './not-reached.js';
+import { startRounds } from './rounds.js';
 import { doAllWork } from './work.js';
 
 const product = compiledProduct(['test/faults/kill']);
@@ -31,14 +32,16 @@ it('every method of what outlives a worker is known as reading or writing', () =
 
 faultTest({ fault: 'kill -9', state: 'every edge', name: 'a worker dies at every edge of all jobs: all work is done, once', site, timeoutMs: LONG ? 3_600_000 : 600_000 }, async (made, run) => {
   const line = await startLine(product, made, timing, LONG ? 'both' : SEED);
+  const producer = startRounds(made);
   const died: string[] = [];
   for (let round = 1; round <= ROUNDS; round++) {
-    await doAllWork(made, `round-${round}`);
+    await Promise.race([doAllWork(made, `round-${round}`), line.broken]);
     const killed = await line.killed();
     for (const edge of killed.slice(died.length)) run.count({ fault: 'kill -9', state: edge });
     if (killed.length === died.length) break;
     died.push(...killed.slice(died.length));
   }
+  await producer.close();
   await line.close();
   console.error(died.length, died.join('\n'));
   const at = new Set(died.map((edge) => edge.replace(/^[^:]+: (.*) \((?:before|after)\)$/, '$1')));

@@ -14,7 +14,9 @@ export interface LineOfWorkers {
   killed(): Promise<string[]>;
   /** Every edge that was passed, died at or not. */
   passed(): Promise<Set<string>>;
-  /** Ends the last one cleanly. Rejects when one ended otherwise than it should. */
+  /** Rejects when a worker ended otherwise than it should; pending as long as none does. */
+  readonly broken: Promise<never>;
+  /** Ends the last one cleanly. */
   close(): Promise<void>;
 }
 
@@ -54,10 +56,12 @@ export async function startLine(product: CompiledProduct, site: TestSite, timing
     }
   };
   const line = run();
-  line.catch(() => undefined); // told by close
+  const broken = line.then(() => new Promise<never>(() => undefined));
+  broken.catch(() => undefined); // for whoever waits for work to be done
   return {
     killed: async () => killedAt(await read()),
     passed: async () => passedIn(await read()),
+    broken,
     close: async () => {
       closing = true;
       standby.kill('SIGKILL');
