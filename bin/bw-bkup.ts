@@ -131,7 +131,9 @@ ofWhat(command(limits, 'unset <key>', 'as the configuration has it')).action(
   ending(async (key: string, options: LimitsOptions) => (await import('../producer/cli/limits-command.js')).unsetLimitCommand(key, options, startLocal)),
 );
 command(program, 'drain <host>', 'a host takes no new work; what runs there goes on elsewhere')
-  .option('--when-idle', 'let what runs there finish')
+  .addOption(new Option('--when-idle', 'let what runs there finish').conflicts('force'))
+  .option('--force', 'end at once what runs there: nothing is kept of what it saved since it began there')
+  .option('--wait', 'until nothing runs there, and all it staged is sent')
   .option('--reason <text>', 'why, for whoever looks at status')
   .action(ending(async (host: string, options: CommonOptions) => (await import('../producer/cli/work/drain-command.js')).drainCommand(host, options, startLocal)));
 command(program, 'resume <host>', 'a drained host takes work again').action(

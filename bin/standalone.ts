@@ -19,11 +19,20 @@ export interface StandaloneOptions extends CommonOptions {
 export async function standaloneCommand(options: StandaloneOptions): Promise<number> {
   const once = options.once === true;
   const site = await openSite(options, { directories: 'stores', component: once ? 'cli' : 'standalone' });
-  const stop = catchStop((signal) => {
-    if (once) say(`${signal}: stopping, what is being worked on is given back.`);
-    else site.logger.info({ signal }, 'stopping: running jobs are handed back');
-  });
+  const working: { local?: LocalWorker } = {};
+  const hurry = (): void => {
+    site.logger.warn('told again: ending at once, what is not kept yet is lost');
+    working.local?.hurry();
+  };
+  const stop = catchStop(
+    (signal) => {
+      if (once) say(`${signal}: stopping, what is being worked on is given back.`);
+      else site.logger.info({ signal }, 'stopping: running jobs are handed back');
+    },
+    once ? undefined : hurry, // who waits in front of it wants it gone
+  );
   const local = await startLocal(site.config, site.logger);
+  working.local = local;
   try {
     const { redis } = local.context.queues;
     await rebuildIndex(redis, site.catalog); // an embedded Redis may be new, or older than the catalog

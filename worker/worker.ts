@@ -4,6 +4,7 @@ import { toBwError } from '../shared/errors/bw-error.js';
 import type { Drained } from '../shared/orders/drained-hosts.js';
 import { moveToHead } from '../shared/queues/move-to-head.js';
 import { cleanupQueue, OWN_SLOT_NAME, QUEUES, SEAL_SLOT_NAME, transferQueue } from '../shared/queues/names.js';
+import { renewLocks } from '../shared/queues/renew-locks.js';
 import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
 import type { WorkerContext } from './context.js';
 import { releaseSmall } from './jobs/cleanup/release-small.js';
@@ -70,7 +71,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
       await closeAll([...workers, ...slots], failures, running);
       for (const stop of stops) stop();
     },
-    hurry: () => { running.hurryAll('shutdown'); },
+    hurry: () => { running.hurry(null, 'shutdown'); },
     isRunning: () => workers.every(({ worker: each }) => each.isRunning() || each.isPaused()),
   };
 }
@@ -91,6 +92,7 @@ function drainer(context: WorkerContext, workers: readonly QueueWorker[], slots:
     }
     for (const { worker } of concerned) void worker.pause(true);
     running.refuse(DRAINED_QUEUES, 'drained', { running: !drained.whenIdle });
+    if (drained.force) running.hurry(DRAINED_QUEUES, 'drained');
     context.logger.info({ ...drained }, 'drained: this host takes no new work');
   };
 }
@@ -112,8 +114,8 @@ interface WorkerParts {
 function startQueueWorker(parts: WorkerParts, queue: string, concurrency: number): QueueWorker {
   const { context, timing, connection } = parts;
   const options = { ...workerOptions(`${context.config.host}/${queue}`, concurrency, timing), connection };
-  const locks = keeper(parts, () => worker);
-  const worker: Worker = new Worker(queue, processor(parts, queue, locks), options);
+  const locks = keeper(parts, queue);
+  const worker = new Worker(queue, processor(parts, queue, locks), options);
   listen(parts, worker, queue);
   void worker.run().catch((thrown: unknown) => {
     context.logger.error({ err: toBwError(thrown), queue }, 'queue worker ended');
@@ -124,17 +126,17 @@ function startQueueWorker(parts: WorkerParts, queue: string, concurrency: number
 function startReservedSlot(parts: WorkerParts, name: string, reservation: Reservation): QueueWorker & ReservedSlot {
   const { context, timing, connection } = parts;
   const options = { ...workerOptions(`${context.config.host}/${QUEUES.backup}${name}`, 1, timing), connection };
-  const locks = keeper(parts, () => slot.worker);
-  const slot: ReservedSlot = reservedSlot(context.queues.redis, processor(parts, QUEUES.backup, locks), options, reservation);
+  const locks = keeper(parts, QUEUES.backup);
+  const slot = reservedSlot(context.queues.redis, processor(parts, QUEUES.backup, locks), options, reservation);
   listen(parts, slot.worker, QUEUES.backup);
   return { ...slot, locks, connection };
 }
 
 /** Of the jobs of one queue worker. */
-function keeper({ context, timing }: WorkerParts, worker: () => Worker): LockKeeper {
+function keeper({ context, timing, connection }: WorkerParts, queue: string): LockKeeper {
   return new LockKeeper({
     timing,
-    renew: (...locks) => worker().extendJobLocks(...locks),
+    renew: (...locks) => renewLocks(connection, queue, ...locks),
     onError: (error) => { context.logger.warn({ err: error }, 'locks of running jobs could not be renewed'); },
   });
 }

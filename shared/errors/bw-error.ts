@@ -1,3 +1,5 @@
+import { knownCause } from './known-causes.js';
+
 /** What may happen after an error: try again, never again, or wait until an operator acted. */
 export type Retry = 'retry' | 'permanent' | 'operator';
 
@@ -40,6 +42,8 @@ export class BwError extends Error {
 export function toBwError(thrown: unknown): BwError {
   if (thrown instanceof BwError) return thrown;
   const cause = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const known = knownCause(cause);
+  if (known !== null) return new BwError(known.code, { ...known, cause });
   return new BwError('UNEXPECTED', {
     message: cause.message,
     retry: 'retry',

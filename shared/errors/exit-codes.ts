@@ -46,6 +46,8 @@ export const EXIT_BY_ERROR: Readonly<Record<string, keyof typeof EXIT>> = {
   DAR_UNRECOGNISED: 'serviceMissing',
   PROGRAM_NOT_FOUND: 'serviceMissing',
   REDIS_EVICTS: 'serviceMissing',
+  REDIS_FULL: 'serviceMissing',
+  REDIS_REFUSED: 'serviceMissing',
   REDIS_SERVER_MISSING: 'serviceMissing',
   REDIS_START_FAILED: 'serviceMissing',
   REDIS_TOO_OLD: 'serviceMissing',

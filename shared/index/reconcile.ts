@@ -60,14 +60,14 @@ export interface ShardOutcome {
   readonly settledFile: string;
   /** NDJSON; null when there are none. */
   readonly exceptionsFile: string | null;
+  /** Lines of settledFile. */
+  readonly settledRecords: number;
   /** saved: with what earlier starts have settled; the others without. */
   readonly counts: { readonly saved: number; readonly vanished: number; readonly changedThenSaved: number; readonly exceptions: number };
 }
 
 /** What another start goes on with. */
 export interface SuspendedShard extends ShardOutcome {
-  /** Lines of settledFile. */
-  readonly settledRecords: number;
   /** What is still to be saved: sorted, with end record. `bytes`: of contents, approximately where names of an inode are among it. */
   readonly left: { readonly recordsFile: string; readonly records: number; readonly bytes: bigint };
 }
@@ -129,7 +129,7 @@ export class ShardReconciler {
     const tally = new Tally();
     for await (const records of readRecordFile(recordsFile)) for (const record of records) tally.add(record, isHardLinked(record) ? record.nlink : 1);
     const left = { recordsFile, records: tally.records, bytes: tally.bytes.total };
-    return { ...(await this.#outcome(settled)), settledRecords: settled.records, left };
+    return { ...(await this.#outcome(settled)), left };
   }
 
   /** Removes work files; the outcome's files stay. */
@@ -142,9 +142,9 @@ export class ShardReconciler {
     return mergeNewest(this.#settled, this.#file('settled'), { tombstones: this.#options.hasParent });
   }
 
-  async #outcome({ saved }: { readonly saved: number }): Promise<ShardOutcome> {
+  async #outcome({ records, saved }: Pick<SettledFile, 'records' | 'saved'>): Promise<ShardOutcome> {
     const exceptionsFile = await this.#exceptions.close();
-    return { settledFile: this.#file('settled'), exceptionsFile, counts: { saved, ...this.#counts, exceptions: this.#exceptions.count } };
+    return { settledFile: this.#file('settled'), settledRecords: records, exceptionsFile, counts: { saved, ...this.#counts, exceptions: this.#exceptions.count } };
   }
 
   async #giveUp(recordsFile: string): Promise<void> {

@@ -9,6 +9,8 @@ const drainedSchema = z.object({
   reason: z.string(),
   /** What runs there is let finish; else it is stopped, and goes on elsewhere. */
   whenIdle: z.boolean(),
+  /** What runs there ends at once, and keeps nothing of its start. */
+  force: z.boolean().default(false),
 });
 
 export type Drained = z.infer<typeof drainedSchema>;
@@ -17,7 +19,7 @@ export type Drained = z.infer<typeof drainedSchema>;
 export class DrainedHosts {
   constructor(private readonly redis: Redis) {}
 
-  async drain(host: string, drained: Drained): Promise<void> {
+  async drain(host: string, drained: z.input<typeof drainedSchema>): Promise<void> {
     await this.redis.hset(DRAINED_KEY, host, JSON.stringify(drainedSchema.parse(drained)));
     await sendOrders(this.redis, [{ kind: 'hosts' }]);
   }

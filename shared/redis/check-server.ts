@@ -26,6 +26,8 @@ function field(info: string, name: string): string | undefined {
 }
 
 export function unreachable(where: string, cause: unknown): BwError {
+  const { code, message, retry, hint } = toBwError(cause);
+  if (code.startsWith('REDIS_')) return new BwError(code, { message, subject: where, retry, hint, cause });
   return new BwError('REDIS_UNREACHABLE', {
     message: `Redis does not answer: ${toBwError(cause).message}`,
     subject: where,

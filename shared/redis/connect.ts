@@ -2,6 +2,8 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { RedisConfig } from './location.js';
 import { embeddedSocket } from './location.js';
 
+import { waitForRoom } from './wait-for-room.js';
+
 export { embeddedSocket, redisLocation } from './location.js';
 
 /** Longest pause between two attempts to reconnect, ms. The default of 20 s leaves a worker blind long after Redis is back. */
@@ -25,11 +27,11 @@ const common = {
 };
 
 /**
- * For Workers and QueueEvents: waits for Redis as long as it takes (BullMQ requires
+ * For Workers and QueueEvents: waits for Redis as long as it takes, also while it is full (BullMQ requires
  * maxRetriesPerRequest null on blocking connections).
  */
 export function workerConnection(config: RedisConfig): Redis {
-  return open(config, { ...common, maxRetriesPerRequest: null });
+  return waitForRoom(open(config, { ...common, maxRetriesPerRequest: null }));
 }
 
 /** Name of the connections of producer and CLI in CLIENT LIST: who owns a private Redis sees by it that somebody still needs it. */
@@ -47,7 +49,9 @@ export function commandConnection(config: RedisConfig): Redis {
   });
 }
 
-/** Lost connections are told by what could not be done; without a listener ioredis would print them. */
+/** Lost connections are told by what could not be done; without a listener ioredis would print them. 'legacy' is its default, and the type of `Redis`. */
 function open(config: RedisConfig, options: RedisOptions): Redis {
-  return new Redis(config.redis.url ?? embeddedSocket(config), options).on('error', () => undefined);
+  const redis = new Redis(config.redis.url ?? embeddedSocket(config), { ...options, replyMapping: 'legacy' });
+  redis.on('error', () => undefined);
+  return redis;
 }

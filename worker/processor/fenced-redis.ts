@@ -21,21 +21,28 @@ export function fencedContext(context: WorkerContext, fence: Fence): WorkerConte
  * at once, so that the job ends although Redis is away. What is on its way may still be done: the stores' checks of starts are for that.
  */
 export function fencedRedis(redis: Redis, { hurry, look }: Fence): Redis {
-  const pending = new Set<Command>();
-  hurry.addEventListener('abort', () => {
-    if (!isLost(hurry)) return;
-    for (const command of pending) command.reject(lockLost());
-  }, { once: true });
+  const pending = new Set<(error: Error) => void>();
+  hurry.addEventListener('abort', () => { if (isLost(hurry)) for (const reject of pending) reject(lockLost()); }, { once: true });
+  const until = (sent: unknown, reject: (error: Error) => void): void => {
+    pending.add(reject);
+    const settled = (): void => { pending.delete(reject); };
+    void (sent as Promise<unknown>).then(settled, settled);
+  };
   const sendCommand = (command: Command, stream?: unknown): unknown => {
     look();
     if (isLost(hurry)) {
       command.reject(lockLost());
       return command.promise;
     }
-    pending.add(command);
-    const settled = (): void => { pending.delete(command); };
-    command.promise.then(settled, settled);
-    return redis.sendCommand(command, stream as never);
+    const sent: unknown = redis.sendCommand(command, stream as never);
+    if (stream === undefined) {
+      return new Promise((resolve, reject) => {
+        until(sent, reject);
+        (sent as Promise<unknown>).then(resolve, reject);
+      });
+    }
+    until(command.promise, (error) => { command.reject(error); }); // a pipeline awaits each command
+    return sent;
   };
   return Object.assign(Object.create(redis) as Redis, { sendCommand });
 }

@@ -25,6 +25,8 @@ export interface JobRun {
   readonly logger: Logger;
 }
 
+/** After Redis was full, ms. */
+const FULL_AGAIN_MS = 5_000;
 /** A stopped job is back after this, ms, with its own turn among others: another worker takes it at once. */
 const HAND_BACK_MS = 100;
 /**
@@ -47,6 +49,7 @@ export async function runJob<T>(run: JobRun, work: (run: JobRun) => Promise<T>):
   } catch (thrown) {
     if (thrown instanceof WaitingChildrenError || thrown instanceof DelayedError) throw thrown;
     if (run.signal.aborted) return await handBack(run);
+    if (toBwError(thrown).code === 'REDIS_FULL') return await waitForRoom(run);
     throw failed(run, toBwError(thrown), elapsed(startedAt));
   }
 }
@@ -62,6 +65,13 @@ async function handBack(run: JobRun): Promise<never> {
   // Without its lock the move is refused, which is right: whoever finds the lock gone gives the job to somebody.
   if (reason !== 'lost-lock') await run.job.moveToDelayed(Date.now() + backAfterMs(reason, run.maxPauseMs, Math.random()), run.token).catch(unlessLost(run));
   throw new DelayedError(`stopped: ${reason}`);
+}
+
+/** What waits for no room by itself (transactions) comes again when there is some; the move waits for that. No attempt is spent. */
+async function waitForRoom(run: JobRun): Promise<never> {
+  run.logger.warn('Redis is full: the job comes again when it is not');
+  await run.job.moveToDelayed(Date.now() + FULL_AGAIN_MS, run.token);
+  throw new DelayedError('Redis is full');
 }
 
 function unlessLost(run: JobRun): (thrown: unknown) => void {

@@ -60,8 +60,9 @@ export class RunningJobs {
     for (const queue of queues) this.#refusing.delete(queue);
   }
 
-  hurryAll(reason: StopReason): void {
-    for (const running of this.list()) running.hurryUp(reason);
+  /** Ends at once what runs on these queues, or on all (null). */
+  hurry(queues: readonly string[] | null, reason: StopReason): void {
+    for (const running of this.list()) if (queues === null || queues.includes(running.queue)) running.hurryUp(reason);
   }
 
   list(): RunningJob[] {

@@ -8,6 +8,7 @@ export const drainOutput = z.strictObject({
   host: z.string(),
   drained: z.boolean(),
   whenIdle: z.boolean(),
+  force: z.boolean(),
   /** Jobs of the backup queue that run there now. */
   running: count,
 });
@@ -24,4 +25,4 @@ export const stopOutput = z.strictObject({
 });
 
 /** A host in `status`. */
-export const drainedRowSchema = z.strictObject({ host: z.string(), since: z.string(), user: z.string().nullable(), reason: z.string(), whenIdle: z.boolean() });
+export const drainedRowSchema = z.strictObject({ host: z.string(), since: z.string(), user: z.string().nullable(), reason: z.string(), whenIdle: z.boolean(), force: z.boolean() });

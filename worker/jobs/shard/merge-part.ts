@@ -32,7 +32,7 @@ export async function mergePart(frame: ShardFrame, from: Source): Promise<SavedS
   const key = archiveKey(frame, segment);
   const what = { key, kind: 'data' as const, entries: counter.entries, directoriesWithEa: counter.directoriesWithEa, withEa: counter.withEa, catalogue: await keepCatalogue(frame, raw) };
   const counts = { saved: result.saved, vanished: 0, changedThenSaved: 0, exceptions: 0 };
-  return { archives: [describeArchive(frame, raw, what)], settled: basename(settled), exceptions: null, counts, messages: raw.outcome.errorLines, discarded: segment - 1 };
+  return { whole: null, archives: [describeArchive(frame, raw, what)], settled: basename(settled), exceptions: null, counts, messages: raw.outcome.errorLines, discarded: segment - 1 };
 }
 
 interface Copy {

@@ -52,7 +52,7 @@ export async function makeRemovalsArchive(spec: RemovalsSpec, archiveRun: Archiv
   await inDirectory(placeholder, ['touch', '--'], gone, signal);
   if (spec.attribute !== null) await inDirectory(placeholder, setAttribute(spec.attribute), [...clearedFiles, ...clearedDirectories], signal);
   await giveMetadata(skeleton, new Set([...parents, ...clearedDirectories]), spec.directories);
-  const reference = await archivePlaceholder(spec, placeholder);
+  const reference = await archivePlaceholder(spec, placeholder, signal);
   const raw = await makeArchive(
     {
       base: join(spec.dir, spec.name),
@@ -68,7 +68,7 @@ export async function makeRemovalsArchive(spec: RemovalsSpec, archiveRun: Archiv
     },
     archiveRun,
   );
-  await checkRemoves(raw, spec, gone, clearedFiles);
+  await checkRemoves(raw, spec, { gone, clearedFiles, signal });
   // Of ten million removed paths as many files would lie there until the end, and be counted at every look at staging. The program knows paths of any length.
   await run({ program: 'rm', args: ['-rf', '--', 'placeholder'], cwd: spec.dir }, { signal });
   return raw;
@@ -120,7 +120,8 @@ async function giveMetadata(skeleton: string, parents: ReadonlySet<BytePath>, di
 }
 
 /** Without encryption: it lies beside the lists of the same paths for the moment it is needed. */
-async function archivePlaceholder(spec: RemovalsSpec, placeholder: string): Promise<string> {
+async function archivePlaceholder(spec: RemovalsSpec, placeholder: string, signal: AbortSignal): Promise<string> {
+  signal.throwIfAborted();
   const base = join(spec.dir, 'reference');
   const create = await startCreate({
     base,
@@ -132,16 +133,19 @@ async function archivePlaceholder(spec: RemovalsSpec, placeholder: string): Prom
     logFile: join(spec.dir, 'reference.log'),
     secretsDir: spec.dir,
   });
-  await create.done;
+  const kill = (): void => { create.kill(); };
+  signal.addEventListener('abort', kill);
+  if (signal.aborted) kill();
+  await create.done.finally(() => { signal.removeEventListener('abort', kill); });
   return base;
 }
 
 /** rc 0 is not proof: it must record as removed what is gone, nothing else, and hold no file's content. */
-async function checkRemoves(raw: RawArchive, spec: RemovalsSpec, gone: readonly BytePath[], clearedFiles: readonly BytePath[]): Promise<void> {
+async function checkRemoves(raw: RawArchive, spec: RemovalsSpec, { gone, clearedFiles, signal }: { readonly gone: readonly BytePath[]; readonly clearedFiles: readonly BytePath[]; readonly signal: AbortSignal }): Promise<void> {
   const wanted = new Set([...gone, ...clearedFiles]);
   const files = new Set(clearedFiles);
   const unwanted: string[] = [];
-  for await (const batch of listCatalogue(raw.base, spec.dar, { secretsDir: spec.dir })) {
+  for await (const batch of listCatalogue(raw.base, spec.dar, { secretsDir: spec.dir, signal })) {
     for (const { path, type, removed, data, hasEa } of batch) {
       const isDirectory = type === 'd' && !removed;
       const isCleared = !removed && data === 'referenced' && files.has(path);

@@ -18,6 +18,8 @@ import { noteSegment } from './segment-note.js';
 import { throwAway } from './throw-away.js';
 
 export interface SavedShard {
+  /** What another start needs to go on with no record left; null where it has to begin at the beginning, or has it already. */
+  readonly whole: { readonly settledRecords: number; readonly segment: number } | null;
   readonly archives: readonly MadeArchive[];
   /** Names in the work directory. */
   readonly settled: string;
@@ -102,24 +104,33 @@ type RoundEnd = Pick<RoundResult, 'retry'> & { readonly interrupted: boolean };
 
 async function suspend(frame: ShardFrame, reconciler: ShardReconciler, made: Made): Promise<SuspendedRounds> {
   if (made.archives.length === 0) throw stopped(frame);
-  const { settledRecords, left, ...outcome } = await reconciler.suspend();
-  return { ...outcomeOf(outcome, made), suspended: { settledRecords, left, segment: made.segment } };
+  const { left, ...outcome } = await reconciler.suspend();
+  return { ...outcomeOf(outcome, made), suspended: { settledRecords: outcome.settledRecords, left, segment: made.segment } };
 }
 
-function outcomeOf({ settledFile, exceptionsFile, counts }: ShardOutcome, { archives, messages, discarded }: Made): SavedShard {
-  return { archives, settled: basename(settledFile), exceptions: exceptionsFile === null ? null : basename(exceptionsFile), counts, messages, discarded };
+/** All records are saved, and what the first shard brings along is not: the next start has only that to make. */
+export async function suspendWhole(frame: ShardFrame, saved: SavedShard): Promise<SuspendedRounds> {
+  if (saved.whole === null) throw stopped(frame);
+  const { settledRecords, segment } = saved.whole;
+  const nothing = await LineWriter.create(join(frame.workDir, `${frame.start}.left`));
+  await nothing.end();
+  return { ...saved, suspended: { settledRecords, segment, left: { recordsFile: nothing.file, records: 0, bytes: 0n } } };
+}
+
+function outcomeOf({ settledFile, settledRecords, exceptionsFile, counts }: ShardOutcome, { archives, messages, discarded, segment }: Made): SavedShard {
+  return { whole: archives.length === 0 ? null : { settledRecords, segment }, archives, settled: basename(settledFile), exceptions: exceptionsFile === null ? null : basename(exceptionsFile), counts, messages, discarded };
 }
 
 async function savedNothing(frame: ShardFrame): Promise<SavedShard> {
   const settled = await LineWriter.create(join(frame.workDir, `${frame.start}.settled`));
   await settled.end();
   const counts = { saved: 0, vanished: 0, changedThenSaved: 0, exceptions: 0 };
-  return { archives: [], settled: basename(settled.file), exceptions: null, counts, messages: [], discarded: 0 };
+  return { whole: null, archives: [], settled: basename(settled.file), exceptions: null, counts, messages: [], discarded: 0 };
 }
 
 /** An earlier start had saved all of it, and nobody knew. */
 function savedBefore({ file, saved }: SettledFile): SavedShard {
-  return { archives: [], settled: basename(file), exceptions: null, counts: { saved, vanished: 0, changedThenSaved: 0, exceptions: 0 }, messages: [], discarded: 0 };
+  return { whole: null, archives: [], settled: basename(file), exceptions: null, counts: { saved, vanished: 0, changedThenSaved: 0, exceptions: 0 }, messages: [], discarded: 0 };
 }
 
 /** Adds an archive to `made`, unless it holds something that would spoil a restore, or nothing at all: then it is thrown away. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shardResultSchema, type MadeArchive, type MadeFile, type ShardResult } from '../../../shared/runs/shard-result.js';
@@ -16,7 +17,7 @@ import { abandonEarlierStarts, abandonStart } from './abandon-starts.js';
 import { archiveName, archiveRunOf, openShard, stopped, type ShardFrame } from './open-shard.js';
 import { reportPart } from './report-progress.js';
 import { saveRemovals } from './save-removals.js';
-import { saveInRounds, type SavedShard, type SuspendedRounds } from './save-rounds.js';
+import { saveInRounds, suspendWhole, type SavedShard, type SuspendedRounds } from './save-rounds.js';
 
 /** Names the file with all the rest: job results live in Redis and stay small. */
 export interface ShardJobResult {
@@ -84,7 +85,9 @@ async function saveShard(frame: ShardFrame): Promise<ShardJobResult> {
   const extras = new ExtrasWork(frame, isFirst && frame.kept?.extras !== true ? saveExtras : () => Promise.resolve(NO_EXTRAS));
   const saved = await whileSaving(frame, extras.done, saveRecords(frame));
   if ('suspended' in saved) return suspendShard(frame, saved, await extras.doneOrDropped());
-  const extra = await extras.done;
+  const { whole } = saved;
+  const extra = await (whole === null ? extras.done : extras.doneOrStopped(frame.stop));
+  if (extra === null) return suspendShard(frame, await suspendWhole(frame, saved), null);
   await frame.sender.flush();
   const result = await recordResult(frame, saved, extra);
   await reportPart(frame, 1, sliceBytes(result.archives));
@@ -163,6 +166,13 @@ class ExtrasWork {
       return (this.#made = extras);
     });
     this.done.catch(() => undefined); // whoever awaits it gets the rejection
+  }
+
+  /** Null when it is asked to stop before. */
+  async doneOrStopped(stop: AbortSignal): Promise<Extras | null> {
+    const stopped = stop.aborted ? Promise.resolve() : once(stop, 'abort');
+    await Promise.race([this.done, stopped]);
+    return stop.aborted ? this.doneOrDropped() : this.done;
   }
 
   /** Null when they are not made by now: then they are not, and the next start makes them. */

@@ -23,6 +23,16 @@ describe('running jobs', () => {
     expect([shard.signal.reason, shard.hurry.reason]).toEqual(['preempted', 'lost-lock']);
   });
 
+  it('are hurried by queue, whatever they were asked before, or all of them', () => {
+    const running = new RunningJobs();
+    const [shard, transfer] = [running.begin('backup', job('a')), running.begin('transfer-here', job('b'))];
+    running.refuse(['backup'], 'drained', { running: true });
+    running.hurry(['backup'], 'drained');
+    expect([shard.hurry.reason, transfer.hurry.aborted]).toEqual(['drained', false]);
+    running.hurry(null, 'shutdown');
+    expect([shard.hurry.reason, transfer.hurry.reason]).toEqual(['drained', 'shutdown']);
+  });
+
   it('are no more on the list when they have ended, unless a second start of the same job has begun', () => {
     const running = new RunningJobs();
     const first = running.begin('backup', job('a'));
