@@ -36,7 +36,8 @@ faultTest({ fault: 'dar killed', state: 'after a slice', site }, async (made) =>
 
 faultTest({ fault: 'short read', state: 'dar in the middle of the file', name: 'a file that ends early while dar reads it is saved as it is then, or named', site }, async (made) => {
   await writeBasepath(made);
-  await hookDar(made.dir, { atSlice: { of: 'first', run: `truncate -s 100000 '${join(made.topdir, 'alice', 'big')}'` } });
+  const once = join(made.dir, 'truncated');
+  await hookDar(made.dir, { atSlice: { of: 'first', run: `[ -e '${once}' ] || truncate -s 100000 '${join(made.topdir, 'alice', 'big')}'; : > '${once}'` } });
   expect(await made.backUp()).toMatchObject([{ state: 'completed', reason: null }]);
   return { sealed: { alice: 1 } };
 });
