@@ -37,19 +37,20 @@ export async function startLine(product: CompiledProduct, site: TestSite, timing
   const program = join(product.dir, 'test/faults/kill/kill-worker.js');
   const load = (): ChildProcess => spawn(process.execPath, [program, site.configFile, host, staging, JSON.stringify(timing), passedFile, choice], { stdio: ['pipe', 'ignore', 'inherit'] });
   let [active, standby] = [load(), load()];
-  let closing = false;
+  const over = new AbortController();
+  const isOver = (): boolean => over.signal.aborted;
   onTestFinished(async () => {
-    closing = true;
+    over.abort();
     for (const child of [active, standby]) child.kill('SIGKILL');
     await line.catch(() => undefined);
     await untilNothingRuns(staging);
   });
   const run = async (): Promise<void> => {
-    for (let deaths = 0; !closing; deaths++) {
+    for (let deaths = 0; !isOver(); deaths++) {
       const exited = once(active, 'exit');
       active.stdin?.write('go\n');
       const [code, signal] = (await exited) as [number | null, string | null];
-      if (closing) return;
+      if (isOver()) return;
       if (killedAt(await read()).length !== deaths + 1) throw new Error(`a worker ended by itself: ${String(code)} ${String(signal)}`);
       active = standby;
       standby = load();
@@ -63,7 +64,7 @@ export async function startLine(product: CompiledProduct, site: TestSite, timing
     passed: async () => passedIn(await read()),
     broken,
     close: async () => {
-      closing = true;
+      over.abort();
       standby.kill('SIGKILL');
       active.kill('SIGTERM');
       await line;

@@ -28,7 +28,7 @@ export async function doAllWork(site: TestSite, repeat: Repeat): Promise<void> {
   for (const dir of ['a', 'b', 'c']) await writeFiles(join(root, dir), 8);
   // More than a shard sends itself, in several slices.
   await writeFile(join(root, 'c', 'big'), randomBytes(2.5 * MIB));
-  await repeat(async () => void (await backUp(site, 'alice', 'full')));
+  await repeat(async () => { await backUp(site, 'alice', 'full'); });
   let newest: Manifest | null = null;
   await repeat(async (time) => {
     await rm(join(root, time === 1 ? 'a' : `more-${time - 1}`), { recursive: true });
@@ -39,7 +39,7 @@ export async function doAllWork(site: TestSite, repeat: Repeat): Promise<void> {
   await repeat(() => restored(site, incremental));
   await repeat(() => verified(site, incremental, 'dar'));
   await repeat(() => verified(site, incremental, 'restore'));
-  await repeat(async () => void (await backUp(site, 'alice', 'full', { consolidates: incremental.backupId })));
+  await repeat(async () => { await backUp(site, 'alice', 'full', { consolidates: incremental.backupId }); });
   await until('retention has let something go', async () => ((await site.producer.prune()).erasing > 0 ? true : null));
   await repeat(async () => {
     await hurryKitRefresh(site.worker.context.queues);
