@@ -14,7 +14,9 @@ export interface LineOfWorkers {
   killed(): Promise<string[]>;
   /** Every edge that was passed, died at or not. */
   passed(): Promise<Set<string>>;
-  /** Ends the last one cleanly. Rejects when one ended otherwise than it should. */
+  /** Rejects when a worker ended otherwise than it should; pending as long as none does. */
+  readonly broken: Promise<never>;
+  /** Ends the last one cleanly. */
   close(): Promise<void>;
 }
 
@@ -35,31 +37,34 @@ export async function startLine(product: CompiledProduct, site: TestSite, timing
   const program = join(product.dir, 'test/faults/kill/kill-worker.js');
   const load = (): ChildProcess => spawn(process.execPath, [program, site.configFile, host, staging, JSON.stringify(timing), passedFile, choice], { stdio: ['pipe', 'ignore', 'inherit'] });
   let [active, standby] = [load(), load()];
-  let closing = false;
+  const over = new AbortController();
+  const isOver = (): boolean => over.signal.aborted;
   onTestFinished(async () => {
-    closing = true;
+    over.abort();
     for (const child of [active, standby]) child.kill('SIGKILL');
     await line.catch(() => undefined);
     await untilNothingRuns(staging);
   });
   const run = async (): Promise<void> => {
-    for (let deaths = 0; !closing; deaths++) {
+    for (let deaths = 0; !isOver(); deaths++) {
       const exited = once(active, 'exit');
       active.stdin?.write('go\n');
       const [code, signal] = (await exited) as [number | null, string | null];
-      if (closing) return;
+      if (isOver()) return;
       if (killedAt(await read()).length !== deaths + 1) throw new Error(`a worker ended by itself: ${String(code)} ${String(signal)}`);
       active = standby;
       standby = load();
     }
   };
   const line = run();
-  line.catch(() => undefined); // told by close
+  const broken = line.then(() => new Promise<never>(() => undefined));
+  broken.catch(() => undefined); // for whoever waits for work to be done
   return {
     killed: async () => killedAt(await read()),
     passed: async () => passedIn(await read()),
+    broken,
     close: async () => {
-      closing = true;
+      over.abort();
       standby.kill('SIGKILL');
       active.kill('SIGTERM');
       await line;

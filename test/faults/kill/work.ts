@@ -18,24 +18,33 @@ import type { VerifyJob } from '../../../shared/queues/job-data.js';
 const PATIENCE_MS = 120_000;
 const MIB = 1024 * 1024;
 
-/** All that workers do, for a basepath of its own: each job at least once. Whatever happens to the workers meanwhile, all of it must succeed. */
-export async function doAllWork(site: TestSite, name: string): Promise<void> {
-  await failAndMend(site, `${name}-late`);
-  const root = join(site.topdir, name);
+/** Does one kind of work again and again until no worker dies of it any more. */
+type Repeat = (work: (time: number) => Promise<void>) => Promise<void>;
+
+/** All that workers do: each job at least once. Whatever happens to the workers meanwhile, all of it must succeed. */
+export async function doAllWork(site: TestSite, repeat: Repeat): Promise<void> {
+  await repeat((time) => failAndMend(site, `late-${time}`));
+  const root = join(site.topdir, 'alice');
   for (const dir of ['a', 'b', 'c']) await writeFiles(join(root, dir), 8);
   // More than a shard sends itself, in several slices.
   await writeFile(join(root, 'c', 'big'), randomBytes(2.5 * MIB));
-  await backUp(site, name, 'full');
-  await rm(join(root, 'a'), { recursive: true });
-  await writeFiles(join(root, 'd'), 8);
-  const incremental = await backUp(site, name, 'incremental');
-  await restored(site, incremental);
-  await verified(site, incremental, 'dar');
-  await verified(site, incremental, 'restore');
-  await backUp(site, name, 'full', { consolidates: incremental.backupId });
+  await repeat(async () => { await backUp(site, 'alice', 'full'); });
+  let newest: Manifest | null = null;
+  await repeat(async (time) => {
+    await rm(join(root, time === 1 ? 'a' : `more-${time - 1}`), { recursive: true });
+    await writeFiles(join(root, `more-${time}`), 3);
+    newest = await backUp(site, 'alice', 'incremental');
+  });
+  const incremental = newest as unknown as Manifest;
+  await repeat(() => restored(site, incremental));
+  await repeat(() => verified(site, incremental, 'dar'));
+  await repeat(() => verified(site, incremental, 'restore'));
+  await repeat(async () => { await backUp(site, 'alice', 'full', { consolidates: incremental.backupId }); });
   await until('retention has let something go', async () => ((await site.producer.prune()).erasing > 0 ? true : null));
-  await hurryKitRefresh(site.worker.context.queues);
-  await drainCleanup(site.worker.context.queues, KILLED_HOST);
+  await repeat(async () => {
+    await hurryKitRefresh(site.worker.context.queues);
+    await drainCleanup(site.worker.context.queues, KILLED_HOST);
+  });
 }
 
 /** A backup that fails for good leaves a dead letter, which the next one that seals settles. */

@@ -3,6 +3,8 @@ import { BwError } from '../../../shared/errors/bw-error.js';
 import { shardPriorities } from '../../../shared/queues/fair-share.js';
 import { priorityOf } from '../../../shared/queues/priorities.js';
 import { backupJobSchema, JOB_VERSION, parseJob, type BackupJob, type ShardJob } from '../../../shared/queues/job-data.js';
+import { orderKitRefresh } from '../../../shared/runs/order-kit.js';
+import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
 import type { Run } from '../../../shared/runs/run-store.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
@@ -25,11 +27,19 @@ export async function backupJob(context: WorkerContext, run: JobRun): Promise<Ba
   const state = await currentRun(context, data, run);
   const planned = state.phase === 'planning' ? await planBackup(context, data, run) : state;
   if (planned.phase === 'failed') throw runEnded(data.backupId);
+  if (planned.phase === 'done') return sealedBefore(context, data, planned);
   if (planned.work === null) throw runGone(data.backupId);
   if (planned.phase === 'saving') await waitForShards(context, data, planned.work, run);
   const sealed = await sealBackup(context, data, planned.work, run);
   await recordSealed(context, data, sealed);
   return { backupId: data.backupId, outcome: sealed.manifest.outcome };
+}
+
+/** The start that sealed it died before its job was completed. Its work may be swept already, or was not ordered swept yet. */
+async function sealedBefore(context: WorkerContext, data: BackupJob, { outcome }: Run): Promise<BackupJobResult> {
+  await orderSweeps(context.queues, context.runs, data);
+  await orderKitRefresh(context.queues);
+  return { backupId: data.backupId, outcome: outcome ?? '' };
 }
 
 async function currentRun(context: WorkerContext, data: BackupJob, run: JobRun): Promise<Run> {

@@ -1,3 +1,5 @@
+import type { Manifest } from '../../../shared/catalog/manifest.js';
+import { readJournal } from '../../../shared/journal/index.js';
 import type { BackupJob } from '../../../shared/queues/job-data.js';
 import { orderKitRefresh } from '../../../shared/runs/order-kit.js';
 import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
@@ -12,10 +14,18 @@ import { tidyUp } from './tidy-up.js';
  */
 export async function recordSealed(context: WorkerContext, job: BackupJob, sealed: Sealed): Promise<void> {
   const { manifest } = sealed;
-  if (sealed.byUs) await context.journal.appendAll(sealedRecords(manifest));
+  if (sealed.byUs || !(await isJournaled(context, manifest))) await context.journal.appendAll(sealedRecords(manifest));
   const { level, outcome } = manifest;
   context.metrics.backupSealed({ level, outcome, exceptions: manifest.counts.exceptions, vanished: manifest.counts.vanished });
   await settleSealed(context, manifest, (error) => { context.logger.warn({ err: error }, 'manifest not usable'); });
   if (!sealed.isTidy || !(await tidyUp(context, job.backupId))) await orderSweeps(context.queues, context.runs, job);
   await orderKitRefresh(context.queues);
+}
+
+/** Whoever sealed it may have died, or lost its lock, before that was on record. */
+async function isJournaled({ catalog }: WorkerContext, { backupId, startedAt }: Manifest): Promise<boolean> {
+  for await (const record of readJournal(catalog.journalDir, { kinds: ['sealed'], sinceMs: Date.parse(startedAt), onProblem: () => undefined })) {
+    if (record.backupId === backupId) return true;
+  }
+  return false;
 }

@@ -1,0 +1,32 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
+import { reconcileRuns, reconcileSite } from '../../../producer/reconcile/reconcile.js';
+import type { ReconcileParts } from '../../../producer/reconcile/parts.js';
+import type { TestSite } from '../../helpers/site.js';
+
+const EVERY_MS = 300;
+
+/** The rounds of a producer without what it would enqueue: what a worker could not put on record any more is found by them. */
+export function startRounds(site: TestSite): { close: () => Promise<void> } {
+  const { config, logger, catalog, queues, journal, runs, now } = site.worker.context;
+  const parts: ReconcileParts = { config, logger, catalog, queues, journal, runs, now };
+  const over = new AbortController();
+  const loop = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      await reconcileRuns(parts);
+      await pause(EVERY_MS, undefined, { signal: over.signal }).catch(() => undefined);
+    }
+  };
+  const running = loop();
+  const end = (): Promise<void> => {
+    over.abort();
+    return running;
+  };
+  onTestFinished(end);
+  return {
+    close: async () => {
+      await end();
+      await reconcileSite(parts, { dryRun: false, basepaths: 'all-with-lts', patienceMs: 5_000 });
+    },
+  };
+}
