@@ -12,7 +12,7 @@ const processSchema = z.object({
   pidNamespace: z.string(),
   lockers: z.array(z.string()),
 });
-const entrySchema = z.object({ process: processSchema, seenMs: z.number() });
+const entrySchema = z.object({ process: processSchema, seenMs: z.number(), left: z.boolean().optional() });
 
 /** By the clock of Redis: those of the hosts differ. */
 const NOW = `local time = redis.call('TIME'); local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
@@ -21,6 +21,10 @@ local last = tonumber(redis.call('HGET', KEYS[2], 'last') or 0)
 if now - last > tonumber(ARGV[3]) then redis.call('HSET', KEYS[2], 'since', now) end
 redis.call('HSET', KEYS[2], 'last', now)
 redis.call('HSET', KEYS[1], ARGV[1], '{"seenMs":' .. string.format('%.0f', now) .. ',"process":' .. ARGV[2] .. '}')`;
+/** Not one that was taken off the record, or lost with Redis. */
+const LEAVE = `${NOW}
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return end
+redis.call('HSET', KEYS[1], ARGV[1], '{"left":true,"seenMs":' .. string.format('%.0f', now) .. ',"process":' .. ARGV[2] .. '}')`;
 const READ = `${NOW}
 return { string.format('%.0f', now), redis.call('HGET', KEYS[2], 'since') or string.format('%.0f', now), redis.call('HVALS', KEYS[1]) }`;
 
@@ -30,6 +34,11 @@ export class Presence {
 
   async beat(process: WorkerProcess): Promise<void> {
     await this.redis.eval(BEAT, 2, HOSTS_KEY, BEATS_KEY, process.incarnation, JSON.stringify(process), PAUSE_MS);
+  }
+
+  /** It ends in good order. It stays on record until another process of its host comes: a restart must not look like a host that is gone. */
+  async leave(process: WorkerProcess): Promise<void> {
+    await this.redis.eval(LEAVE, 1, HOSTS_KEY, process.incarnation, JSON.stringify(process));
   }
 
   async heard(): Promise<Heard> {
