@@ -59,6 +59,8 @@ faultTest({ fault: 'Redis away for longer than a lock', state: 'shard: dar in th
   await sleep(Math.max(0, SHORTER_LOCKS.lockDurationMs + 200 - (performance.now() - since)));
   await server.start();
   expect(await site.waitFor(jobs)).toMatchObject([{ state: 'completed', reason: null }]);
+  const done = await site.worker.context.queues.backup.getJobs(['completed']);
+  expect(done.filter(({ stalledCounter }) => stalledCounter > 0)).toEqual([]); // nobody died
   expect(await startsSealed(site)).toEqual(['t1', 't2']); // what dar closed in time is taken over
   return { sealed: { alice: 1 } };
 });
