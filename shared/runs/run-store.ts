@@ -198,7 +198,7 @@ export class RunStore {
     return fields.filter((name) => name.startsWith('host:')).map((name) => name.slice('host:'.length));
   }
 
-  /** What a restore has come to (JSON), before its end is on record: whoever does its job once more tells the same, and does nothing again. */
+  /** What a restore or verification has come to (JSON), before its end is on record: whoever does its job once more tells the same, and does nothing again. */
   async noteResult(id: string, json: string): Promise<void> {
     await this.redis.eval(NOTE_RESULT, 1, runKey(id), json);
   }

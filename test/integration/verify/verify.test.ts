@@ -78,6 +78,17 @@ describe('verify, of a sound chain,', () => {
     expect(await site.worker.context.runs.running()).toEqual([]);
   });
 
+  it('whose job is done once more after its end, because its worker died, tells the same', async () => {
+    const { site, last } = await chain();
+    const result = await verify(site, last, { level: 'manifest' });
+    for (const slice of objectsIn(site, last, /\.dar$/)) rmSync(slice); // it would find another
+    const { queues } = site.worker.context;
+    const [job] = (await queues.cleanup.getJobs(['completed'])).filter(({ name }) => name === 'verify');
+    await job?.retry('completed');
+    await drainCleanup(queues, 'here');
+    expect((await queues.cleanup.getJob(job?.id ?? ''))?.returnvalue).toEqual(result);
+  });
+
   it('of a sample: the same seed looks at the same, and a drill of one file restores one', async () => {
     const { site, last } = await chain();
     const { staging } = site.worker.context;

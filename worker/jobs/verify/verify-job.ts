@@ -2,7 +2,7 @@ import { BwError } from '../../../shared/errors/bw-error.js';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
 import { orderStagingSweeps } from '../../../shared/runs/order-sweeps.js';
 import { parseJob, verifyJobSchema, type VerifyJob } from '../../../shared/queues/job-data.js';
-import { METHOD_OF, type VerifyResult } from '../../../shared/verify/result.js';
+import { METHOD_OF, verifyResultSchema, type VerifyResult } from '../../../shared/verify/result.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { Findings, noting } from './findings.js';
@@ -16,6 +16,8 @@ import { checkArchives, checkHashes, checkPresence } from './verify-objects.js';
  */
 export async function verifyJob(context: WorkerContext, run: JobRun): Promise<VerifyResult> {
   const job = parseJob(verifyJobSchema, run.job.data, run.job.id);
+  const finished = await context.runs.result(job.verifyId);
+  if (finished !== null) return end(context, job, verifyResultSchema.parse(JSON.parse(finished))); // that start died before its job was completed
   await begin(context, job, String(run.job.id));
   const findings = new Findings();
   const chain = (await noting(findings, job.backupId, async () => context.catalog.chain(await context.catalog.readManifest(job.basepathId, job.backupId)))) ?? [];
@@ -27,8 +29,14 @@ export async function verifyJob(context: WorkerContext, run: JobRun): Promise<Ve
   const result = resultOf(job, chain.length, findings);
   await record(context, result);
   for (const problem of findings.problems) run.logger.error({ code: 'VERIFY_DAMAGED', problem }, 'verification found damage');
-  await context.runs.end(job.verifyId, { phase: 'done', outcome: result.outcome, endedAt: context.now().toISOString() });
-  await orderStagingSweeps(context.queues, context.runs, { id: job.verifyId, basepathId: job.basepathId });
+  await context.runs.noteResult(job.verifyId, JSON.stringify(result));
+  return end(context, job, result);
+}
+
+/** From here on its staging is swept: nothing is looked at any more. */
+async function end({ runs, queues, now }: WorkerContext, { verifyId, basepathId }: VerifyJob, result: VerifyResult): Promise<VerifyResult> {
+  await runs.end(verifyId, { phase: 'done', outcome: result.outcome, endedAt: now().toISOString() });
+  await orderStagingSweeps(queues, runs, { id: verifyId, basepathId });
   return result;
 }
 
