@@ -4,13 +4,14 @@ import type { Job } from 'bullmq';
 import { ulid } from 'ulid';
 import { expect, it } from 'vitest';
 import { storedFiles, type Manifest } from '../../../shared/catalog/index.js';
+import { RECONCILE_AT_KEY } from '../../../shared/queues/names.js';
 import { JOB_VERSION } from '../../../shared/queues/job-data.js';
 import type { Run } from '../../../shared/runs/run-store.js';
 import { sweepBackupJob, sweepStagingJob } from '../../../worker/jobs/cleanup/sweep-job.js';
 import { StagingArea } from '../../../worker/staging/staging-area.js';
 import { walk } from '../../../shared/reconcile/walk.js';
 import { readJournal } from '../../../shared/journal/index.js';
-import { reconcileRuns } from '../../../producer/reconcile/reconcile.js';
+import { reconcileRuns, reconcileSite } from '../../../producer/reconcile/reconcile.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
 
 const ROUNDS = 12;
@@ -124,6 +125,7 @@ it('touches nothing while the catalog or the long-term storage is not mounted', 
     await rename(join(site.dir, name), away);
     if (name === 'catalog') await mkdir(join(site.dir, name));
     await expect(sweep()).rejects.toMatchObject({ code });
+    if (name === 'lts') await expectRestReconciled(site, fay.basepathId);
     await rm(join(site.dir, name), { recursive: true, force: true });
     await rename(away, join(site.dir, name));
   }
@@ -131,6 +133,16 @@ it('touches nothing while the catalog or the long-term storage is not mounted', 
   await sweep();
   await expect(readdir(dirname(object))).rejects.toMatchObject({ code: 'ENOENT' });
 });
+
+/** The basepaths whose turn it was come again, for what was not looked at. */
+async function expectRestReconciled({ worker: { context } }: TestSite, basepathId: string): Promise<void> {
+  const { redis } = context.queues;
+  await redis.hdel('{bw}:newest', basepathId);
+  const { findings, problems } = await reconcileSite(context, { dryRun: false, basepaths: 'slice' });
+  expect(findings.map(({ kind, state }) => `${kind} ${state}`)).toEqual(['index-stale repaired']);
+  expect(problems).toMatchObject([{ what: 'long-term storage lts', problem: expect.stringContaining('LTS_MISSING') as string }]);
+  expect(await redis.get(RECONCILE_AT_KEY)).toBeNull();
+}
 
 it('takes staging of ended backups on a host that is gone, where it is seen, and leaves what may go on and what is not ours', async () => {
   const site = await testSite({ noWorker: true });
