@@ -177,7 +177,7 @@ function printLive({ config }: Site, { running, queues, parked, drained, outages
 function reconciledLines({ at, left, problems }: NonNullable<Output['reconciled']>): string[] {
   if (left + problems === 0) return [];
   const told = [...(left > 0 ? [`left ${plural(left, 'finding')} to you`] : []), ...(problems > 0 ? [`could not look at ${plural(problems, 'thing')}`] : [])];
-  return [`The reconciler ${told.join(' and ')} ${formatAge(Date.parse(at), Date.now())}: bw-bkup reconcile --dry-run`];
+  return [`The reconciler ${told.join(' and ')} ${formatAge(Date.parse(at), Date.now())}: bw-bkup reconcile --dry-run (with --lts also what is in long-term storage)`];
 }
 
 /** What is not ended in the queues, or null when nothing is. */

@@ -1,9 +1,9 @@
 import { toBwError } from '../../shared/errors/bw-error.js';
 import type { Finding } from '../../shared/reconcile/finding.js';
-import { roundOf, writeLastRound } from '../../shared/reconcile/last-round.js';
+import { noteTurns, roundOf, writeLastRound, type LastRound } from '../../shared/reconcile/last-round.js';
 import { CLEANUP_PRIORITY } from '../../shared/queues/priorities.js';
 import { JOB_VERSION, type SweepPartsJob } from '../../shared/queues/job-data.js';
-import { walk, type Area, type WalkOptions } from '../../shared/reconcile/walk.js';
+import { isLeft, walk, type Area, type WalkOptions } from '../../shared/reconcile/walk.js';
 import type { TransferBackend } from '../../shared/transfer/backend.js';
 import { createBackend } from '../../shared/transfer/create-backend.js';
 import { askHosts } from './ask-hosts.js';
@@ -57,16 +57,17 @@ export async function reconcileSite(parts: ReconcileParts, options: ReconcileOpt
   await looked.at('queues', new QueueArea(parts, backends, keys));
   await looked.at('places', new PlaceArea(parts.queues, keys));
   await looked.at('remains of runs', new RemainsArea(parts.queues, keys));
+  const turns = new Map<string, readonly Finding[]>();
+  const onLooked = (id: string, findings: readonly Finding[]): void => void turns.set(id, findings);
+  const withLts = options.basepaths !== 'all' && (await allAnswer(looked, backends));
   if (options.basepaths === 'slice') {
     const slice = await takeSlice(parts);
-    const answer = await allAnswer(looked, backends);
-    await looked.at('basepaths', new BasepathArea(parts, slice.ids, answer ? backends : null));
+    await looked.at('basepaths', new BasepathArea(parts, slice.ids, withLts ? backends : null), onLooked);
     // The same ones again while long-term storage was not looked at: their next turn is days away.
-    if (!options.dryRun && answer) await orderPartsSweep(parts, slice.ids).then(slice.done);
+    if (!options.dryRun && withLts) await orderPartsSweep(parts, slice.ids).then(slice.done);
   } else {
-    const withLts = options.basepaths === 'all-with-lts' && (await allAnswer(looked, backends));
     const ids = await allBasepaths(parts);
-    for (let at = 0; at < ids.length; at += PIECE) await looked.at('basepaths', new BasepathArea(parts, ids.slice(at, at + PIECE), withLts ? backends : null));
+    for (let at = 0; at < ids.length; at += PIECE) await looked.at('basepaths', new BasepathArea(parts, ids.slice(at, at + PIECE), withLts ? backends : null), onLooked);
     if (withLts) for (const backend of backends) await looked.with(backend.name, () => foreignObjects(backend, new Set(ids)));
   }
   for (const { host, findings, why } of await askHosts(parts.queues, keys.hosts, { patienceMs: PATIENCE_MS, ...options })) {
@@ -74,8 +75,13 @@ export async function reconcileSite(parts: ReconcileParts, options: ReconcileOpt
     if (findings === null && why === null) looked.hostsWithoutWorker.push(host);
     if (why !== null) looked.problems.push({ what: `staging of ${host}`, problem: why });
   }
-  if (!options.dryRun && options.signal?.aborted !== true) await writeLastRound(parts.queues.redis, roundOf(looked.findings, looked.problems.length, parts.now()));
+  if (!options.dryRun && options.signal?.aborted !== true) await writeLastRound(parts.queues.redis, await roundWith(parts, looked, turns, withLts));
   return looked;
+}
+
+async function roundWith({ queues, now }: ReconcileParts, { findings, problems }: Reconciled, turns: ReadonlyMap<string, readonly Finding[]>, withLts: boolean): Promise<LastRound> {
+  const ofTurns = new Set([...turns.values()].flat().filter(isLeft));
+  return roundOf(findings.filter((finding) => !ofTurns.has(finding)), problems.length, now(), await noteTurns(queues.redis, turns, withLts));
 }
 
 /** One that does not answer, or is not mounted, holds nothing, which says nothing: then the rest is compared without long-term storage. */
@@ -102,9 +108,9 @@ class Looked implements Reconciled {
     private readonly options: Pick<WalkOptions, 'dryRun' | 'signal'>,
   ) {}
 
-  async at<Facts, Act>(what: string, area: Area<Facts, Act>): Promise<void> {
+  async at<Facts, Act>(what: string, area: Area<Facts, Act>, onLooked?: WalkOptions['onLooked']): Promise<void> {
     await this.with(what, async () => {
-      for await (const finding of walk(area, { ...this.options, onProblem: (unit, thrown) => { this.#tell(unit, thrown); } })) {
+      for await (const finding of walk(area, { ...this.options, ...(onLooked === undefined ? {} : { onLooked }), onProblem: (unit, thrown) => { this.#tell(unit, thrown); } })) {
         this.findings.push(finding);
         if (!this.options.dryRun) this.parts.logger.info({ ...finding }, finding.state === 'repaired' ? 'reconciled' : 'out of step');
       }
