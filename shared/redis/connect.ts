@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import { parseSentinelUrl, type SentinelUrl } from '../config/sentinel-url.js';
 import type { RedisConfig } from './location.js';
 import { embeddedSocket } from './location.js';
 
@@ -71,7 +72,27 @@ export async function connectInTime(redis: Redis, timeoutMs = START_TIMEOUT_MS):
 
 /** Lost connections are told by what could not be done; without a listener ioredis would print them. 'legacy' is its default, and the type of `Redis`. */
 function open(config: RedisConfig, options: RedisOptions): Redis {
-  return prepared(new Redis(config.redis.url ?? embeddedSocket(config), { ...options, replyMapping: 'legacy' }));
+  const { url } = config.redis;
+  const sentinel = url === null ? null : parseSentinelUrl(url);
+  if (sentinel !== null) return prepared(new Redis({ ...options, ...bySentinel(sentinel), replyMapping: 'legacy' }));
+  return prepared(new Redis(url ?? embeddedSocket(config), { ...options, replyMapping: 'legacy' }));
+}
+
+/**
+ * Asks the Sentinels where the master is, each time it connects; ioredis believes a server only that says it is a master. One that is made a replica closes its connections
+ * (Sentinel sees to that), so a failover is a short outage.
+ */
+function bySentinel({ tls, user, password, sentinels, name, db, sentinelPassword }: SentinelUrl): RedisOptions {
+  return {
+    sentinels: [...sentinels],
+    name,
+    db,
+    ...(user === '' ? {} : { username: user }),
+    ...(password === '' ? {} : { password }),
+    ...(sentinelPassword === '' ? {} : { sentinelPassword }),
+    sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
+    ...(tls ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
+  };
 }
 
 /** Those that BullMQ makes of it are as well. */
