@@ -17,7 +17,7 @@ export const NOT_REACHED: Readonly<Record<string, string>> = {
   'worker/jobs/restore/report-progress.ts RunStore.reportPart': TOLD,
   'worker/jobs/restore/restore-job.ts Staging.createStart': 'only of a restore that goes on with another one: in its directory in staging, which is swept as a whole',
   'worker/jobs/shard/abandon-starts.ts Job.removeChildDependency': GIVEN_UP,
-  'worker/jobs/shard/abandon-starts.ts Staging.removeStart': GIVEN_UP,
+  'worker/jobs/shard/abandon-starts.ts Staging.abandonStart': GIVEN_UP,
   'worker/jobs/shard/adopt-starts.ts ItemStore.takeOver': ADOPT,
   'worker/jobs/shard/adopt-starts.ts RunStore.keepPart': ADOPT,
   'worker/jobs/shard/adopt-starts.ts Staging.createStart': ADOPT,

@@ -15,17 +15,17 @@ export const STORES = {
   RunStore: {
     file: 'shared/runs/run-store.ts',
     writes: ['create', 'update', 'end', 'reportPart', 'countPreemption', 'reportFound', 'claimShard', 'keepPart', 'addHost', 'addSent'],
-    reads: ['read', 'readAll', 'running', 'partDone', 'preemptions', 'isCurrentStart', 'keptPart', 'hosts', 'progress'],
+    reads: ['read', 'readAll', 'running', 'partDone', 'preemptions', 'currentStart', 'isCurrentStart', 'keptPart', 'hosts', 'progress'],
   },
   ItemStore: { file: 'shared/runs/item-store.ts', writes: ['add', 'takeOver', 'commit', 'remove'], reads: ['get', 'all'] },
   Catalog: {
     file: 'shared/catalog/catalog.ts',
-    writes: ['createWork', 'removeWork', 'seal', 'sweepUnsealed'],
+    writes: ['createWork', 'removeWork', 'seal', 'sweepUnsealed', 'sweepBackup'],
     reads: ['assertThere', 'workChanges', 'workDir', 'listWork', 'readManifest', 'listBackups', 'listBasepathIds', 'findBackup', 'findRemoved', 'listRemoved', 'isRemoved', 'readBuried', 'backupsOf', 'chain', 'newestSealed', 'file', 'checkBackup'],
   },
   Graveyard: { file: 'shared/catalog/tombstone.ts', writes: ['bury', 'buryAll', 'undelete', 'beginErase', 'finishErase'], reads: ['stateOf'] },
   Journal: { file: 'shared/journal/journal.ts', writes: ['append', 'appendAll'], reads: ['close'] },
-  Staging: { file: 'worker/staging/staging.ts', writes: ['createStart', 'removeStarts', 'removeStart', 'removeBackup'], reads: ['backupDir', 'startsOn', 'dirOf', 'reserve', 'backups'] },
+  Staging: { file: 'worker/staging/staging.ts', writes: ['createStart', 'removeStarts', 'removeStart', 'abandonStart', 'removeBackup'], reads: ['backupDir', 'startsOn', 'dirOf', 'reserve', 'backups', 'holdStrays', 'isHeld', 'releaseStrays'] },
   TransferBackend: {
     file: 'shared/transfer/posix/posix-backend.ts',
     className: 'MountedFilesystem',
