@@ -167,11 +167,17 @@ function printLive({ config }: Site, { running, queues, parked, drained, outages
   for (const { host, since, user, reason } of drained ?? []) {
     print(`${host} is drained for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}${user === null ? '' : ` by ${user}`}${reason === '' ? '' : ` (${reason})`}; to end that: bw-bkup resume ${host}`);
   }
-  if (reconciled !== null && reconciled.left + reconciled.problems > 0) print(`The reconciler left ${plural(reconciled.left, 'finding')} to you ${formatAge(Date.parse(reconciled.at), Date.now())}: bw-bkup reconcile --dry-run`);
+  if (reconciled !== null) for (const line of reconciledLines(reconciled)) print(line);
   if (hangs !== null) printHangs(hangs);
   const waiting = queueLine(queues ?? {});
   if (waiting !== null) print(waiting);
   for (const { topdir, reason, jobs } of parked ?? []) print(`${plural(jobs, 'job')} of ${topdir} may not start now: ${PARKED[reason]} (bw-bkup limits)`);
+}
+
+function reconciledLines({ at, left, problems }: NonNullable<Output['reconciled']>): string[] {
+  if (left + problems === 0) return [];
+  const told = [...(left > 0 ? [`left ${plural(left, 'finding')} to you`] : []), ...(problems > 0 ? [`could not look at ${plural(problems, 'thing')}`] : [])];
+  return [`The reconciler ${told.join(' and ')} ${formatAge(Date.parse(at), Date.now())}: bw-bkup reconcile --dry-run (with --lts also what is in long-term storage)`];
 }
 
 /** What is not ended in the queues, or null when nothing is. */

@@ -1,3 +1,4 @@
+import { toBwError } from '../../shared/errors/bw-error.js';
 import { CLEANUP_PRIORITY } from '../../shared/queues/priorities.js';
 import { JOB_VERSION, type ReconcileStagingJob } from '../../shared/queues/job-data.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
@@ -22,7 +23,7 @@ const POLL_MS = 100;
 
 /** Has every host look at its own staging. One that does not answer in time may yet do it: what it finds is in its log, and found again the next time. */
 export async function askHosts(queues: QueueSet, hosts: readonly string[], options: AskOptions): Promise<HostAnswer[]> {
-  return Promise.all(hosts.map((host) => ask(queues, host, options)));
+  return Promise.all(hosts.map((host) => ask(queues, host, options).catch((thrown: unknown) => ({ host, findings: null, why: toBwError(thrown).message }))));
 }
 
 async function ask(queues: QueueSet, host: string, { dryRun, patienceMs, signal }: AskOptions): Promise<HostAnswer> {
@@ -32,10 +33,11 @@ async function ask(queues: QueueSet, host: string, { dryRun, patienceMs, signal 
   const { id = '' } = await queue.add('reconcile-staging', data, { priority: CLEANUP_PRIORITY, attempts: 1, removeOnComplete: { age: 3600 }, removeOnFail: { age: 3600 } });
   const deadline = performance.now() + patienceMs;
   while (performance.now() < deadline && signal?.aborted !== true) {
-    const job = await queue.getJob(id);
-    if (job === undefined) return { host, findings: null, why: 'the job is gone' };
-    if (await job.isCompleted()) return { host, findings: stagingReportSchema.parse(job.returnvalue).findings, why: null };
-    if (await job.isFailed()) return { host, findings: null, why: job.failedReason };
+    const state = await queue.getJobState(id);
+    // Read after it has ended: what was read before does not have its result.
+    const job = state === 'completed' || state === 'failed' ? await queue.getJob(id) : null;
+    if (state === 'unknown' || job === undefined) return { host, findings: null, why: 'the job is gone' };
+    if (job !== null) return state === 'completed' ? { host, findings: stagingReportSchema.parse(job.returnvalue).findings, why: null } : { host, findings: null, why: job.failedReason };
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return { host, findings: null, why: `no answer within ${patienceMs / 1000} s` };

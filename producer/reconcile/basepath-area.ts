@@ -32,7 +32,7 @@ export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
     this.#journal = await journalFactsOf(this.parts.catalog.journalDir, new Set(this.ids));
     this.#letters = await new DeadLetters(this.parts.queues).all();
     this.#running = await this.parts.runs.running();
-    for (const backend of this.backends ?? []) await backend.probe(); // one that is not mounted holds nothing, which says nothing
+    for (const backend of this.backends ?? []) await backend.probe(); // it may have gone since the round began: see allAnswer
     yield* this.ids;
   }
 

@@ -18,6 +18,8 @@ export interface RunFacts {
   /** Null: only its id is on record. */
   readonly run: Run | null;
   readonly job: JobState;
+  /** How long ago it ended, ms; 0 for one that has not. */
+  readonly endedForMs: number;
   /** Of a failed job. */
   readonly failed: { readonly code: string; readonly message: string } | null;
   /** Whether the catalog has its manifest; asked only when the job is gone or failed. */
@@ -45,6 +47,7 @@ export interface RunFacts {
 
 export type RunAct =
   | { readonly act: 'forget' }
+  | { readonly act: 'finish-failed' }
   | { readonly act: 'requeue' }
   | { readonly act: 'fail'; readonly error: { readonly code: string; readonly message: string } }
   | { readonly act: 'record-seal' }
@@ -58,6 +61,9 @@ export type RunAct =
 /** A job that is lost again and again is taken out by somebody, or by a fault that doing it once more does not mend. */
 export const MAX_REQUEUES = 3;
 
+/** Whoever fails a run has put that on record, and ordered its leftovers away, within this, ms. */
+const FINISHED_MS = 600_000;
+
 const OPEN: readonly Run['phase'][] = ['planning', 'saving', 'sealing'];
 const LOST: readonly JobState[] = ['gone', 'unknown'];
 
@@ -65,6 +71,8 @@ const LOST: readonly JobState[] = ['gone', 'unknown'];
 export function decideRun(facts: RunFacts): Decision<RunAct>[] {
   const { id, run } = facts;
   if (run === null) return [{ kind: 'run-remains', subject: `run ${id}`, detail: 'only its id is on record as running', act: { act: 'forget' } }];
+  if (run.phase === 'failed' && facts.endedForMs <= FINISHED_MS) return [];
+  if (run.phase === 'failed') return [{ kind: 'run-unreported', subject: `${run.kind} ${id} of ${run.basepathId}`, detail: `${run.error ?? 'it failed'}; whoever noted that did not come as far as to put it on record`, act: { act: 'finish-failed' } }];
   if (!OPEN.includes(run.phase)) return [{ kind: 'run-remains', subject: `run ${id}`, detail: `it is ${run.phase}, and listed as running`, act: { act: 'forget' } }];
   const subject = `${run.kind} ${id} of ${run.basepathId}`;
   if (facts.job === 'failed' || facts.job === 'completed' || LOST.includes(facts.job)) return [decideEnd(facts, run, subject)];

@@ -1,9 +1,10 @@
 import { toBwError } from '../../shared/errors/bw-error.js';
 import type { Finding } from '../../shared/reconcile/finding.js';
-import { roundOf, writeLastRound } from '../../shared/reconcile/last-round.js';
+import { noteTurns, roundOf, writeLastRound, type LastRound } from '../../shared/reconcile/last-round.js';
 import { CLEANUP_PRIORITY } from '../../shared/queues/priorities.js';
 import { JOB_VERSION, type SweepPartsJob } from '../../shared/queues/job-data.js';
-import { walk, type Area, type WalkOptions } from '../../shared/reconcile/walk.js';
+import { isLeft, walk, type Area, type WalkOptions } from '../../shared/reconcile/walk.js';
+import type { TransferBackend } from '../../shared/transfer/backend.js';
 import { createBackend } from '../../shared/transfer/create-backend.js';
 import { askHosts } from './ask-hosts.js';
 import { BasepathArea } from './basepath-area.js';
@@ -40,8 +41,8 @@ const PIECE = 5_000;
 /** What a round of the producer begins with: runs whose job is gone or failed, and work of which Redis has never heard. Cheap, and done often. */
 export async function reconcileRuns(parts: ReconcileParts): Promise<Reconciled> {
   const looked = new Looked(parts, { dryRun: false });
-  await looked.at(new RunArea(parts, false));
-  await looked.at(new WorkArea(parts));
+  await looked.at('runs', new RunArea(parts, false));
+  await looked.at('work directories', new WorkArea(parts));
   return looked;
 }
 
@@ -51,19 +52,22 @@ export async function reconcileSite(parts: ReconcileParts, options: ReconcileOpt
   const keys = await readSiteKeys(parts.queues.redis);
   const backends = parts.config.lts.map(createBackend);
   const looked = new Looked(parts, options);
-  await looked.at(new RunArea(parts, true));
-  await looked.at(new WorkArea(parts));
-  await looked.at(new QueueArea(parts, backends, keys));
-  await looked.at(new PlaceArea(parts.queues, keys));
-  await looked.at(new RemainsArea(parts.queues, keys));
+  await looked.at('runs', new RunArea(parts, true));
+  await looked.at('work directories', new WorkArea(parts));
+  await looked.at('queues', new QueueArea(parts, backends, keys));
+  await looked.at('places', new PlaceArea(parts.queues, keys));
+  await looked.at('remains of runs', new RemainsArea(parts.queues, keys));
+  const turns = new Map<string, readonly Finding[]>();
+  const onLooked = (id: string, findings: readonly Finding[]): void => void turns.set(id, findings);
+  const withLts = options.basepaths !== 'all' && (await allAnswer(looked, backends));
   if (options.basepaths === 'slice') {
     const slice = await takeSlice(parts);
-    await looked.at(new BasepathArea(parts, slice.ids, backends));
-    if (!options.dryRun) await orderPartsSweep(parts, slice.ids).then(slice.done);
+    await looked.at('basepaths', new BasepathArea(parts, slice.ids, withLts ? backends : null), onLooked);
+    // The same ones again while long-term storage was not looked at: their next turn is days away.
+    if (!options.dryRun && withLts) await orderPartsSweep(parts, slice.ids).then(slice.done);
   } else {
-    const withLts = options.basepaths === 'all-with-lts';
     const ids = await allBasepaths(parts);
-    for (let at = 0; at < ids.length; at += PIECE) await looked.at(new BasepathArea(parts, ids.slice(at, at + PIECE), withLts ? backends : null));
+    for (let at = 0; at < ids.length; at += PIECE) await looked.at('basepaths', new BasepathArea(parts, ids.slice(at, at + PIECE), withLts ? backends : null), onLooked);
     if (withLts) for (const backend of backends) await looked.with(backend.name, () => foreignObjects(backend, new Set(ids)));
   }
   for (const { host, findings, why } of await askHosts(parts.queues, keys.hosts, { patienceMs: PATIENCE_MS, ...options })) {
@@ -71,8 +75,20 @@ export async function reconcileSite(parts: ReconcileParts, options: ReconcileOpt
     if (findings === null && why === null) looked.hostsWithoutWorker.push(host);
     if (why !== null) looked.problems.push({ what: `staging of ${host}`, problem: why });
   }
-  if (!options.dryRun && options.signal?.aborted !== true) await writeLastRound(parts.queues.redis, roundOf(looked.findings, looked.problems.length, parts.now()));
+  if (!options.dryRun && options.signal?.aborted !== true) await writeLastRound(parts.queues.redis, await roundWith(parts, looked, turns, withLts));
   return looked;
+}
+
+async function roundWith({ queues, now }: ReconcileParts, { findings, problems }: Reconciled, turns: ReadonlyMap<string, readonly Finding[]>, withLts: boolean): Promise<LastRound> {
+  const ofTurns = new Set([...turns.values()].flat().filter(isLeft));
+  return roundOf(findings.filter((finding) => !ofTurns.has(finding)), problems.length, now(), await noteTurns(queues.redis, turns, withLts));
+}
+
+/** One that does not answer, or is not mounted, holds nothing, which says nothing: then the rest is compared without long-term storage. */
+async function allAnswer(looked: Looked, backends: readonly TransferBackend[]): Promise<boolean> {
+  const before = looked.problems.length;
+  for (const backend of backends) await looked.with(`long-term storage ${backend.name}`, () => backend.probe().then(() => []));
+  return looked.problems.length === before;
 }
 
 /** Nobody sees half-written objects in a listing; whoever may delete in LTS removes the old ones. One order at a time. */
@@ -92,9 +108,9 @@ class Looked implements Reconciled {
     private readonly options: Pick<WalkOptions, 'dryRun' | 'signal'>,
   ) {}
 
-  async at<Facts, Act>(area: Area<Facts, Act>): Promise<void> {
-    await this.with(area.constructor.name, async () => {
-      for await (const finding of walk(area, { ...this.options, onProblem: (what, thrown) => { this.#tell(what, thrown); } })) {
+  async at<Facts, Act>(what: string, area: Area<Facts, Act>, onLooked?: WalkOptions['onLooked']): Promise<void> {
+    await this.with(what, async () => {
+      for await (const finding of walk(area, { ...this.options, ...(onLooked === undefined ? {} : { onLooked }), onProblem: (unit, thrown) => { this.#tell(unit, thrown); } })) {
         this.findings.push(finding);
         if (!this.options.dryRun) this.parts.logger.info({ ...finding }, finding.state === 'repaired' ? 'reconciled' : 'out of step');
       }

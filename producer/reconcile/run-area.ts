@@ -4,7 +4,7 @@ import type { Manifest } from '../../shared/catalog/index.js';
 import { toBwError } from '../../shared/errors/bw-error.js';
 import { readJournal } from '../../shared/journal/index.js';
 import { PREFIX, QUEUES, RUNS_KEY, runKey } from '../../shared/queues/names.js';
-import { failRun, parseFailedReason } from '../../shared/runs/fail-run.js';
+import { failRun, finishFailed, parseFailedReason } from '../../shared/runs/fail-run.js';
 import { orderSweeps } from '../../shared/runs/order-sweeps.js';
 import { sealedRecords, settleSealed } from '../../shared/runs/record-sealed.js';
 import { rootReason } from '../../shared/runs/root-reason.js';
@@ -37,7 +37,8 @@ export class RunArea implements Area<RunFacts, RunAct> {
   async observe(id: string): Promise<RunFacts> {
     const { runs, queues } = this.parts;
     const run = await runs.read(id);
-    const nothing = { id, run, failed: null, isSealed: false, requeues: 0, place: null, topdir: null, waits: null };
+    const endedForMs = run === null || run.endedAt === null ? 0 : this.parts.now().getTime() - Date.parse(run.endedAt);
+    const nothing = { id, run, endedForMs, failed: null, isSealed: false, requeues: 0, place: null, topdir: null, waits: null };
     if (run === null || !isOpen(run)) return { ...nothing, job: 'gone' };
     const job = await (run.kind === 'verify' ? queues.cleanup : queues.backup).getJob(run.jobId);
     const state = await stateOf(job);
@@ -54,7 +55,8 @@ export class RunArea implements Area<RunFacts, RunAct> {
   async act(act: RunAct, id: string): Promise<void> {
     const { parts } = this;
     if (act.act === 'forget') {
-      await parts.runs.redis.srem(RUNS_KEY, id);
+      // Also so that what Redis has of it ends by itself; of a mere id nothing is there.
+      await parts.runs.end(id, {});
       return;
     }
     // A catalog that is not mounted at this moment must not make a sealed backup look lost.
@@ -64,6 +66,10 @@ export class RunArea implements Area<RunFacts, RunAct> {
       return;
     }
     const run = await parts.runs.read(id);
+    if (act.act === 'finish-failed') {
+      if (run?.phase === 'failed') await finishFailed(parts, run, parseFailedReason(run.error ?? ''), await this.#isTold(run, ['attempt-ended', 'restore-ended']));
+      return;
+    }
     if (run === null || !isOpen(run)) return;
     switch (act.act) {
       case 'requeue':
@@ -116,11 +122,17 @@ export class RunArea implements Area<RunFacts, RunAct> {
     const { parts } = this;
     const manifest = await this.#manifestOf(run);
     if (manifest === null) return;
-    let isKnown = false;
-    for await (const { backupId } of readJournal(parts.catalog.journalDir, { kinds: ['sealed'], sinceMs: Date.parse(run.startedAt), onProblem: () => undefined })) isKnown ||= backupId === run.id;
-    if (!isKnown) await parts.journal.appendAll(sealedRecords(manifest));
+    if (!(await this.#isTold(run, ['sealed']))) await parts.journal.appendAll(sealedRecords(manifest));
     await settleSealed(parts, manifest, (error) => { parts.logger.warn({ err: error }, 'manifest not usable'); });
     await orderSweeps(parts.queues, parts.runs, { backupId: run.id, basepathId: run.basepathId });
+  }
+
+  /** Whether the journal has such a record of it. */
+  async #isTold({ id, startedAt }: Run, kinds: readonly ('sealed' | 'attempt-ended' | 'restore-ended')[]): Promise<boolean> {
+    let isTold = false;
+    const records = readJournal(this.parts.catalog.journalDir, { kinds, sinceMs: Date.parse(startedAt), onProblem: () => undefined });
+    for await (const record of records) isTold ||= (record.kind === 'restore-ended' ? record.restoreId : record.backupId) === id;
+    return isTold;
   }
 
   /** Null: nobody would be allowed to read it. */

@@ -1,3 +1,4 @@
+import { settles } from '../../shared/dead-letters/dead-letter.js';
 import { keptForMs } from '../../shared/runs/kept.js';
 import { orderStagingSweeps, orderSweeps } from '../../shared/runs/order-sweeps.js';
 import type { Area, Decision } from '../../shared/reconcile/walk.js';
@@ -79,12 +80,21 @@ export class WorkArea implements Area<WorkFacts, WorkAct> {
     await orderSweeps(queues, runs, { backupId, basepathId }, newSweep(this.parts.now()));
   }
 
-  /** It ended when it was last seen: what was sealed since makes it good. */
+  /** It ended when it was last seen. Records count in their order: of one that a later backup has made good a failure would come after that success, and alert somebody. */
   async #recordLost({ started }: AttemptOnRecord, lastSeenMs: number): Promise<void> {
     const { backupId, basepathId, level, at } = started;
     const error = { code: 'JOB_GONE', message: 'Redis lost the backup while it was running' };
-    const end = { outcome: 'failed' as const, error, startedAt: at, endedAt: new Date(lastSeenMs).toISOString(), bytes: '0', files: 0 };
+    const outcome: 'failed' | 'interrupted' = (await this.#isMadeGood(started, lastSeenMs)) ? 'interrupted' : 'failed';
+    const end = { outcome, error, startedAt: at, endedAt: new Date(lastSeenMs).toISOString(), bytes: '0', files: 0 };
     await this.parts.journal.append({ kind: 'attempt-ended', backupId, basepathId, level, ...end });
+  }
+
+  async #isMadeGood({ basepathId, level }: AttemptOnRecord['started'], lastSeenMs: number): Promise<boolean> {
+    for await (const listed of this.parts.catalog.listBackups({ basepathId })) {
+      if (!listed.ok || Date.parse(listed.manifest.sealedAt) <= lastSeenMs) continue;
+      if (settles(listed.manifest.level, basepathId, { kind: 'backup', basepathId, level })) return true;
+    }
+    return false;
   }
 
   #ageMs(backupId: string): number {

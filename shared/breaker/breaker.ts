@@ -27,6 +27,8 @@ export const breakerSchema = z.object({
   /** Whom it concerns: one host alone, or, with a second one or `forAll`, every host. */
   hosts: z.array(z.string()),
   forAll: z.boolean(),
+  /** A host that had not met it found it well: it concerns those that have, however many. */
+  notAll: z.boolean().default(false),
   /** Who opened it by hand; it stays open until somebody closes it. */
   operator: z.string().nullable(),
   /** Bytes that must be free before it is well; 0 = not a matter of room. */
@@ -69,12 +71,17 @@ const LOOK_TAKES_MS = 60_000;
 const OTHERS_LOOK_AFTER_MS = 300_000;
 
 export function closedBreaker({ kind, name }: Resource): Breaker {
-  return { v: 1, kind, name, state: 'closed', errors: [], cause: null, since: null, hosts: [], forAll: false, operator: null, needsBytes: 0, pauseMs: 0, lookAt: 0, looks: null, closedAt: null };
+  return { v: 1, kind, name, state: 'closed', errors: [], cause: null, since: null, hosts: [], forAll: false, notAll: false, operator: null, needsBytes: 0, pauseMs: 0, lookAt: 0, looks: null, closedAt: null };
 }
 
 /** Whether jobs of this host wait (pure). */
 export function isOpenFor(breaker: Breaker, host: string): boolean {
-  return breaker.state !== 'closed' && (breaker.forAll || breaker.operator !== null || breaker.hosts.length > 1 || breaker.hosts.includes(host));
+  return breaker.state !== 'closed' && (isForEveryone(breaker) || breaker.hosts.includes(host));
+}
+
+/** Whether also hosts wait that have not met it (pure). */
+export function isForEveryone({ forAll, operator, hosts, notAll }: Breaker): boolean {
+  return forAll || operator !== null || (hosts.length > 1 && !notAll);
 }
 
 /** A job failed with an error that an outage would explain (pure). */
@@ -88,7 +95,7 @@ export function afterFailure(breaker: Breaker, failure: Failure, nowMs: number, 
   const flaps = breaker.closedAt !== null && nowMs - breaker.closedAt < FLAPS_WITHIN_MS;
   const pauseMs = flaps ? longer(breaker.pauseMs, timing) : timing.firstMs;
   const hosts = proven ? [host] : [...new Set(errors.map((each) => each.host))];
-  return { ...breaker, state: 'open', errors: [], cause: { ...cause, host }, since: nowMs, hosts, forAll, operator: null, needsBytes, pauseMs, lookAt: nowMs + pauseMs, looks: null };
+  return { ...breaker, state: 'open', errors: [], cause: { ...cause, host }, since: nowMs, hosts, forAll, notAll: false, operator: null, needsBytes, pauseMs, lookAt: nowMs + pauseMs, looks: null };
 }
 
 /** A job that needs it has done its work (pure). */
@@ -97,11 +104,11 @@ export function afterSuccess(breaker: Breaker): Breaker {
 }
 
 /** Whether this host is to look now whether it is well again (pure). */
-export function mayLook({ state, operator, looks, lookAt, hosts, forAll }: Breaker, host: string, nowMs: number): boolean {
+export function mayLook(breaker: Breaker, host: string, nowMs: number): boolean {
+  const { state, operator, looks, lookAt } = breaker;
   if (state === 'closed' || operator !== null) return false;
   if (looks !== null && looks.until > nowMs) return false;
-  const concerned = forAll || hosts.includes(host);
-  return nowMs >= lookAt + (concerned ? 0 : OTHERS_LOOK_AFTER_MS);
+  return nowMs >= lookAt + (isOpenFor(breaker, host) ? 0 : OTHERS_LOOK_AFTER_MS);
 }
 
 /** This host looks (pure). */
@@ -112,7 +119,12 @@ export function lookBegins(breaker: Breaker, host: string, nowMs: number): Break
 /** What it saw: null = all is well (pure). Unchanged when another host looks meanwhile, or an operator came between. */
 export function lookEnds(breaker: Breaker, host: string, seen: Failure['cause'] | null, nowMs: number, timing: BreakerTiming): Breaker {
   if (breaker.state !== 'half-open' || breaker.looks?.host !== host) return breaker;
-  if (seen === null) return closes(breaker, nowMs);
+  if (seen === null) {
+    const met = breaker.forAll || breaker.hosts.includes(host);
+    const gone = nowMs >= breaker.lookAt + OTHERS_LOOK_AFTER_MS;
+    // Two hosts whose mount is gone must not hold up a hundred; theirs stays out until one of them finds it well.
+    return met || gone ? closes(breaker, nowMs) : { ...breaker, state: 'open', notAll: true, lookAt: nowMs + breaker.pauseMs, looks: null };
+  }
   const pauseMs = longer(breaker.pauseMs, timing);
   return { ...breaker, state: 'open', cause: { ...seen, host }, pauseMs, lookAt: nowMs + pauseMs, looks: null };
 }

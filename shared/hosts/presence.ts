@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { BEATS_KEY, HOSTS_KEY } from '../queues/names.js';
+import { REDIS_NOW } from '../redis/redis-now.js';
 import { PAUSE_MS, type Heard, type WorkerProcess } from './silence.js';
 
 const processSchema = z.object({
@@ -14,18 +15,16 @@ const processSchema = z.object({
 });
 const entrySchema = z.object({ process: processSchema, seenMs: z.number(), left: z.boolean().optional() });
 
-/** By the clock of Redis: those of the hosts differ. */
-const NOW = `local time = redis.call('TIME'); local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
-const BEAT = `${NOW}
+const BEAT = `${REDIS_NOW}
 local last = tonumber(redis.call('HGET', KEYS[2], 'last') or 0)
 if now - last > tonumber(ARGV[3]) then redis.call('HSET', KEYS[2], 'since', now) end
 redis.call('HSET', KEYS[2], 'last', now)
 redis.call('HSET', KEYS[1], ARGV[1], '{"seenMs":' .. string.format('%.0f', now) .. ',"process":' .. ARGV[2] .. '}')`;
 /** Not one that was taken off the record, or lost with Redis. */
-const LEAVE = `${NOW}
+const LEAVE = `${REDIS_NOW}
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return end
 redis.call('HSET', KEYS[1], ARGV[1], '{"left":true,"seenMs":' .. string.format('%.0f', now) .. ',"process":' .. ARGV[2] .. '}')`;
-const READ = `${NOW}
+const READ = `${REDIS_NOW}
 return { string.format('%.0f', now), redis.call('HGET', KEYS[2], 'since') or string.format('%.0f', now), redis.call('HVALS', KEYS[1]) }`;
 
 /** Who works where: every worker process says every few seconds that it is there. Lost with Redis; then everybody is heard anew. */

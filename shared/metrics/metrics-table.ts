@@ -62,7 +62,7 @@ export const METRICS = {
 
   bw_verifications_total: { type: 'counter', unit: 'verifications', labels: ['level', 'outcome'], help: 'Ended verifications of backups' },
 
-  bw_reconcile_findings: { type: 'gauge', unit: 'findings', labels: ['kind', 'state'], help: 'What the last round of the reconciler repaired, or left to an operator (state)' },
+  bw_reconcile_findings: { type: 'gauge', unit: 'findings', labels: ['kind', 'state'], help: 'What the last round of the reconciler repaired, or left to an operator (state); of basepaths, which have turns, what their last look left' },
   bw_reconcile_age_seconds: { type: 'gauge', unit: 'seconds', labels: [], help: 'Time since the last round of the reconciler' },
 
   bw_staging_used_bytes: { type: 'gauge', unit: 'bytes', labels: [], help: 'Staging accounted to running backups on this host' },

@@ -90,6 +90,8 @@ export function preemptionKey(jobId: string, start: number): string {
 export const RECONCILE_AT_KEY = `${PREFIX}:reconcile-at`;
 /** What the last round of the reconciler found (JSON). */
 export const RECONCILED_KEY = `${PREFIX}:reconciled`;
+/** Hash basepathId -> what the last look at it left to a person (JSON, counts by kind), until its next turn. */
+export const RECONCILE_LEFT_KEY = `${PREFIX}:reconcile-left`;
 /** Hash `KIND:NAME` -> state of its circuit breaker (JSON, shared/breaker). */
 export const BREAKERS_KEY = `${PREFIX}:breakers`;
 

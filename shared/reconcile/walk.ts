@@ -30,6 +30,8 @@ export interface WalkOptions {
   readonly signal?: AbortSignal;
   /** Of units that could not be looked at. */
   readonly onProblem: (unit: string, thrown: unknown) => void;
+  /** Of units that could: all that was found. */
+  readonly onLooked?: (unit: string, findings: readonly Finding[]) => void;
 }
 
 /** Looks at all of an area. What is found is mended before the next thing is looked at. */
@@ -37,7 +39,9 @@ export async function* walk<Facts, Act>(area: Area<Facts, Act>, options: WalkOpt
   for await (const unit of area.units()) {
     if (options.signal?.aborted === true) return;
     try {
-      yield* options.dryRun ? await look(area, unit) : await mend(area, unit);
+      const findings = options.dryRun ? await look(area, unit) : await mend(area, unit);
+      options.onLooked?.(unit, findings);
+      yield* findings;
     } catch (thrown) {
       options.onProblem(unit, thrown);
     }

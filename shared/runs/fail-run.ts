@@ -9,6 +9,7 @@ import { bytePath } from '../paths/byte-path.js';
 import { toPathJson } from '../paths/path-json.js';
 import { parseJob, restoreJobSchema } from '../queues/job-data.js';
 import { rememberFailure } from './failures.js';
+import { keptForMs } from './kept.js';
 import { orderStagingSweeps, orderSweeps } from './order-sweeps.js';
 import type { Run, RunStore } from './run-store.js';
 
@@ -34,15 +35,26 @@ export async function failRun(parts: FailRunParts, id: string, error: { code: st
   if (!isCancelled(error.code)) await addLetter(parts, run, error, endedAt);
   const keepMs = run.kind === 'backup' && !isCancelled(error.code) ? parts.config.deadLetters.keepStagingMs : 0;
   const kept = keepMs === 0 ? {} : { keptUntil: new Date(Date.parse(endedAt) + keepMs).toISOString() };
-  if (!(await parts.runs.end(id, { phase: 'failed', endedAt, error: `${error.code}: ${error.message}`, ...kept }, onlyIn, keepMs))) {
+  const failed = await parts.runs.update(id, { phase: 'failed', endedAt, error: `${error.code}: ${error.message}`, ...kept }, onlyIn);
+  if (failed === null) {
     if ((await parts.runs.read(id))?.phase === 'done') await new DeadLetters(parts.queues).remove([id]); // it sealed in this moment
     return false;
   }
-  const end = { outcome: 'failed' as const, error, startedAt: run.startedAt, endedAt, bytes: '0', files: 0 };
-  if (run.level === 'restore') await recordFailedRestore(parts, run, end);
-  else if (run.level === 'verify') await orderStagingSweeps(parts.queues, parts.runs, run); // it says nothing about the backup
-  else await recordFailedBackup(parts, run, run.level, end, keepMs);
+  await finishFailed(parts, failed, error, false);
   return true;
+}
+
+/**
+ * What follows from a run that is marked failed: records, and orders for what it left. It is taken off the list of what runs last, so that one whose failRun was cut off
+ * here is found, and this done again. `isTold`: the journal knows its end.
+ */
+export async function finishFailed(parts: FailRunParts, run: Run, error: End['error'], isTold: boolean): Promise<void> {
+  const keepMs = keptForMs(run, parts.now().getTime());
+  const end = { outcome: 'failed' as const, error, startedAt: run.startedAt, endedAt: run.endedAt ?? parts.now().toISOString(), bytes: '0', files: 0 };
+  if (run.level === 'restore') await recordFailedRestore(parts, run, end, isTold);
+  else if (run.level === 'verify') await orderStagingSweeps(parts.queues, parts.runs, run); // it says nothing about the backup
+  else await recordFailedBackup(parts, run, run.level, end, keepMs, isTold);
+  await parts.runs.end(run.id, {}, undefined, keepMs);
 }
 
 /** Not ended yet. */
@@ -58,16 +70,18 @@ async function addLetter({ runs, queues }: FailRunParts, run: Run, error: { code
 
 type End = Pick<RecordOf<'restore-ended'>, 'outcome' | 'error' | 'startedAt' | 'endedAt' | 'bytes' | 'files'>;
 
-async function recordFailedBackup(parts: FailRunParts, run: Run, level: RecordOf<'attempt-ended'>['level'], end: End, keepMs: number): Promise<void> {
+async function recordFailedBackup(parts: FailRunParts, run: Run, level: RecordOf<'attempt-ended'>['level'], end: End, keepMs: number, isTold: boolean): Promise<void> {
   const { id: backupId, basepathId } = run;
-  await parts.journal.append({ kind: 'attempt-ended', backupId, basepathId, level, ...end });
-  await rememberFailure(parts.runs.redis, basepathId, level, Date.parse(end.endedAt));
+  if (!isTold) {
+    await parts.journal.append({ kind: 'attempt-ended', backupId, basepathId, level, ...end });
+    await rememberFailure(parts.runs.redis, basepathId, level, Date.parse(end.endedAt));
+  }
   await orderSweeps(parts.queues, parts.runs, { backupId, basepathId }, '', keepMs);
 }
 
 /** What was restored so far stays where it is; slices that were fetched for it do not. What was asked for stands in the job. */
-async function recordFailedRestore(parts: FailRunParts, run: Run, end: End): Promise<void> {
-  const job = await parts.queues.backup.getJob(run.jobId);
+async function recordFailedRestore(parts: FailRunParts, run: Run, end: End, isTold: boolean): Promise<void> {
+  const job = isTold ? undefined : await parts.queues.backup.getJob(run.jobId);
   if (job !== undefined) {
     const { restoreId, backupId, basepathId, target } = parseJob(restoreJobSchema, job.data, job.id);
     await parts.journal.append({ kind: 'restore-ended', restoreId, backupId, basepathId, target: toPathJson(bytePath.fromText(target)), ...end });

@@ -130,10 +130,11 @@ export class RunStore {
     return true;
   }
 
+  /** What has not ended. */
   async running(): Promise<Run[]> {
     const ids = await this.redis.smembers(RUNS_KEY);
     const runs = await Promise.all(ids.map((id) => this.read(id)));
-    return runs.filter((run): run is Run => run !== null);
+    return runs.filter((run): run is Run => run !== null && run.phase !== 'done' && run.phase !== 'failed');
   }
 
   /** Progress of one part (a shard) replaces what the same part reported before, also after a restart. */

@@ -1,6 +1,6 @@
 import { DelayedError, type Job } from 'bullmq';
 import type { Logger } from 'pino';
-import { afterFailure, afterSuccess, isForgotten, isOpenFor, label, lookBegins, lookEnds, mayLook, type Breaker, type BreakerTiming, type Resource } from '../../shared/breaker/breaker.js';
+import { afterFailure, afterSuccess, isForEveryone, isForgotten, isOpenFor, label, lookBegins, lookEnds, mayLook, type Breaker, type BreakerTiming, type Resource } from '../../shared/breaker/breaker.js';
 import type { BreakerStore, ParkedJob } from '../../shared/breaker/breaker-store.js';
 import { toBwError, type BwError } from '../../shared/errors/bw-error.js';
 import { suspectOutage } from '../../shared/errors/outages.js';
@@ -109,13 +109,16 @@ export class Breakers {
 
   /** Learns what other hosts found, looks where it is this one's turn, and wakes who waits for what is over. */
   async round(): Promise<void> {
-    const { store, now } = this.parts;
+    const { store, now, surroundings: { host } } = this.parts;
     const breakers = await store.all();
+    const before = this.#known;
     this.#known = new Map(breakers.map((each) => [label(each), each]));
     for (const breaker of breakers) {
       const newest = await this.#lookAt(breaker);
+      const old = before.get(label(breaker));
+      const goesOn = newest.state === 'closed' || (old !== undefined && isOpenFor(old, host) && !isOpenFor(newest, host));
+      if (goesOn) await this.#wakeAll(newest);
       if (newest.state !== 'closed') continue;
-      await this.#wakeAll(newest);
       if (isForgotten(newest, now().getTime()) && (await store.countParked(newest)) === 0) await store.forget(newest);
     }
   }
@@ -165,9 +168,9 @@ export class Breakers {
   }
 
   async #park({ job, token, queue }: Asking, resource: Resource): Promise<never> {
-    const { store, metrics, logger, surroundings: { host } } = this.parts;
+    const { store, metrics, logger } = this.parts;
     const breaker = this.#known.get(label(resource));
-    const alone = breaker !== undefined && !breaker.forAll && breaker.hosts.length === 1 && breaker.hosts[0] === host;
+    const alone = breaker !== undefined && !isForEveryone(breaker);
     const ms = alone ? LOOK_AGAIN_MS.ofOneHost : LOOK_AGAIN_MS.ofAll;
     const jobId = String(job.id);
     await job.moveToDelayed(Date.now() + ms, token); // by the clock of the queue, which wakes it

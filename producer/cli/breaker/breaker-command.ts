@@ -42,7 +42,8 @@ async function report(session: Session, options: CommonOptions): Promise<number>
   else if (outages.length === 0) print('Nothing is out.');
   else {
     for (const row of outages) for (const line of outageLines(row)) print(line);
-    print(`${plural(outages.length, 'outage')}. Jobs go on by themselves when a look finds it well; at once: bw-bkup breaker close NAME`);
+    const looked = outages.some(({ operator }) => operator === null);
+    print(`${plural(outages.length, 'outage')}. ${looked ? 'Jobs go on by themselves when a look finds it well; at once: bw-bkup breaker close NAME' : 'Opened by hand: jobs go on when it is closed by hand.'}`);
   }
   return EXIT.ok;
 }

@@ -1,4 +1,4 @@
-import { label, type Breaker } from '../../../shared/breaker/breaker.js';
+import { isForEveryone, label, type Breaker } from '../../../shared/breaker/breaker.js';
 import type { BreakerStore } from '../../../shared/breaker/breaker-store.js';
 import { formatDuration } from '../../../shared/terminal/index.js';
 import { plural } from '../print.js';
@@ -10,12 +10,13 @@ export async function readOutages(store: BreakerStore): Promise<OutageRow[]> {
   return Promise.all(open.map(async (breaker) => rowOf(breaker, await store.countParked(breaker))));
 }
 
-function rowOf({ kind, name, since, hosts, forAll, cause, operator, lookAt }: Breaker, jobs: number): OutageRow {
+function rowOf(breaker: Breaker, jobs: number): OutageRow {
+  const { kind, name, since, hosts, cause, operator, lookAt } = breaker;
   return {
     kind,
     name,
     since: new Date(since ?? 0).toISOString(),
-    hosts: forAll || hosts.length > 1 ? null : hosts,
+    hosts: isForEveryone(breaker) ? null : hosts,
     code: cause?.code ?? 'OUTAGE',
     message: cause?.message ?? '',
     hint: cause?.hint ?? '',

@@ -4,11 +4,14 @@ import type { Job } from 'bullmq';
 import { ulid } from 'ulid';
 import { expect, it } from 'vitest';
 import { storedFiles, type Manifest } from '../../../shared/catalog/index.js';
+import { RECONCILE_AT_KEY } from '../../../shared/queues/names.js';
 import { JOB_VERSION } from '../../../shared/queues/job-data.js';
 import type { Run } from '../../../shared/runs/run-store.js';
 import { sweepBackupJob, sweepStagingJob } from '../../../worker/jobs/cleanup/sweep-job.js';
 import { StagingArea } from '../../../worker/staging/staging-area.js';
 import { walk } from '../../../shared/reconcile/walk.js';
+import { readJournal } from '../../../shared/journal/index.js';
+import { reconcileRuns, reconcileSite } from '../../../producer/reconcile/reconcile.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
 
 const ROUNDS = 12;
@@ -122,6 +125,7 @@ it('touches nothing while the catalog or the long-term storage is not mounted', 
     await rename(join(site.dir, name), away);
     if (name === 'catalog') await mkdir(join(site.dir, name));
     await expect(sweep()).rejects.toMatchObject({ code });
+    if (name === 'lts') await expectRestReconciled(site, fay.basepathId);
     await rm(join(site.dir, name), { recursive: true, force: true });
     await rename(away, join(site.dir, name));
   }
@@ -129,6 +133,16 @@ it('touches nothing while the catalog or the long-term storage is not mounted', 
   await sweep();
   await expect(readdir(dirname(object))).rejects.toMatchObject({ code: 'ENOENT' });
 });
+
+/** The basepaths whose turn it was come again, for what was not looked at. */
+async function expectRestReconciled({ worker: { context } }: TestSite, basepathId: string): Promise<void> {
+  const { redis } = context.queues;
+  await redis.hdel('{bw}:newest', basepathId);
+  const { findings, problems } = await reconcileSite(context, { dryRun: false, basepaths: 'slice' });
+  expect(findings.map(({ kind, state }) => `${kind} ${state}`)).toEqual(['index-stale repaired']);
+  expect(problems).toMatchObject([{ what: 'long-term storage lts', problem: expect.stringContaining('LTS_MISSING') as string }]);
+  expect(await redis.get(RECONCILE_AT_KEY)).toBeNull();
+}
 
 it('takes staging of ended backups on a host that is gone, where it is seen, and leaves what may go on and what is not ours', async () => {
   const site = await testSite({ noWorker: true });
@@ -149,4 +163,29 @@ it('takes staging of ended backups on a host that is gone, where it is seen, and
   const muchLater = (): Date => new Date(Date.now() + 8 * 86_400_000);
   expect(await look(false, muchLater)).toEqual(foreign.map((each) => each.replace('left', 'repaired')));
   for (const host of ['observer', 'gone']) expect(await readdir(join(staging, host))).toEqual([running]);
+});
+
+it('a failure that was noted and not put on record, because its process died, is, once, and what it left is kept and then swept', async () => {
+  const site = await testSite({ noWorker: true });
+  const { context } = site.worker;
+  const [id, endedAt] = [ulid(), new Date(Date.now() - 3_600_000).toISOString()];
+  const keptUntil = new Date(Date.now() + 3_600_000).toISOString();
+  await context.runs.create({ id, kind: 'backup', basepathId: 'fay', path: site.topdir, level: 'full', jobId: `backup.${id}`, phase: 'failed', startedAt: endedAt, endedAt, keptUntil, work: null, shards: 1, step: 0, records: 1, bytes: '1', error: 'STAGING_FULL: no room', outcome: null });
+  await context.runs.addHost(id, 'gone');
+  expect(await context.runs.running()).toEqual([]);
+  const round = async (): Promise<string[]> => (await reconcileRuns(context)).findings.map(({ kind, state }) => `${kind} ${state}`);
+  expect(await round()).toEqual(['run-unreported repaired']);
+  const told = [];
+  for await (const record of readJournal(context.catalog.journalDir, { kinds: ['attempt-ended'], onProblem: () => undefined })) told.push(record);
+  expect(told).toMatchObject([{ backupId: id, outcome: 'failed', endedAt, error: { code: 'STAGING_FULL', message: 'no room' } }]);
+  for (const job of [await context.queues.erasing.getJob(`sweep-backup.${id}`), await context.queues.cleanupOf('gone').getJob(`sweep-staging.${id}`)]) expect(job?.delay).toBeGreaterThan(3_500_000);
+  expect(await context.queues.redis.ttl(`{bw}:run:${id}`)).toBeGreaterThan(86_400);
+  expect(await round()).toEqual([]);
+
+  // Cut off after the record: it is not told twice.
+  await context.queues.redis.sadd('{bw}:runs', id);
+  expect(await round()).toEqual(['run-unreported repaired']);
+  let records = 0;
+  for await (const record of readJournal(context.catalog.journalDir, { kinds: ['attempt-ended'], onProblem: () => undefined })) records += record.backupId === id ? 1 : 0;
+  expect(records).toBe(1);
 });

@@ -4,7 +4,7 @@ import type { Run } from '../../../../shared/runs/run-store.js';
 
 const ID = '01ARZ3NDEKTSV4RRFFQ69G5FAV';
 const RUN: Run = { id: ID, kind: 'backup', basepathId: 'fay', path: '/u/fay', level: 'full', jobId: `backup.${ID}`, phase: 'saving', startedAt: '2026-01-01T00:00:00.000Z', endedAt: null, work: 't1-abcdef', shards: 2, step: 0, records: 1, bytes: '1', error: null, outcome: null };
-const FACTS: RunFacts = { id: ID, run: RUN, job: 'waiting-children', failed: null, isSealed: false, requeues: 0, place: RUN.jobId, topdir: '/u', waits: null };
+const FACTS: RunFacts = { id: ID, run: RUN, job: 'waiting-children', endedForMs: 0, failed: null, isSealed: false, requeues: 0, place: RUN.jobId, topdir: '/u', waits: null };
 const WAITS: NonNullable<RunFacts['waits']> = { lost: [], lostShards: [], open: 1, lostItems: [], unsent: [], redo: [] };
 const BATCH: Batch = { host: 'ie1', start: 's0001-t1-abcdef', objects: ['fay/x/a.1.dar', 'fay/x/a.2.dar'], bytes: 7 };
 
@@ -28,6 +28,8 @@ describe('decideRun', () => {
     ['sealed, the job failed', { job: 'failed', isSealed: true, failed: { code: 'X', message: 'y' } }, ['seal-unrecorded record-seal']],
     ['a shard whose slices wait for a host that is gone', { waits: { ...WAITS, redo: [{ shard: 2, host: 'off' }] } }, ['host-gone redo-shard']],
     ['a done run that is listed', { run: { ...RUN, phase: 'done' }, job: 'gone' }, ['run-remains forget']],
+    ['a failed run that is being put on record', { run: { ...RUN, phase: 'failed' }, job: 'gone', endedForMs: 600_000 }, []],
+    ['a failed run that nobody put on record', { run: { ...RUN, phase: 'failed' }, job: 'gone', endedForMs: 600_001 }, ['run-unreported finish-failed']],
     ['only an id', { run: null, job: 'gone' }, ['run-remains forget']],
     ['waiting for what somebody does', { waits: WAITS }, []],
     ['waiting for nothing', { waits: { ...WAITS, open: 0 } }, ['seal-asleep wake']],

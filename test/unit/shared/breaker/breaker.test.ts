@@ -79,6 +79,18 @@ describe('looks', () => {
     expect(mayLook(failed(open, 1, { host: 'ie2' }), 'ie2', 5000)).toBe(true);
   });
 
+  it('everyone once two have met it: who had not, and finds it well, frees the others, not those two', () => {
+    const both = failed(open, 1, { proven: true, host: 'ie2' });
+    expect([isOpenFor(both, 'ie3'), mayLook(both, 'ie3', 5000)]).toEqual([true, true]);
+    const some = lookEnds(lookBegins(both, 'ie3', 5000), 'ie3', null, 5001, TIMING);
+    expect(['ie1', 'ie2', 'ie3'].map((host) => isOpenFor(some, host))).toEqual([true, true, false]);
+    expect(['ie1', 'ie3'].map((host) => mayLook(some, host, 10_001))).toEqual([true, false]);
+    expect(isOpenFor(failed(some, 6000, { proven: true, host: 'ie3' }), 'ie3')).toBe(true);
+    expect(lookEnds(lookBegins(some, 'ie2', 10_001), 'ie2', null, 10_002, TIMING).state).toBe('closed');
+    const late = 10_001 + 5 * MINUTE;
+    expect(lookEnds(lookBegins(some, 'ie3', late), 'ie3', null, late, TIMING).state).toBe('closed');
+  });
+
   it('with growing pauses, at most ten minutes', () => {
     const { due } = looks(open, 10);
     expect(due.map((at, i) => (at - (due[i - 1] ?? 0)) / 1000)).toEqual([5, 10, 20, 40, 80, 160, 320, 600, 600, 600]);
