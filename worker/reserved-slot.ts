@@ -72,7 +72,7 @@ const NONE = '-';
 export function reservedSlot(redis: Redis, processor: Processor, options: WorkerOptions, reservation: Reservation): ReservedSlot {
   const work: Processor = async (job, token, signal) => {
     void worker.pause(true); // nothing more is fetched when this one ends
-    if (!reservation.takes(job)) await giveBack(redis, job, token);
+    if (slot.held || !reservation.takes(job)) await giveBack(redis, job, token);
     return (await processor(job, token, signal)) as unknown;
   };
   const worker = new Worker(QUEUES.backup, work, options);

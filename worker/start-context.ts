@@ -110,7 +110,7 @@ async function startLimits(parts: Omit<GateParts, 'limits' | 'places' | 'standin
   const { config, queues } = parts;
   const limits = new LiveLimits({ ...parts, redis: queues.redis });
   const standing = new HostStanding(parts);
-  const gate = new Gate({ ...parts, limits, standing, places: new Places(queues.redis, () => parts.now().getTime()) });
+  const gate = new Gate({ ...parts, limits, standing, places: new Places(queues.redis) });
   const apply = (): void => {
     setBandwidth(null, limits.get('bandwidth'));
     setNiceness({ nice: limits.get('nice'), ioClass: limits.get('ioClass') });

@@ -4,6 +4,7 @@ import { toBwError } from '../shared/errors/bw-error.js';
 import type { Drained } from '../shared/orders/drained-hosts.js';
 import { moveToHead } from '../shared/queues/move-to-head.js';
 import { cleanupQueue, OWN_SLOT_NAME, QUEUES, SEAL_SLOT_NAME, transferQueue } from '../shared/queues/names.js';
+import { forgiveStall } from '../shared/queues/release-locks.js';
 import { renewLocks } from '../shared/queues/renew-locks.js';
 import { TIMING, workerOptions, type QueueTiming } from '../shared/queues/options.js';
 import type { WorkerContext } from './context.js';
@@ -215,6 +216,7 @@ function processor({ context, running }: WorkerParts, queue: string, locks: Lock
     } finally {
       leaveLock();
       ends();
+      if (hurry.reason === 'lost-lock') void forgiveStall(context.queues.redis, queue, String(job.id)).catch(() => undefined); // when Redis is back; at most a crash too many is counted
     }
   };
 }

@@ -11,7 +11,7 @@ import type { QueueSet } from '../../shared/queues/queue-set.js';
 export async function thoseThatMayStart(queues: QueueSet, config: Config, jobs: readonly Job[], nowMs = Date.now()): Promise<Job[]> {
   const { redis } = queues;
   const set = await readLimits(redis, nowMs);
-  const places = new Places(redis, () => nowMs);
+  const places = new Places(redis);
   const { incidents, parked } = await readStanding(queues);
   const hung = new Set([...incidents, ...parked.map(({ basepathId }) => basepathId)]);
   const may = await Promise.all(

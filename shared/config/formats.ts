@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { normalize } from 'node:path';
 import { parseWindow, type Window } from '../limits/windows.js';
 import { checkCron } from './cron.js';
+import { parseSentinelUrl } from './sentinel-url.js';
 import { DURATION_ACCEPTS, FormatError, parseDuration, parseRate, parseSize, RATE_ACCEPTS, SIZE_ACCEPTS } from './units.js';
 
 /** Bounds a schema leaf may add to its format. */
@@ -32,7 +33,8 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const NAME_ACCEPTS = '1 to 64 letters, digits, ".", "_" or "-", beginning with a letter or digit';
 const BUDGET_ACCEPTS = `a share of the filesystem such as 80%, or ${SIZE_ACCEPTS}`;
 const COMPRESSION_ACCEPTS = 'none, or gzip, bzip2, lzo, xz, lz4 (level 1 to 9) or zstd (level 1 to 22), such as zstd:1';
-const REDIS_ACCEPTS = 'redis://[USER:PASSWORD@]HOST[:PORT][/DB], the same with rediss:// (TLS), or the absolute path of a unix socket';
+const REDIS_ACCEPTS =
+  'redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis+sentinel://[USER:PASSWORD@]HOST[:PORT],.../NAME[/DB] (Sentinels of the master NAME), the same with rediss (TLS), or the absolute path of a unix socket';
 
 /** Levels as dar 2.7.8 takes them: beyond 9 (zstd 22) it ends with rc 1 or 5. */
 const MAX_LEVEL: Readonly<Record<string, number>> = { gzip: 9, bzip2: 9, lzo: 9, xz: 9, lz4: 9, zstd: 22 };
@@ -174,7 +176,7 @@ const redisUrl: Format<string> = {
   accepts: REDIS_ACCEPTS,
   parse: (raw) => {
     const value = text(raw, REDIS_ACCEPTS);
-    if (value.startsWith('/')) return value;
+    if (value.startsWith('/') || parseSentinelUrl(value) !== null) return value;
     const url = URL.canParse(value) ? new URL(value) : null;
     if (url === null || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '') throw new FormatError('is not a Redis URL', REDIS_ACCEPTS);
     return value;

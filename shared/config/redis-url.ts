@@ -2,6 +2,7 @@ import type { Facts } from './facts.js';
 import { formats } from './formats.js';
 import type { SiteSettings } from './parse-settings.js';
 import type { Finding } from './problems.js';
+import { parseSentinelUrl, sentinelUrlText } from './sentinel-url.js';
 import { FormatError } from './units.js';
 
 /**
@@ -17,6 +18,8 @@ export function readRedisUrl(redis: SiteSettings['redis'], facts: Facts): { url:
   }
   const password = redis.passwordFile === null ? null : (facts.get(redis.passwordFile)?.secret ?? null);
   if (redis.url === null || password === null || password === '' || redis.url.startsWith('/')) return { url: redis.url, findings: [] };
+  const sentinel = parseSentinelUrl(redis.url);
+  if (sentinel !== null) return { url: sentinelUrlText({ ...sentinel, password }), findings: [] };
   const url = new URL(redis.url);
   url.password = encodeURIComponent(password);
   return { url: url.href, findings: [] };

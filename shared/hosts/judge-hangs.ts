@@ -10,6 +10,8 @@ export interface Hang {
   readonly answered: boolean;
   /** When its host last looked and it was still so, ms since the epoch. */
   readonly seenMs: number;
+  /** Its host answers again: it holds nobody up, and counts only should its basepath hang once more. */
+  readonly over?: boolean | undefined;
 }
 
 /** A basepath of which nothing is read for a while: it hangs wherever it is read. */
@@ -35,7 +37,7 @@ const ASIDE_SHARE = 1 / 4;
 const BLAMED = { hosts: 2, times: 3 };
 /** A host whose mount answers again is tried again after this, ms: until then others try the basepath, which tells whether it was the host. */
 const LEAST_ASIDE_MS = 300_000;
-/** Of a host that has not looked for so long nothing is known any more, ms. */
+/** Of a host that has not looked for so long nothing is known any more, and what is over for so long counts no more, ms. */
 const FORGOTTEN_MS = 86_400_000;
 
 /** How many of so many hosts may be set aside (pure). */
@@ -50,7 +52,7 @@ export function mayBeAside(hosts: number): number {
 export function judgeHangs(hangs: readonly Hang[], present: ReadonlySet<string>): Standing {
   const most = mayBeAside(present.size);
   const incidents: string[] = [];
-  let open = hangs.filter(({ host }) => present.has(host));
+  let open = hangs.filter(({ host, over }) => over !== true && present.has(host));
   while (hostsOf(open).length > most) {
     const worst = worstTopdir(open);
     incidents.push(worst);
@@ -69,7 +71,10 @@ function hostsOf(hangs: readonly Hang[]): string[] {
   return [...new Set(hangs.map(({ host }) => host))].sort();
 }
 
-/** The hosts a basepath is to be parked for, because it hangs whoever reads it though its topdir answers; null: it is not (pure). */
+/**
+ * The hosts a basepath is to be parked for, because it hangs whoever reads it though its topdir answers; null: it is not (pure). Those that are over count: the next one to
+ * read it hangs for dar.inactivityTimeout before anybody knows, when the first host is long cleared.
+ */
 export function blamedOn(hangs: readonly Hang[], basepathId: string): string[] | null {
   const own = hangs.filter((hang) => hang.basepathId === basepathId && hang.answered);
   const hosts = hostsOf(own);

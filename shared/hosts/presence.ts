@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { BEATS_KEY, HOSTS_KEY } from '../queues/names.js';
+import { REDIS_NOW } from '../redis/redis-now.js';
 import { PAUSE_MS, type Heard, type WorkerProcess } from './silence.js';
 
 const processSchema = z.object({
@@ -12,16 +13,18 @@ const processSchema = z.object({
   pidNamespace: z.string(),
   lockers: z.array(z.string()),
 });
-const entrySchema = z.object({ process: processSchema, seenMs: z.number() });
+const entrySchema = z.object({ process: processSchema, seenMs: z.number(), left: z.boolean().optional() });
 
-/** By the clock of Redis: those of the hosts differ. */
-const NOW = `local time = redis.call('TIME'); local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
-const BEAT = `${NOW}
+const BEAT = `${REDIS_NOW}
 local last = tonumber(redis.call('HGET', KEYS[2], 'last') or 0)
 if now - last > tonumber(ARGV[3]) then redis.call('HSET', KEYS[2], 'since', now) end
 redis.call('HSET', KEYS[2], 'last', now)
 redis.call('HSET', KEYS[1], ARGV[1], '{"seenMs":' .. string.format('%.0f', now) .. ',"process":' .. ARGV[2] .. '}')`;
-const READ = `${NOW}
+/** Not one that was taken off the record, or lost with Redis. */
+const LEAVE = `${REDIS_NOW}
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return end
+redis.call('HSET', KEYS[1], ARGV[1], '{"left":true,"seenMs":' .. string.format('%.0f', now) .. ',"process":' .. ARGV[2] .. '}')`;
+const READ = `${REDIS_NOW}
 return { string.format('%.0f', now), redis.call('HGET', KEYS[2], 'since') or string.format('%.0f', now), redis.call('HVALS', KEYS[1]) }`;
 
 /** Who works where: every worker process says every few seconds that it is there. Lost with Redis; then everybody is heard anew. */
@@ -30,6 +33,11 @@ export class Presence {
 
   async beat(process: WorkerProcess): Promise<void> {
     await this.redis.eval(BEAT, 2, HOSTS_KEY, BEATS_KEY, process.incarnation, JSON.stringify(process), PAUSE_MS);
+  }
+
+  /** It ends in good order. It stays on record until another process of its host comes: a restart must not look like a host that is gone. */
+  async leave(process: WorkerProcess): Promise<void> {
+    await this.redis.eval(LEAVE, 1, HOSTS_KEY, process.incarnation, JSON.stringify(process));
   }
 
   async heard(): Promise<Heard> {

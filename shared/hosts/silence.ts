@@ -14,7 +14,8 @@ export interface Heard {
   readonly nowMs: number;
   /** Since when there was no pause in which nobody at all was heard: before, Redis may have been away. */
   readonly listeningSinceMs: number;
-  readonly processes: readonly { readonly process: WorkerProcess; readonly seenMs: number }[];
+  /** left: it has ended in good order. */
+  readonly processes: readonly { readonly process: WorkerProcess; readonly seenMs: number; readonly left?: boolean | undefined }[];
 }
 
 /** Every worker is heard this often, ms. */
@@ -34,7 +35,7 @@ export function silenceOf(host: string, { nowMs, listeningSinceMs, processes }: 
 
 /** Whether a worker may be at work there now. */
 export function isHeard(host: string, heard: Heard): boolean {
-  return silenceOf(host, heard) < ALIVE_MS;
+  return silenceOf(host, { ...heard, processes: heard.processes.filter(({ left }) => left !== true) }) < ALIVE_MS;
 }
 
 /** Whether what only that host has is to be made again elsewhere. */

@@ -11,6 +11,7 @@ const hangSchema = z.object({
   count: z.number().int().positive(),
   answered: z.boolean(),
   seenMs: z.number(),
+  over: z.boolean().optional(),
 });
 
 const parkedSchema = z.object({ basepathId: z.string(), topdir: z.string(), hosts: z.array(z.string()), sinceMs: z.number(), untilMs: z.number() });
@@ -20,6 +21,8 @@ const PARKED_MS = 86_400_000;
 
 export interface Suspicions {
   readonly hangs: readonly Hang[];
+  /** Those that are over, and count should their basepath hang once more. */
+  readonly past: readonly Hang[];
   readonly parked: readonly ParkedBasepath[];
 }
 
@@ -40,17 +43,17 @@ export class SuspicionStore {
     const ended = inForce.filter(({ untilMs }) => untilMs <= nowMs);
     if (old.length > 0) await this.forget(old);
     if (ended.length > 0) await this.redis.hdel(PARKED_BASEPATHS_KEY, ...ended.map(({ basepathId }) => basepathId));
-    return { hangs: known.filter((hang) => !old.includes(hang)), parked: inForce.filter((each) => !ended.includes(each)) };
+    const counting = known.filter((hang) => !old.includes(hang));
+    return { hangs: counting.filter(({ over }) => over !== true), past: counting.filter(({ over }) => over === true), parked: inForce.filter((each) => !ended.includes(each)) };
   }
 
   /** Something of a basepath hung on a host. One that is to blame itself is parked, and what its hosts are suspected of for it is over. True when it was parked. */
   async record({ basepathId, topdir, host, answered }: Pick<Hang, 'basepathId' | 'topdir' | 'host' | 'answered'>): Promise<boolean> {
     const nowMs = this.now();
-    const { hangs } = await this.read();
-    const before = hangs.find((hang) => hang.basepathId === basepathId && hang.host === host);
+    const before = (await this.#all()).find((hang) => hang.basepathId === basepathId && hang.host === host);
     const hang: Hang = { basepathId, topdir, host, answered, atMs: nowMs, seenMs: nowMs, count: (before?.count ?? 0) + 1 };
     await this.redis.hset(HANGS_KEY, fieldOf(hang), JSON.stringify(hangSchema.parse(hang)));
-    const all = (await this.read()).hangs; // others may have come meanwhile
+    const all = await this.#all(); // others may have come meanwhile
     const hosts = blamedOn(all, basepathId);
     if (hosts === null) return false;
     const parked: ParkedBasepath = { basepathId, topdir, hosts, sinceMs: nowMs, untilMs: nowMs + PARKED_MS };
@@ -59,11 +62,16 @@ export class SuspicionStore {
     return true;
   }
 
-  /** Its host has looked, and it is still so. */
-  async stillSo(hang: Hang): Promise<void> {
-    const seen: Hang = { ...hang, seenMs: this.now() };
-    // Not one that was taken off the record meanwhile.
-    if ((await this.redis.hexists(HANGS_KEY, fieldOf(hang))) === 1) await this.redis.hset(HANGS_KEY, fieldOf(hang), JSON.stringify(seen));
+  async #all(): Promise<Hang[]> {
+    const { hangs, past } = await this.read();
+    return [...hangs, ...past];
+  }
+
+  /** Its host has looked: it is still so, or over. */
+  async looked(hang: Hang, over: boolean): Promise<void> {
+    const seen: Hang = { ...hang, seenMs: this.now(), ...(over ? { over } : {}) };
+    // Not one that was taken off the record, or happened again, meanwhile.
+    if ((await this.redis.hget(HANGS_KEY, fieldOf(hang))) === JSON.stringify(hangSchema.parse(hang))) await this.redis.hset(HANGS_KEY, fieldOf(hang), JSON.stringify(hangSchema.parse(seen)));
   }
 
   async forget(hangs: readonly Hang[]): Promise<void> {

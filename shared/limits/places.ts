@@ -1,29 +1,38 @@
 import type { Redis } from 'ioredis';
 import { parkedKey, placesKey, PREFIX, QUEUES } from '../queues/names.js';
+import { REDIS_NOW } from '../redis/redis-now.js';
 
 /** Why a job may not start now. incident: its topdir hangs on too many hosts · hung: its basepath hangs wherever it is read. */
 export const PARK_REASONS = ['window', 'concurrency', 'incident', 'hung'] as const;
 export type ParkReason = (typeof PARK_REASONS)[number];
 
-/** A place whose holder does not renew it is free again after this, ms: as long as a job's lock. */
+/** A place whose holder does not renew it is free again after this, ms: as long as a job's lock. By the clock of Redis: a host whose clock jumps frees nobody's place. */
 export const LEASE_MS = 300_000;
 
-/** Takes a place if one is free or already ours. KEYS: places. ARGV: now, end of the lease, limit, job. */
-const ENTER = `
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
-if not redis.call('ZSCORE', KEYS[1], ARGV[4]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[4])
+/** Takes a place if one is free or already ours. KEYS: places. ARGV: lease, limit, job. */
+const ENTER = `${REDIS_NOW}
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if not redis.call('ZSCORE', KEYS[1], ARGV[3]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[3])
 return 1`;
+
+/** KEYS: places. ARGV: lease, jobs. */
+const RENEW = `${REDIS_NOW}
+for i = 2, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[i]) end`;
+
+/** KEYS: places. */
+const COUNT = `${REDIS_NOW}
+return redis.call('ZCOUNT', KEYS[1], now, '+inf')`;
 
 /**
  * Gives a place back, or parks a job; answers with the parked ones for which there is room, which are parked no more. In one step, so that no
- * place becomes free unseen between a refusal and the parking. KEYS: places, parked. ARGV: now, limit (-1 = none), leaving job, parking job, its priority.
+ * place becomes free unseen between a refusal and the parking. KEYS: places, parked. ARGV: limit (-1 = none), leaving job, parking job, its priority.
  */
-const CHANGE = `
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
-if ARGV[3] ~= '' then redis.call('ZREM', KEYS[1], ARGV[3]) end
-if ARGV[4] ~= '' then redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4]) end
-local limit = tonumber(ARGV[2])
+const CHANGE = `${REDIS_NOW}
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if ARGV[2] ~= '' then redis.call('ZREM', KEYS[1], ARGV[2]) end
+if ARGV[3] ~= '' then redis.call('ZADD', KEYS[2], ARGV[4], ARGV[3]) end
+local limit = tonumber(ARGV[1])
 local free = limit < 0 and 1000 or limit - redis.call('ZCARD', KEYS[1])
 if free <= 0 then return {} end
 local found, woken = redis.call('ZPOPMIN', KEYS[2], free), {}
@@ -38,23 +47,19 @@ end`;
 
 /** Which jobs read a topdir now, over all hosts, and which wait for that. A holder that died is forgotten with its lease. */
 export class Places {
-  constructor(
-    readonly redis: Redis,
-    readonly now: () => number = Date.now,
-  ) {}
+  constructor(readonly redis: Redis) {}
 
   async enter(topdir: string, limit: number, jobId: string): Promise<boolean> {
-    const now = this.now();
-    return (await this.redis.eval(ENTER, 1, placesKey(topdir), now, now + LEASE_MS, limit, jobId)) === 1;
+    return (await this.redis.eval(ENTER, 1, placesKey(topdir), LEASE_MS, limit, jobId)) === 1;
   }
 
   async isFull(topdir: string, limit: number): Promise<boolean> {
-    return (await this.redis.zcount(placesKey(topdir), this.now(), '+inf')) >= limit;
+    return Number(await this.redis.eval(COUNT, 1, placesKey(topdir))) >= limit;
   }
 
   /** Of jobs that run, also of those that began when there was no limit. */
   async renew(topdir: string, jobIds: readonly string[]): Promise<void> {
-    if (jobIds.length > 0) await this.redis.zadd(placesKey(topdir), ...jobIds.flatMap((jobId) => [String(this.now() + LEASE_MS), jobId]));
+    if (jobIds.length > 0) await this.redis.eval(RENEW, 1, placesKey(topdir), LEASE_MS, ...jobIds);
   }
 
   /** Returns the parked jobs that are to be woken. */
@@ -78,7 +83,7 @@ export class Places {
   }
 
   async #change(topdir: string, limit: number | null, change: readonly (string | number)[]): Promise<string[]> {
-    return (await this.redis.eval(CHANGE, 2, placesKey(topdir), parkedKey('concurrency', topdir), this.now(), limit ?? -1, ...change)) as string[];
+    return (await this.redis.eval(CHANGE, 2, placesKey(topdir), parkedKey('concurrency', topdir), limit ?? -1, ...change)) as string[];
   }
 }
 

@@ -15,7 +15,7 @@ export type QueueTiming = Readonly<Record<keyof typeof LOCK | keyof typeof BACKO
 
 export const TIMING: QueueTiming = { ...LOCK, ...BACKOFF };
 
-/** Stalls beyond this fail the job; each is a crash of a worker, not an attempt. */
+/** Stalls beyond this fail the job; each is a crash of a worker, not an attempt. Not counted: where its worker lives (forgiveStall); forgotten: when it got on (clearStalls). */
 export const MAX_STALLED = 3;
 const ATTEMPTS = 4;
 

@@ -35,3 +35,15 @@ export async function lockHolder(redis: Redis, queue: string, jobId: string): Pr
 export async function countStall(redis: Redis, queue: string, jobId: string): Promise<number> {
   return (await redis.hincrby(`${PREFIX}:${queue}:${jobId}`, 'stc', 1)) - 1;
 }
+
+/** It gets on, so it is not what kills workers: only those that die without getting any further count. */
+export async function clearStalls(redis: Redis, queue: string, jobId: string): Promise<void> {
+  await redis.hdel(`${PREFIX}:${queue}:${jobId}`, 'stc');
+}
+
+const FORGIVE = `if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'stc', -1) end`;
+
+/** A start ended because its lock had, in a worker that lives: Redis was away, or the process stood still. The stalled check counts that, before or after this, as if a worker had died. */
+export async function forgiveStall(redis: Redis, queue: string, jobId: string): Promise<void> {
+  await redis.eval(FORGIVE, 1, `${PREFIX}:${queue}:${jobId}`);
+}

@@ -1,7 +1,7 @@
+import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
-import type { RedisConfig } from './location.js';
-import { embeddedSocket } from './location.js';
-
+import { parseSentinelUrl, type SentinelUrl } from '../config/sentinel-url.js';
+import { embeddedSocket, type RedisConfig } from './location.js';
 import { waitForRoom } from './wait-for-room.js';
 
 export { embeddedSocket, redisLocation } from './location.js';
@@ -18,6 +18,9 @@ export const COMMAND_TIMEOUT_MS = 3_000;
  * a failover) is believed in for the quarter of an hour TCP sends again. Longer than the longest blocking read (10 s).
  */
 const SILENCE_MS = 20_000;
+
+/** The next Sentinel is asked after this, ms: a host that is down must not use up COMMAND_TIMEOUT_MS. */
+const SENTINEL_TIMEOUT_MS = 1_000;
 
 const common = {
   socketTimeout: SILENCE_MS,
@@ -71,7 +74,43 @@ export async function connectInTime(redis: Redis, timeoutMs = START_TIMEOUT_MS):
 
 /** Lost connections are told by what could not be done; without a listener ioredis would print them. 'legacy' is its default, and the type of `Redis`. */
 function open(config: RedisConfig, options: RedisOptions): Redis {
-  return prepared(new Redis(config.redis.url ?? embeddedSocket(config), { ...options, replyMapping: 'legacy' }));
+  const { url } = config.redis;
+  const sentinel = url === null ? null : parseSentinelUrl(url);
+  if (sentinel !== null) return failingAtOnce(prepared(new Redis({ ...options, ...bySentinel(sentinel), replyMapping: 'legacy' })));
+  return prepared(new Redis(url ?? embeddedSocket(config), { ...options, replyMapping: 'legacy' }));
+}
+
+/**
+ * Asks the Sentinels where the master is, each time it connects; ioredis believes a server only that says it is a master. One that is made a replica closes its connections
+ * (Sentinel sees to that), so a failover is a short outage.
+ */
+function bySentinel({ tls, user, password, sentinels, name, db, sentinelPassword }: SentinelUrl): RedisOptions {
+  return {
+    sentinels: [...sentinels],
+    name,
+    db,
+    ...(user === '' ? {} : { username: user }),
+    ...(password === '' ? {} : { password }),
+    ...(sentinelPassword === '' ? {} : { sentinelPassword }),
+    connectTimeout: SENTINEL_TIMEOUT_MS, // to Sentinels and to the master
+    sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
+    ...(tls ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
+  };
+}
+
+/** As long as no Sentinel names a master, ioredis asks on and on: whoever connects is told at the first failure, as of a server that is away. It goes on trying until it is closed. */
+function failingAtOnce(redis: Redis): Redis {
+  const connect = redis.connect.bind(redis);
+  redis.connect = async (): Promise<void> => {
+    const heard = new AbortController();
+    const failed = once(redis, 'error', { signal: heard.signal }).then(([error]) => { throw error as Error; });
+    try {
+      await Promise.race([connect(), failed]);
+    } finally {
+      heard.abort();
+    }
+  };
+  return redis;
 }
 
 /** Those that BullMQ makes of it are as well. */

@@ -68,6 +68,7 @@ if now and now ~= ARGV[2] and (tonumber(string.match(now, '%-t(%d+)%-')) or 0) >
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return 1`;
 
+const NOTE_RESULT = `if redis.call('HEXISTS', KEYS[1], 'run') == 1 then redis.call('HSET', KEYS[1], 'result', ARGV[1]) end`;
 const ADD_HOST = `if redis.call('HEXISTS', KEYS[1], 'run') == 1 then redis.call('HSET', KEYS[1], ARGV[1], '1') end`;
 
 /** State of running work, visible to every process; lost with Redis without loss of any sealed backup. */
@@ -196,6 +197,16 @@ export class RunStore {
   async hosts(id: string): Promise<string[]> {
     const fields = await this.redis.hkeys(runKey(id));
     return fields.filter((name) => name.startsWith('host:')).map((name) => name.slice('host:'.length));
+  }
+
+  /** What a restore has come to (JSON), before its end is on record: whoever does its job once more tells the same, and does nothing again. */
+  async noteResult(id: string, json: string): Promise<void> {
+    await this.redis.eval(NOTE_RESULT, 1, runKey(id), json);
+  }
+
+  /** Null: it has come to nothing yet. */
+  async result(id: string): Promise<string | null> {
+    return this.redis.hget(runKey(id), 'result');
   }
 
   async addSent(id: string, bytes: number): Promise<void> {

@@ -11,7 +11,7 @@ const LEAVE_MS = 1_000;
 export interface Present {
   /** This process, once it is on record. */
   readonly process: Promise<WorkerProcess>;
-  /** Takes it off the record: it works no more. */
+  /** Puts on record that it works no more. */
   leave(): Promise<void>;
 }
 
@@ -35,7 +35,7 @@ export function bePresent({ presence, config, logger }: Pick<WorkerContext, 'pre
     process: own,
     leave: async () => {
       clearInterval(timer);
-      await Promise.race([beating.then(() => presence.forget(incarnation)), sleep(LEAVE_MS)]).catch(() => undefined); // else it is found dead
+      await Promise.race([beating.then(() => own).then((process) => presence.leave(process)), sleep(LEAVE_MS, undefined, { ref: false })]).catch(() => undefined); // else it is found dead
     },
   };
 }

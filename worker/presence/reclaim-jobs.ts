@@ -32,9 +32,9 @@ interface HeldJob {
 export async function reclaimJobs(reclaiming: Reclaiming): Promise<number> {
   const { context, own } = reclaiming;
   let reclaimed = 0;
-  for (const { process } of (await context.presence.heard()).processes) {
-    if (!isDead(process, own, await startOf(process.pid))) continue;
-    if (!(await context.presence.forget(process.incarnation))) continue; // another process of this host does it
+  for (const { process, left = false } of (await context.presence.heard()).processes) {
+    if (!(left ? process.host === own.host : isDead(process, own, await startOf(process.pid)))) continue;
+    if (!(await context.presence.forget(process.incarnation)) || left) continue; // another process of this host does it; what ended in good order holds nothing
     const held = await heldBy(context, process);
     await Promise.all(held.map((each) => giveBack(reclaiming, each)));
     if (held.length > 0) context.logger.warn({ jobs: held.length, pid: process.pid }, 'a worker of this host was killed: its jobs are given back');

@@ -25,6 +25,7 @@ async function recordTerminalFailure(context: WorkerContext, job: Job, error: Er
   const id = runOf(job);
   if (id === undefined || !ROOT_JOBS.has(job.name)) return;
   try {
+    if (job.name === 'backup' && (await isSealed(context, job.data as BackupJob))) return; // the seal is what counts: the reconciler puts on record what its job could not
     const reason = parseFailedReason(await rootReason(context.queues, error.message));
     const isOurs = await failRun(context, id, reason);
     if (isOurs && job.name === 'backup') context.metrics.backupFailed({ level: (job.data as BackupJob).level, code: reason.code });
@@ -32,6 +33,16 @@ async function recordTerminalFailure(context: WorkerContext, job: Job, error: Er
     // The producer's sweep of failed jobs reports it again.
     context.logger.error({ err: toBwError(thrown), job: job.id }, 'could not record a failed run');
   }
+}
+
+async function isSealed({ catalog }: WorkerContext, { basepathId, backupId }: BackupJob): Promise<boolean> {
+  return catalog.readManifest(basepathId, backupId).then(
+    () => true,
+    (thrown: unknown) => {
+      if (toBwError(thrown).code === 'MANIFEST_MISSING') return false;
+      throw thrown;
+    },
+  );
 }
 
 /** Jobs that stand for a whole run. */

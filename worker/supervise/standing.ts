@@ -42,6 +42,7 @@ export class HostStanding {
   readonly #listeners: (() => unknown)[] = [];
   readonly #probing = new Map<string, Promise<boolean>>();
   #hangs: readonly Hang[] = [];
+  #past: readonly Hang[] = [];
   #parked: ReadonlySet<string> = new Set();
   #standing: Standing = CLEAR;
 
@@ -82,7 +83,7 @@ export class HostStanding {
 
   /** It was read through here: whatever it was suspected of is over. */
   async noteRead(basepathId: string): Promise<void> {
-    const own = this.#hangs.filter((hang) => hang.basepathId === basepathId);
+    const own = [...this.#hangs, ...this.#past].filter((hang) => hang.basepathId === basepathId);
     if (own.length === 0) return;
     await this.#store.forget(own);
     await this.refresh();
@@ -92,10 +93,10 @@ export class HostStanding {
   async refresh(): Promise<void> {
     const { queues, logger } = this.parts;
     try {
-      const { hangs, parked } = await this.#store.read();
+      const { hangs, past, parked } = await this.#store.read();
       const standing = hangs.length === 0 ? CLEAR : judgeHangs(hangs, await presentHosts(queues.backup));
       const before = JSON.stringify([this.#standing, [...this.#parked]]);
-      [this.#hangs, this.#parked, this.#standing] = [hangs, new Set(parked.map(({ basepathId }) => basepathId)), standing];
+      [this.#hangs, this.#past, this.#parked, this.#standing] = [hangs, past, new Set(parked.map(({ basepathId }) => basepathId)), standing];
       if (JSON.stringify([standing, [...this.#parked]]) === before) return;
       logger.warn({ ...standing, parked: [...this.#parked] }, 'who may read what has changed, because something hung or answers again');
       for (const listener of this.#listeners) await listener();
@@ -110,9 +111,7 @@ export class HostStanding {
     const own = this.#hangs.filter(({ host }) => host === config.host);
     for (const topdir of new Set(own.map((hang) => hang.topdir))) {
       const answers = await this.#answers(topdir, PROBE_TIMEOUT_MS);
-      const hangs = own.filter((hang) => hang.topdir === topdir);
-      await this.#store.forget(hangs.filter((hang) => isOver(hang, answers, now().getTime())));
-      for (const hang of hangs) await this.#store.stillSo(hang);
+      for (const hang of own) if (hang.topdir === topdir) await this.#store.looked(hang, isOver(hang, answers, now().getTime()));
     }
     if (own.length > 0) await this.refresh();
   }

@@ -3,13 +3,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { reconcileSite } from '../../../producer/reconcile/reconcile.js';
-import { BEATS_KEY } from '../../../shared/queues/names.js';
+import { BEATS_KEY, HOSTS_KEY } from '../../../shared/queues/names.js';
 import { until } from '../../integration/bad-input/until.js';
 import { faultTest } from '../frame/fault-test.js';
 
 const name = 'a shard that is done, and that a host which is gone should have sent, is done once more by another host';
 faultTest({ fault: 'host gone', state: 'transfer: slices wait to be sent', name, site: { noWorker: true, settings: { dar: { sliceSize: '1MiB' } } } }, async (site) => {
-  const { queues, runs } = site.worker.context;
+  const { queues, runs, presence } = site.worker.context;
   await mkdir(join(site.topdir, 'alice'));
   await writeFile(join(site.topdir, 'alice', 'file'), randomBytes(3 * 1024 ** 2));
   await queues.transfer('first').pause();
@@ -27,9 +27,11 @@ faultTest({ fault: 'host gone', state: 'transfer: slices wait to be sent', name,
     const { findings } = await reconcileSite({ ...site.worker.context, now: () => new Date() }, { dryRun: false, basepaths: 'slice', patienceMs: 50 });
     return findings.map(({ kind, state }) => `${kind} ${state}`);
   };
-  await until('the other one is heard', async () => ((await site.worker.context.presence.heard()).processes.length > 0 ? true : null));
+  await until('the other one is heard', async () => ((await presence.heard()).processes.some(({ left }) => left !== true) ? true : null));
   expect(await reconcile()).toEqual([]); // it may come back
-  await queues.redis.hset(BEATS_KEY, 'since', '0'); // as if nothing else had been heard for long
+  await queues.redis.hset(BEATS_KEY, 'since', '0'); // others have been heard for long
+  expect(await reconcile()).toEqual([]); // it ended a moment ago: a restart
+  for (const { process } of (await presence.heard()).processes.filter(({ left }) => left)) await queues.redis.hset(HOSTS_KEY, process.incarnation, JSON.stringify({ process, seenMs: 0, left: true }));
   expect(await reconcile()).toEqual(['host-gone repaired']);
   expect(await waiting).toMatchObject([{ state: 'completed', reason: null }]);
   const [manifest] = await site.manifests();

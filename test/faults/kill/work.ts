@@ -23,9 +23,9 @@ type Repeat = (work: (time: number) => Promise<void>) => Promise<void>;
 
 /** All that workers do: each job at least once. Whatever happens to the workers meanwhile, all of it must succeed. */
 export async function doAllWork(site: TestSite, repeat: Repeat): Promise<void> {
-  await repeat((time) => failAndMend(site, `late-${time}`));
   const root = join(site.topdir, 'alice');
-  for (const dir of ['a', 'b', 'c']) await writeFiles(join(root, dir), 8);
+  for (const dir of ['a', 'b', 'c']) await writeFiles(join(root, dir), 8); // an empty topdir would be taken for one that is not mounted
+  await repeat((time) => failAndMend(site, `late-${time}`));
   // More than a shard sends itself, in several slices.
   await writeFile(join(root, 'c', 'big'), randomBytes(2.5 * MIB));
   await repeat(async () => { await backUp(site, 'alice', 'full'); });

@@ -1,19 +1,14 @@
-import { access, mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { QueueTiming } from '../../../shared/queues/options.js';
 import { startRedisServer, type RedisServer } from '../../helpers/redis-server.js';
-import { FAST_RETRIES, testSite, type TestSite } from '../../helpers/site.js';
-import { hookDar } from '../../integration/bad-input/dar-hooks.js';
+import type { TestSite } from '../../helpers/site.js';
 import { filesBelow } from '../../integration/bad-input/leftovers.js';
-import { until } from '../../integration/bad-input/until.js';
 import { stopDarAt } from '../../integration/segments/stopped-dar.js';
 import { faultTest } from '../frame/fault-test.js';
 import { processesOf, untilNothingRuns } from '../worker-process.js';
+import { enqueue, LONGER_LOCKS, saveDuring, siteOnRedis, spentAttempts, startsSealed } from './redis-site.js';
 
-/** An outage of 2 s is to this lock what one of 60 s is to that of production. */
-const LONGER_LOCKS: QueueTiming = { ...FAST_RETRIES, lockDurationMs: 10_000, lockRenewTimeMs: 2_000, stalledIntervalMs: 500 };
 const OUTAGE_MS = 2_000;
 const SHORTER_LOCKS: QueueTiming = { ...LONGER_LOCKS, lockDurationMs: 4_000, lockRenewTimeMs: 1_000 };
 
@@ -26,19 +21,10 @@ const OUTAGES: readonly { readonly fault: string; readonly begins: (server: Redi
 for (const { fault, begins, ends } of OUTAGES) {
   faultTest({ fault, state: 'shard: dar running, for less than a lock', site: () => siteOn(LONGER_LOCKS) }, async (site) => {
     const server = serverOf(site);
-    const [ready, go] = [join(site.dir, 'ready'), join(site.dir, 'go')];
-    await hookDar(site.dir, { before: `: > '${ready}'; until [ -e '${go}' ]; do sleep 0.02; done` });
-    const jobs = await enqueue(site);
-    await until('dar is about to begin', () => access(ready).then(() => true as const, () => null));
-    await begins(server);
-    await writeFile(go, '');
-    await until('all is saved', async () => ((await filesBelow(site.config.staging.dir)).some((file) => file.endsWith('.dar')) ? true : null));
-    await untilNothingRuns(site.config.staging.dir);
+    const jobs = await saveDuring(site, () => begins(server));
     await sleep(OUTAGE_MS);
     await ends(server);
     expect(await site.waitFor(jobs)).toMatchObject([{ state: 'completed', reason: null }]);
-    const done = await site.worker.context.queues.backup.getJobs(['completed']);
-    expect(done.filter(({ stalledCounter }) => stalledCounter > 0)).toEqual([]);
     expect(await spentAttempts(site)).toEqual([]);
     expect(await startsSealed(site)).toEqual(['t1']);
     return { sealed: { alice: 1 } };
@@ -59,6 +45,8 @@ faultTest({ fault: 'Redis away for longer than a lock', state: 'shard: dar in th
   await sleep(Math.max(0, SHORTER_LOCKS.lockDurationMs + 200 - (performance.now() - since)));
   await server.start();
   expect(await site.waitFor(jobs)).toMatchObject([{ state: 'completed', reason: null }]);
+  const done = await site.worker.context.queues.backup.getJobs(['completed']);
+  expect(done.filter(({ stalledCounter }) => stalledCounter > 0)).toEqual([]); // nobody died
   expect(await startsSealed(site)).toEqual(['t1', 't2']); // what dar closed in time is taken over
   return { sealed: { alice: 1 } };
 });
@@ -71,41 +59,18 @@ function serverOf(site: TestSite): RedisServer {
   return server;
 }
 
-/** With a basepath of a few slices. */
 async function siteOn(timing: QueueTiming): Promise<TestSite> {
   const made: RedisServer[] = [];
-  const site = await testSite({
-    timing,
-    settings: { dar: { sliceSize: '1MiB' } },
-    prepare: async (dir) => {
-      await mkdir(join(dir, 'redis'));
-      made.push(await startRedisServer(join(dir, 'redis')));
-      return { redis: { url: made[0]?.url } };
-    },
+  const site = await siteOnRedis(timing, async (dir) => {
+    const server = await startRedisServer(dir);
+    made.push(server);
+    return server.url;
   });
   if (made[0] !== undefined) servers.set(site, made[0]);
-  await mkdir(join(site.topdir, 'alice'));
-  for (const name of ['a', 'b', 'c']) await writeFile(join(site.topdir, 'alice', name), Buffer.alloc(1_500_000, name));
   return site;
 }
 
 /** Bytes Redis may take: 0 is no limit. */
 async function setting({ redis }: RedisServer, maxmemory: string): Promise<void> {
   await redis.config('SET', 'maxmemory', maxmemory);
-}
-
-/** Jobs that failed once. */
-async function spentAttempts({ worker }: TestSite): Promise<string[]> {
-  const jobs = await worker.context.queues.backup.getJobs(['completed', 'failed', 'delayed', 'waiting', 'prioritized']);
-  return jobs.filter(({ failedReason }) => Boolean(failedReason)).map(({ id, failedReason }) => `${String(id)}: ${failedReason}`);
-}
-
-async function enqueue({ producer }: TestSite): Promise<string[]> {
-  return (await producer.tick()).flatMap(({ enqueued }) => enqueued.map(({ jobId }) => jobId));
-}
-
-/** Numbers of the starts whose archives the one manifest names, in order. */
-async function startsSealed(site: TestSite): Promise<string[]> {
-  const [manifest] = await site.manifests();
-  return [...new Set(manifest?.archives.map(({ name }) => /\.s0001-(t\d+)-/.exec(name)?.[1] ?? name))].sort();
 }

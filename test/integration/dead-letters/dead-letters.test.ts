@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Job } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { reconcileRuns } from '../../../producer/reconcile/reconcile.js';
@@ -13,6 +14,7 @@ import { runCli } from '../cli/cli-process.js';
 import { sampleOf } from '../../unit/shared/metrics/samples.js';
 import { backUpLevel } from '../../helpers/chain.js';
 import { testSite } from '../../helpers/site.js';
+import { Failures } from '../../../worker/processor/failures.js';
 
 const product = compiledProduct();
 
@@ -54,6 +56,24 @@ describe('a backup that fails for good', () => {
     await letters.remove([runId]);
     await refillDeadLetters(context.queues, site.catalog.journalDir); // Redis was lost
     expect((await letters.all()).map(({ runId: id, code, last }) => [id, code, last])).toEqual([[runId, 'SOURCE_EMPTY', null]]);
+  });
+
+  it('leaves none when it had sealed: that is put on record instead', async () => {
+    const site = await testSite();
+    const { context } = site.worker;
+    await mkdir(join(site.topdir, 'alice'));
+    await writeFile(join(site.topdir, 'alice/file'), 'x');
+    const [ended] = await site.backUp();
+    const job = await context.queues.backup.getJob(ended?.jobId ?? '');
+    const runId = (job?.data as { backupId: string }).backupId;
+    await context.runs.redis.sadd('{bw}:runs', runId);
+    await context.runs.update(runId, { phase: 'sealing' }); // as if every worker had died right after the seal
+    const failures = new Failures(context);
+    failures.add(job as Job, new Error('job stalled more than allowable limit'));
+    await failures.settled();
+    expect([await new DeadLetters(context.queues).all(), (await context.runs.read(runId))?.phase]).toEqual([[], 'sealing']);
+    expect((await reconcileRuns(context)).findings[0]).toMatchObject({ kind: 'seal-unrecorded', state: 'repaired' });
+    expect((await context.runs.read(runId))?.phase).toBe('done');
   });
 
   it('is listed by cause, shown, tried again and dismissed by commands', async () => {

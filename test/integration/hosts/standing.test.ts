@@ -75,7 +75,21 @@ it('a basepath that hangs on two hosts is parked until it is released or a day i
   await second?.noteHang('/u', 'alice');
   clock.ms += 24 * 60 * MINUTE;
   await second?.refresh();
-  expect([second?.holds('/u', 'alice'), await store.read()]).toEqual([null, { hangs: [], parked: [] }]);
+  expect([second?.holds('/u', 'alice'), await store.read()]).toEqual([null, { hangs: [], past: [], parked: [] }]);
+});
+
+it.each([['another host', 1, 2], ['the same host', 0, 3]])('a basepath that hangs again on %s, when the one before is long over, is parked all the same', async (_, then, times) => {
+  const { standings, store, clock } = await cluster(2);
+  for (let time = 1; time <= times; time++) {
+    const standing = standings[time === 1 ? 0 : then] as HostStanding;
+    await standing.noteHang('/u', 'alice');
+    expect((await store.read()).parked).toHaveLength(time === times ? 1 : 0);
+    clock.ms += 31 * MINUTE;
+    await standing.probe();
+    expect([standing.isAside, (await store.read()).hangs]).toEqual([false, []]);
+  }
+  await standings[0].refresh();
+  expect([standings[0].holds('/u', 'alice'), (await store.read()).past]).toEqual(['hung', []]);
 });
 
 it('more hosts than may be set aside pause the topdir, until one answers', async () => {

@@ -1,12 +1,12 @@
 import { Worker, type Job } from 'bullmq';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Config } from '../../../shared/config/config.js';
 import { countParked, LEASE_MS, Places } from '../../../shared/limits/places.js';
 import { removeLimit, writeLimit } from '../../../shared/limits/limit-store.js';
 import type { LimitKey } from '../../../shared/limits/keys.js';
 import { createLogger } from '../../../shared/logging/index.js';
 import { createMetrics } from '../../../shared/metrics/index.js';
-import { PREFIX, QUEUES } from '../../../shared/queues/names.js';
+import { placesKey, PREFIX, QUEUES } from '../../../shared/queues/names.js';
 import { laneOf } from '../../../shared/queues/priorities.js';
 import { QueueSet } from '../../../shared/queues/queue-set.js';
 import { thoseThatMayStart } from '../../../producer/preemption/may-start.js';
@@ -30,7 +30,7 @@ async function bench(politeness: Partial<Config['topdirs'][number]['politeness']
   const metrics = createMetrics({ host: 'here', component: 'worker' });
   const now = (): Date => new Date(clock.ms);
   const limits = new LiveLimits({ config, redis: server.redis, logger, now });
-  const places = new Places(server.redis, () => clock.ms);
+  const places = new Places(server.redis);
   const hung = new Map<string, 'incident' | 'hung'>();
   const standing = { holds: (topdir: string, basepathId: string) => hung.get(basepathId) ?? hung.get(topdir) ?? null };
   const gate = new Gate({ config, queues, limits, places, metrics, logger, now, standing });
@@ -122,14 +122,31 @@ describe('concurrency of a topdir', () => {
   });
 
   it('a holder that died is forgotten with its lease, and its own job gets in at once', async () => {
-    const { clock, places } = await bench({});
+    const { queues, places } = await bench({});
     expect(await places.enter('/u', 1, 'dead')).toBe(true);
     expect(await places.enter('/u', 1, 'dead')).toBe(true);
     expect(await places.enter('/u', 1, 'next')).toBe(false);
     expect(await places.park('/u', 1, 'next', 5)).toEqual([]);
-    clock.ms += LEASE_MS + 1;
+    const end = Number(await queues.redis.zscore(placesKey('/u'), 'dead'));
+    await queues.redis.zadd(placesKey('/u'), String(end - LEASE_MS - 1), 'dead'); // when it entered
+    expect(await places.isFull('/u', 1)).toBe(false);
     expect(await places.free('/u', 1)).toEqual(['next']);
     expect(await places.enter('/u', 1, 'next')).toBe(true);
+  });
+
+  it('is kept by the clock of Redis, wherever those of the hosts jump to', async () => {
+    const { places } = await bench({});
+    expect(await places.enter('/u', 1, 'here')).toBe(true);
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 2 * LEASE_MS);
+    onTestFinished(() => { vi.restoreAllMocks(); });
+    expect(await places.isFull('/u', 1)).toBe(true);
+    expect(await places.enter('/u', 1, 'there')).toBe(false);
+    await places.renew('/u', ['here']);
+    expect(await places.free('/u', 1)).toEqual([]);
+    vi.mocked(Date.now).mockReturnValue(0);
+    expect(await places.enter('/u', 1, 'there')).toBe(false);
+    expect(await places.leave('/u', 1, 'here')).toEqual([]);
+    expect(await places.enter('/u', 1, 'there')).toBe(true);
   });
 });
 

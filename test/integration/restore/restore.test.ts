@@ -47,6 +47,18 @@ describe('restore', () => {
     expect(missing.reason).toContain('b/nothing');
   });
 
+  it('whose job is done once more after its end, because its worker died, tells the same and touches nothing', async () => {
+    const { site, manifest } = await sealedSite();
+    const target = join(site.dir, 'restore', 'merged');
+    await mkdir(target);
+    const ended = await restore(site, manifest, { target, conflict: 'overwrite' });
+    expect(ended).toMatchObject({ state: 'completed', returnValue: { outcome: 'clean' } });
+    await writeFile(join(target, 'a', 'f1'), 'mine by now');
+    await (await site.worker.context.queues.backup.getJob(ended.jobId))?.retry('completed');
+    expect(await site.waitFor([ended.jobId])).toEqual([ended]);
+    expect(await readFile(join(target, 'a', 'f1'), 'utf8')).toBe('mine by now');
+  });
+
   it('refuses a target that is not empty and one that is not allowed, and touches neither', async () => {
     const { site, manifest } = await sealedSite();
     const full = join(site.dir, 'restore', 'full');

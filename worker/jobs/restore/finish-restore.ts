@@ -4,7 +4,7 @@ import { archiveKey, extract } from '../../../shared/dar/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson, toPathJson } from '../../../shared/paths/path-json.js';
 import type { RestoreJob } from '../../../shared/queues/job-data.js';
-import { archiveRestoredSchema, MAX_PROBLEMS, type ArchiveRestored, type RestoreProblem, type RestoreResult } from '../../../shared/runs/restore-result.js';
+import { archiveRestoredSchema, MAX_PROBLEMS, restoreResultSchema, type ArchiveRestored, type RestoreProblem, type RestoreResult } from '../../../shared/runs/restore-result.js';
 import { orderStagingSweeps } from '../../../shared/runs/order-sweeps.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import { METADATA_DIRECTORY } from '../shard/metadata-archive.js';
@@ -37,10 +37,22 @@ export async function finishRestore(context: WorkerContext, run: JobRun, restore
   if (target.mergeInto !== null) problems.push(...(await mergeInPlace(target.extractTo, target.mergeInto, job.conflict)));
   const unlisted = verified.problemCount - verified.problems.length;
   const result = summarise(restore, restored, problems, unlisted);
+  await context.runs.noteResult(job.restoreId, JSON.stringify(result));
+  return endRestore(context, job, result);
+}
+
+/** Puts the end on record, and gives back what it held. Repeating it has no further effect. */
+async function endRestore(context: WorkerContext, job: RestoreJob, result: RestoreResult): Promise<RestoreResult> {
   await record(context, job, result);
   await context.catalog.removeWork(job.restoreId);
   await orderStagingSweeps(context.queues, context.runs, { id: job.restoreId, basepathId: job.basepathId });
   return result;
+}
+
+/** The start that finished it died before its job was completed: its work may be gone, and what it merged is no more where it was extracted. Null: it is not finished. */
+export async function finishedBefore(context: WorkerContext, job: RestoreJob): Promise<RestoreResult | null> {
+  const noted = await context.runs.result(job.restoreId);
+  return noted === null ? null : endRestore(context, job, restoreResultSchema.parse(JSON.parse(noted)));
 }
 
 async function childResults(run: JobRun): Promise<ArchiveRestored[]> {
@@ -104,6 +116,7 @@ function unsavedPaths(manifest: Manifest): RestoreProblem[] {
 
 async function record(context: WorkerContext, job: RestoreJob, result: RestoreResult): Promise<void> {
   const state = await context.runs.read(job.restoreId);
+  if (state?.phase === 'done') return;
   const endedAt = context.now().toISOString();
   await context.journal.append({
     kind: 'restore-ended',

@@ -10,7 +10,7 @@ import type { Run } from '../../../shared/runs/run-store.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { claimBackup } from '../claim-backup.js';
-import { finishRestore } from './finish-restore.js';
+import { finishedBefore, finishRestore } from './finish-restore.js';
 import { makeDirectories } from './make-directories.js';
 import { openChain, openRestore, restoreGone, type OpenRestore } from './open-restore.js';
 import { racySinceOf } from './racy-since.js';
@@ -24,7 +24,10 @@ import { currentTarget, prepareTarget, type RestoreTarget } from './target.js';
  */
 export async function restoreJob(context: WorkerContext, run: JobRun): Promise<RestoreResult> {
   const data = parseJob(restoreJobSchema, run.job.data, run.job.id);
+  const finished = await finishedBefore(context, data);
+  if (finished !== null) return finished;
   const state = await currentRun(context, data, run);
+  if (state.phase === 'failed') throw restoreGone(data.restoreId); // cancelled, and the order to stop was lost with its worker
   const restore = await openRestore(context, data, state.work ?? '', run.signal);
   if (state.step === 0 && restore.plan.parts.length > 0) {
     await begin(context, data, restore);

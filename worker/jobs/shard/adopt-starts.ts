@@ -105,16 +105,15 @@ async function adopt(place: AdoptPlace, kept: KeptParts | null, left: LeftStart)
   }
   const start = `${shardName(data.shard)}-${newStart(place.attemptsStarted - 1)}`;
   const to = await context.staging.createStart(data.backupId, start);
-  try {
-    const proven = await prove(place, kept, left, { start, to });
-    if (proven !== null && (await record(place, kept, proven, start))) {
-      const { records, bytes } = proven.suspended.left;
-      logger.info({ start: left.name, archives: proven.made.length, left: records, leftBytes: bytes.toString() }, 'a start was cut off: what it saved is taken over');
-      return true;
-    }
-  } catch (thrown) {
+  const proven = await prove(place, kept, left, { start, to }).catch(async (thrown: unknown) => {
     await context.staging.removeStart(data.backupId, start);
     throw thrown;
+  });
+  // From here on slices on record may lie there: should it be cut off, they are sent from there until the next start drops them, with the directory.
+  if (proven !== null && (await record(place, kept, proven, start))) {
+    const { records, bytes } = proven.suspended.left;
+    logger.info({ start: left.name, archives: proven.made.length, left: records, leftBytes: bytes.toString() }, 'a start was cut off: what it saved is taken over');
+    return true;
   }
   await context.staging.removeStart(data.backupId, start);
   return false;

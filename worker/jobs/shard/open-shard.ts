@@ -5,6 +5,8 @@ import { readRoot } from '../../../shared/paths/basepath-root.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { parseJob, shardJobSchema, type ShardJob } from '../../../shared/queues/job-data.js';
+import { QUEUES } from '../../../shared/queues/names.js';
+import { clearStalls } from '../../../shared/queues/release-locks.js';
 import type { Run } from '../../../shared/runs/run-store.js';
 import { priorityOf } from '../../../shared/queues/priorities.js';
 import { newStart, shardName } from '../../../shared/runs/start-name.js';
@@ -83,7 +85,11 @@ export async function findShard(of: StartOfShard): Promise<AdoptPlace> {
 export async function keptParts(place: AdoptPlace): Promise<KeptParts | null> {
   const kept = await loadParts(place);
   if (place.attemptsStarted <= 1 || place.shard.from !== undefined) return kept;
-  return (await adoptEarlierStart(place, kept)) ? loadParts(place) : kept;
+  if (!(await adoptEarlierStart(place, kept))) return kept;
+  const more = await loadParts(place);
+  const { context, data, shard } = place;
+  if (more !== null && more.left.records < (kept?.left.records ?? shard.records)) await clearStalls(context.queues.redis, QUEUES.backup, `shard.${data.backupId}.${data.shard}`);
+  return more;
 }
 
 /** Throws RUN_ENDED when this start does not count any more. */

@@ -52,10 +52,10 @@ async function sendToAll(context: WorkerContext, data: TransferJob, run: JobRun)
   for (const backend of out) if ((await openItems(context, backend, data)).length > 0) throw outage(backend.name);
 }
 
-/** Items that are not on record any more belong to an abandoned start: nothing to do for them. */
+/** Items that are not on record any more belong to an abandoned start, and another host sends what it has taken over: nothing to do for them. */
 async function openItems(context: WorkerContext, backend: TransferBackend, data: TransferJob): Promise<TransferItem[]> {
   const items = await context.items.get(data.backupId, data.objects);
-  return [...items].filter(([, item]) => item.committed[backend.name] === undefined).map(toTransferItem);
+  return [...items].filter(([, item]) => item.host === context.config.host && item.committed[backend.name] === undefined).map(toTransferItem);
 }
 
 async function sendTo(context: WorkerContext, backend: TransferBackend, data: TransferJob, run: JobRun): Promise<void> {
@@ -78,12 +78,12 @@ async function sendTo(context: WorkerContext, backend: TransferBackend, data: Tr
   await throwUnlessAbandoned(context, data, errors);
 }
 
-/** A start that was given up while its slices were on their way makes their errors meaningless. */
+/** A start that was given up, or taken over by another host, while its slices were on their way makes their errors meaningless. */
 async function throwUnlessAbandoned(context: WorkerContext, data: TransferJob, errors: readonly BwError[]): Promise<void> {
   const first = errors[0];
   if (first === undefined) return;
   const left = await context.items.get(data.backupId, data.objects);
-  if (left.size > 0) throw first;
+  if ([...left.values()].some(({ host }) => host === context.config.host)) throw first;
 }
 
 function toTransferItem([object, item]: [string, StoredItem]): TransferItem {

@@ -5,6 +5,7 @@ import { describeConfig, maskSecrets } from '../../../../shared/config/describe-
 import { probePath } from '../../../../shared/config/facts.js';
 import { effective, loadConfig, type LoadedConfig, type LoadRequest } from '../../../../shared/config/load-config.js';
 import { ConfigError } from '../../../../shared/config/problems.js';
+import { parseSentinelUrl } from '../../../../shared/config/sentinel-url.js';
 import { workspace } from '../../../helpers/workspace.js';
 
 let dir: string;
@@ -67,6 +68,8 @@ describe('a good configuration', () => {
     expect([url.username, decodeURIComponent(url.password), url.hostname]).toEqual(['bw', 'p@ss/w:r%41d', 'redis']);
     expect(describeConfig(config, sources)).not.toContain('p@ss');
     expect(maskSecrets(config).redis.url).toBe('redis://bw:***@redis');
+    const bySentinels = await load(`redis: {url: 'redis+sentinel://bw@rs1,rs2/m', passwordFile: ${dir}/pw}\n`);
+    expect(parseSentinelUrl(bySentinels.config.redis.url ?? '')).toMatchObject({ user: 'bw', password: 'p@ss/w:r%41d', name: 'm' });
   });
 });
 

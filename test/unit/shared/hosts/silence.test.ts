@@ -17,6 +17,8 @@ const heard: Heard = {
     { process: process({ host: 'two' }), seenMs: 99.5 * MINUTE },
     { process: process({ host: 'restarting' }), seenMs: 95 * MINUTE },
     { process: process({ host: 'off' }), seenMs: 80 * MINUTE },
+    { process: process({ host: 'ended a moment ago' }), seenMs: 100 * MINUTE - 5_000, left: true },
+    { process: process({ host: 'ended long ago' }), seenMs: 80 * MINUTE, left: true },
   ],
 };
 
@@ -26,6 +28,8 @@ describe('silence', () => {
     ['two', 30_000, true, false],
     ['restarting', 5 * MINUTE, false, false],
     ['off', 20 * MINUTE, false, true],
+    ['ended a moment ago', 5_000, false, false],
+    ['ended long ago', 20 * MINUTE, false, true],
     ['never heard', 50 * MINUTE, false, true],
   ])('%s: %d ms; at work %s, gone %s', (host, silentMs, works, gone) => {
     expect([silenceOf(host, heard), isHeard(host, heard), isGone(host, heard)]).toEqual([silentMs, works, gone]);
