@@ -10,7 +10,8 @@ export type KeptParts = Pick<WorkerContext, 'runs' | 'staging' | 'logger' | 'now
 export async function giveUpKept({ runs, staging, logger, now }: KeptParts): Promise<number> {
   const ids = (await staging.backups()).sort();
   const found = await runs.readAll(ids);
-  const oldest = found.find((run) => keptForMs(run, now().getTime()) > 0);
+  // What a program that nobody can end may still write to stays, and gives no room.
+  const oldest = found.find((run) => run !== null && keptForMs(run, now().getTime()) > 0 && !staging.isHeld(run.id));
   if (oldest === undefined || oldest === null) return 0;
   logger.info({ backupId: oldest.id }, 'staging is needed: what a backup left that failed is kept no longer');
   await staging.removeBackup(oldest.id);

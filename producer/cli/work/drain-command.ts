@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT } from '../../../shared/errors/exit-codes.js';
+import { Presence } from '../../../shared/hosts/presence.js';
+import { isHeard } from '../../../shared/hosts/silence.js';
 import { DrainedHosts } from '../../../shared/orders/drained-hosts.js';
 import { activeJobs } from '../../preemption/active-jobs.js';
 import { operatorName } from '../removal/operator.js';
@@ -24,6 +26,7 @@ export async function drainCommand(host: string, options: DrainOptions, startLoc
   return withSession(options, startLocal, async (session) => {
     const drained = { since: new Date().toISOString(), user: operatorName() ?? null, reason: options.reason ?? '', whenIdle, force };
     await new DrainedHosts(session.queues.redis).drain(host, drained);
+    if (options.json !== true) await sayIfUnheard(session, host);
     if (options.wait === true) await untilIdle(session, host, options);
     const running = await runningOn(session, host);
     if (options.json === true) printJson(drainOutput, { v: 1, host, drained: true, whenIdle, force, running });
@@ -74,4 +77,9 @@ function sentence(host: string, running: number, { whenIdle, force }: { readonly
   const how = force ? 'end at once, keep nothing of what they saved since they began there, and go on elsewhere' : 'now stop, keep what they saved, and go on elsewhere';
   const now = running === 0 ? 'Nothing of the backup queue runs there' : `${plural(running, 'job')} there ${whenIdle ? 'may finish' : how}`;
   return `${host} takes no new work until \`bw-bkup resume ${host}\`. ${now}; what it staged is still sent to long-term storage: look with bw-bkup status before it is turned off.`;
+}
+
+/** A name that is spelled wrong is drained like one that is right. */
+async function sayIfUnheard({ queues }: Session, host: string): Promise<void> {
+  if (!isHeard(host, await new Presence(queues.redis).heard())) say(`No worker is heard on ${host} now: if the name is wrong, \`bw-bkup resume ${host}\`.`);
 }
