@@ -68,7 +68,7 @@ export async function reconcileSite(parts: ReconcileParts, options: ReconcileOpt
   } else {
     const ids = await allBasepaths(parts);
     for (let at = 0; at < ids.length; at += PIECE) await looked.at('basepaths', new BasepathArea(parts, ids.slice(at, at + PIECE), withLts ? backends : null), onLooked);
-    if (withLts) for (const backend of backends) await looked.with(backend.name, () => foreignObjects(backend, new Set(ids)));
+    if (withLts) for (const backend of backends) await looked.with(backend.name, () => foreignObjects(parts.catalog, backend, new Set(ids)));
   }
   for (const { host, findings, why } of await askHosts(parts.queues, keys.hosts, { patienceMs: PATIENCE_MS, ...options })) {
     looked.findings.push(...(findings ?? []));

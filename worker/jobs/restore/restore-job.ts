@@ -34,8 +34,9 @@ export async function restoreJob(context: WorkerContext, run: JobRun): Promise<R
     await addArchives(context, restore, run);
     await context.runs.update(data.restoreId, { step: 1 });
     await run.job.changePriority({ priority: priorityOf('restore', 'seal') });
-    if (await run.job.moveToWaitingChildren(run.token)) throw new WaitingChildrenError();
   }
+  // Also of a start whose predecessor died between its note and its waiting: nothing is finished before all files are there.
+  if (await run.job.moveToWaitingChildren(run.token)) throw new WaitingChildrenError();
   return finishRestore(context, run, restore);
 }
 
