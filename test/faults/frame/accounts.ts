@@ -38,7 +38,8 @@ async function journalOf(site: TestSite): Promise<Map<string, Known>> {
   for await (const record of readJournal(site.catalog.journalDir, { kinds, onProblem: () => undefined })) {
     const of = known.get(record.backupId) ?? { ended: 0, sealed: 0, removed: false };
     known.set(record.backupId, of);
-    if (record.kind === 'attempt-ended') of.ended += record.outcome === 'interrupted' ? 0 : 1;
+    // One that Redis lost, and that a later backup has made good, has ended: nothing of it goes on.
+    if (record.kind === 'attempt-ended') of.ended += record.outcome === 'interrupted' && record.error?.code !== 'JOB_GONE' ? 0 : 1;
     else if (record.kind === 'sealed') of.sealed += 1;
     else if (record.kind === 'removed') of.removed = true;
   }
