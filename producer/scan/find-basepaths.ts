@@ -2,6 +2,7 @@ import { BwError } from '../../shared/errors/bw-error.js';
 import type { TopdirConfig } from '../../shared/config/config.js';
 import { inspectRoot, type RootFacts } from '../../shared/index/inspect-root.js';
 import { checkSentinel } from '../../shared/index/probe-source.js';
+import { topdirRoot } from '../../shared/paths/basepath-root.js';
 import { bytePath, type BytePath } from '../../shared/paths/byte-path.js';
 import { inDirectory, run } from '../../shared/process/index.js';
 
@@ -27,7 +28,7 @@ const FORMAT = '%P\\0%i\\0%U\\0%D\\0';
  * Throws SOURCE_NOT_MOUNTED, SOURCE_EMPTY, SCAN_FAILED, and what inspectRoot throws.
  */
 export async function findBasepaths(topdir: TopdirConfig, signal?: AbortSignal): Promise<FoundBasepath[]> {
-  const root = topdir.hooks.before === null ? (topdir.readFrom ?? topdir.path) : topdir.path;
+  const root = topdirRoot(topdir);
   await checkSentinel(topdir, SCAN_TIMEOUT_MS);
   const depth = String(topdir.depth);
   const args = ['.', '-mindepth', depth, '-maxdepth', depth, '-type', 'd', ...prunes(topdir.exclude), '-printf', FORMAT];

@@ -20,7 +20,7 @@ export const breakerSchema = z.object({
   state: z.enum(['closed', 'open', 'half-open']),
   /** While closed: the newest error of each job since the last success, though the thing itself seemed well. */
   errors: z.array(z.object({ job: z.string(), host: z.string(), at: instant })),
-  /** Newest error of the outage. */
+  /** What opened it, or the newest look found. */
   cause: causeSchema.nullable(),
   /** ms since the epoch; null while closed. */
   since: instant.nullable(),
@@ -88,7 +88,8 @@ export function isForEveryone({ forAll, operator, hosts, notAll }: Breaker): boo
 export function afterFailure(breaker: Breaker, failure: Failure, nowMs: number, timing: BreakerTiming): Breaker {
   const { host, job, cause, proven, forAll, needsBytes } = failure;
   if (breaker.state !== 'closed') {
-    return { ...breaker, cause: { ...cause, host }, hosts: withHost(breaker.hosts, host), forAll: breaker.forAll || forAll, needsBytes: Math.max(breaker.needsBytes, needsBytes) };
+    // What a look found, or an operator said, tells more than what one more job met; but a full storage is to be told.
+    return { ...breaker, cause: forAll && breaker.operator === null ? { ...cause, host } : breaker.cause, hosts: withHost(breaker.hosts, host), forAll: breaker.forAll || forAll, needsBytes: Math.max(breaker.needsBytes, needsBytes) };
   }
   const errors = [...breaker.errors.filter((each) => each.job !== job && nowMs - each.at < SUSPECT.withinMs), { job, host, at: nowMs }];
   if (!proven && errors.length < SUSPECT.jobs) return { ...breaker, errors };

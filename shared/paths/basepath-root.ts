@@ -23,6 +23,14 @@ export function readRoot(topdir: TopdirPaths, path: BytePath): BytePath {
   return bytePath.join(bytePath.fromText(topdir.readFrom ?? topdir.path), relative);
 }
 
+/**
+ * Where a topdir as a whole is looked at, such as for its sentinel: where it is read from, but for a snapshot that the before hook makes, which is there only while it is
+ * needed. Then it is the live directory.
+ */
+export function topdirRoot({ path, readFrom, hooks }: Pick<TopdirPaths, 'path' | 'readFrom'> & { readonly hooks: { readonly before: unknown } }): string {
+  return hooks.before === null ? (readFrom ?? path) : path;
+}
+
 function outside(topdir: TopdirPaths, path: BytePath): BwError {
   return new BwError('PATH_OUTSIDE_TOPDIR', {
     message: `not a basepath of topdir ${topdir.path} (depth ${topdir.depth})`,

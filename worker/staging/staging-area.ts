@@ -5,6 +5,7 @@ import { removeTree } from '../../shared/files/remove-tree.js';
 import { removeFile } from '../../shared/files/remove-file.js';
 import type { Area, Decision } from '../../shared/reconcile/walk.js';
 import { keptForMs } from '../../shared/runs/kept.js';
+import { shardOf } from '../../shared/runs/start-name.js';
 import type { WorkerContext } from '../context.js';
 import { decideStaging, type StagingAct, type StagingEntry, type StartFacts } from './decide-staging.js';
 
@@ -65,7 +66,7 @@ export class StagingArea implements Area<StagingEntry, StagingAct> {
     const named = new Set([...items.values()].map(({ start }) => start));
     const starts: StartFacts[] = [];
     for (const name of names) {
-      const shard = Number(/^s(\d+)-t/.exec(name)?.[1]);
+      const shard = shardOf(name);
       if (Number.isNaN(shard)) continue;
       const job = await this.parts.queues.backup.getJob(`shard.${backupId}.${shard}`);
       const shardIsDone = job !== undefined && (await job.isCompleted());

@@ -7,6 +7,7 @@ import { probeMount } from '../../shared/hosts/probe-mount.js';
 import { SuspicionStore } from '../../shared/hosts/suspicion.js';
 import type { ParkReason } from '../../shared/limits/places.js';
 import type { Metrics } from '../../shared/metrics/metrics.js';
+import { topdirRoot } from '../../shared/paths/basepath-root.js';
 import { bytePath } from '../../shared/paths/byte-path.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
 
@@ -128,7 +129,7 @@ export class HostStanding {
     const configured = this.parts.config.topdirs.find(({ path }) => path === topdir);
     if (configured === undefined) return true;
     if (this.#probing.has(topdir)) return false;
-    const probing = this.#probe(bytePath.fromText(configured.readFrom ?? configured.path), timeoutMs).finally(() => this.#probing.delete(topdir));
+    const probing = this.#probe(bytePath.fromText(topdirRoot(configured)), timeoutMs).finally(() => this.#probing.delete(topdir));
     this.#probing.set(topdir, probing);
     return probing;
   }

@@ -18,8 +18,9 @@ export async function breakerListCommand(options: CommonOptions, startLocal: Sta
 /** `bw-bkup breaker close NAME`: it is well again, an operator says: jobs go on at once, and find out. */
 export async function breakerCloseCommand(name: string, options: CommonOptions, startLocal: StartLocal): Promise<number> {
   return withSession(options, startLocal, async (session) => {
-    const resource = resourceOf(name, session.config);
-    const { before } = await new RedisBreakers(session.queues.redis).change(resource, (breaker) => (breaker.state === 'closed' ? breaker : closes(breaker, Date.now())));
+    const store = new RedisBreakers(session.queues.redis);
+    const resource = resourceOf(name, session.config, await store.all()); // also what is configured no more: nobody looks whether that is well
+    const { before } = await store.change(resource, (breaker) => (breaker.state === 'closed' ? breaker : closes(breaker, Date.now())));
     await report(session, options);
     if (options.json !== true) print(before.state === 'closed' ? `${label(resource)} was not out.` : `${label(resource)} counts as well: its jobs go on within seconds.`);
     return before.state === 'closed' ? EXIT.nothingMatched : EXIT.ok;
@@ -48,11 +49,11 @@ async function report(session: Session, options: CommonOptions): Promise<number>
   return EXIT.ok;
 }
 
-/** `lts:tape`, `mount:/u/staff`, `catalog`, `staging:HOST`, or just the name of an LTS or path of a topdir (pure). Throws USAGE. */
-export function resourceOf(name: string, { topdirs, lts }: Pick<Config, 'topdirs' | 'lts'>): Resource {
+/** `lts:tape`, `mount:/u/staff`, `catalog`, `staging:HOST`, or just the name of an LTS or path of a topdir; configured, or one of `others` (pure). Throws USAGE. */
+export function resourceOf(name: string, { topdirs, lts }: Pick<Config, 'topdirs' | 'lts'>, others: readonly Resource[] = []): Resource {
   const known: Resource[] = [...lts.map((each) => ({ kind: 'lts' as const, name: each.name })), ...topdirs.map(({ path }) => ({ kind: 'mount' as const, name: path })), { kind: 'catalog', name: 'catalog' }];
   const staging = /^staging:(.+)$/.exec(name)?.[1];
-  const found = staging === undefined ? known.find((each) => label(each) === name || each.name === name.replace(/(.)\/+$/, '$1')) : { kind: 'staging' as const, name: staging };
+  const found = staging === undefined ? [...known, ...others].find((each) => label(each) === name || each.name === name.replace(/(.)\/+$/, '$1')) : { kind: 'staging' as const, name: staging };
   if (found === undefined) throw usage(`nothing that could be out is named ${name}`, `Known: ${known.map(label).join(', ')}, staging:HOST.`);
-  return found;
+  return { kind: found.kind, name: found.name };
 }

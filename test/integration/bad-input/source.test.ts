@@ -103,6 +103,20 @@ describe('a topdir that does not look mounted', () => {
     expect(await backUpNow(site, 'alice')).toMatchObject({ state: 'completed' });
     expect(await site.manifests()).toHaveLength(2);
   });
+
+  it('a sentinel is looked for where the topdir is read from', async () => {
+    const site = await testSite({
+      prepare: async (dir) => {
+        await mkdir(join(dir, 'snapshot', 'alice'), { recursive: true });
+        return { topdirs: [{ path: join(dir, 'top'), readFrom: join(dir, 'snapshot'), sentinel: '.mounted' }] };
+      },
+    });
+    await writeBasepath(site, 'alice');
+    for (const name of ['top/.mounted', 'snapshot/.mounted', 'snapshot/alice/letter']) await writeFile(join(site.dir, name), '');
+    expect(await site.backUp()).toMatchObject([{ state: 'completed' }]);
+    await rm(join(site.dir, 'snapshot', '.mounted'));
+    await expectRefused(site, 'SOURCE_NOT_MOUNTED', /sentinel of the topdir is not there/);
+  });
 });
 
 async function writeBasepath(site: TestSite, name: string): Promise<string> {

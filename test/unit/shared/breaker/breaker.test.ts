@@ -46,6 +46,15 @@ describe('opens', () => {
     expect([both.since, isOpenFor(both, 'ie2'), isOpenFor(both, 'ie3')]).toEqual([1000, true, true]);
   });
 
+  it('and tells what a look found, or an operator said, not what the next job met; but that a storage is full', () => {
+    const symptom = { proven: true, cause: { code: 'SOURCE_MISSING', message: 's', hint: 's' } };
+    expect(failed(failed(closed, 0, { proven: true }), 1, symptom).cause).toMatchObject(CAUSE);
+    const byHand = openedByHand(closed, 'root', 'new disks', 0);
+    expect(failed(byHand, 1, { ...symptom, forAll: true }).cause).toMatchObject({ message: 'new disks' });
+    const full = { proven: true, forAll: true, cause: { code: 'TRANSFER_NO_SPACE', message: 'full', hint: 'room' } };
+    expect(failed(failed(closed, 0, { proven: true }), 1, full).cause).toMatchObject({ code: 'TRANSFER_NO_SPACE' });
+  });
+
   it('for all at once when a quota is used up', () => {
     const open = failed(closed, 0, { proven: true, forAll: true, needsBytes: 7 });
     expect([open.needsBytes, isOpenFor(open, 'ie2')]).toEqual([7, true]);

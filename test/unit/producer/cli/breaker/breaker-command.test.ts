@@ -18,6 +18,11 @@ describe('names of what may be out', () => {
     expect(resourceOf(name, SITE)).toEqual(resource);
   });
 
+  it('what is out and configured no more can still be closed', () => {
+    expect(resourceOf('gone', SITE, [{ kind: 'lts', name: 'gone' }])).toEqual({ kind: 'lts', name: 'gone' });
+    expect(resourceOf('mount:/u/old', SITE, [{ kind: 'mount', name: '/u/old' }])).toEqual({ kind: 'mount', name: '/u/old' });
+  });
+
   it('refuses what it does not know', () => {
     expect(() => resourceOf('tapes', SITE)).toThrow(expect.objectContaining({ code: 'USAGE', hint: 'Known: lts:tape, lts:disk, mount:/u/staff, catalog:catalog, staging:HOST.' }) as Error);
   });
