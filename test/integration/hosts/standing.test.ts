@@ -37,7 +37,7 @@ async function cluster(hosts: number) {
     for (const connection of connections) connection.disconnect();
   });
   const standings = names.map((host) => {
-    const config = { host, topdirs: [{ path: '/u', readFrom: null }] } as unknown as Config;
+    const config = { host, topdirs: [{ path: '/u', readFrom: null, hooks: { before: null } }] } as unknown as Config;
     return new HostStanding({ config, queues, logger, metrics: createMetrics({ host, component: 'worker' }), now: () => new Date(clock.ms), probe: () => Promise.resolve(answers.value) });
   });
   await expect.poll(async () => (await queues.backup.getWorkers()).length).toBe(hosts);
