@@ -20,7 +20,7 @@ import { redisLocation } from '../shared/redis/connect.js';
 import { ItemStore } from '../shared/runs/item-store.js';
 import { RunStore } from '../shared/runs/run-store.js';
 import type { TransferBackend } from '../shared/transfer/backend.js';
-import { createBackend } from '../shared/transfer/create-backend.js';
+import { createBackends } from '../shared/transfer/create-backend.js';
 import { setBandwidth } from '../shared/transfer/bandwidth.js';
 import { Breakers, type BreakersParts } from './breaker/breakers.js';
 import { probesOf } from './breaker/probes.js';
@@ -45,7 +45,7 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
   for (const policy of [config.dar, ...config.topdirs.map((topdir) => topdir.dar)]) assertDarSupports(dar, policy);
   for (const dir of [config.staging.dir, config.catalog.dir]) await checkOwn(dir, logger);
   const { version } = await checkRedis(redis, redisLocation(config));
-  const backends = config.lts.map(createBackend);
+  const backends = createBackends(config);
   await checkLts(config, backends, await new RedisBreakers(redis).all(), logger);
   await continueStrays(config.staging.dir);
   const account = new StagingAccount({ ...config.staging, host: config.host, logger });

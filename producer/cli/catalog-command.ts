@@ -1,6 +1,6 @@
 import { EXIT } from '../../shared/errors/exit-codes.js';
 import { adoptMissing } from '../../shared/recovery/adopt-missing.js';
-import { createBackend } from '../../shared/transfer/create-backend.js';
+import { createBackends } from '../../shared/transfer/create-backend.js';
 import { refillDeadLetters } from '../../shared/runs/refill-dead-letters.js';
 import { rebuildIndex } from '../../shared/runs/rebuild-index.js';
 import { rebuildOutput } from './outputs.js';
@@ -13,7 +13,7 @@ export async function rebuildCommand(options: CommonOptions, startLocal: StartLo
   const site = await openSite(options, { directories: 'stores', component: 'cli' });
   const session = await openSession(site, options, startLocal, 'redis');
   try {
-    const found = await adoptMissing(session.catalog, session.config.lts.map(createBackend));
+    const found = await adoptMissing(session.catalog, createBackends(session.config));
     const report = await rebuildIndex(session.queues.redis, session.catalog);
     await refillDeadLetters(session.queues, session.catalog.journalDir);
     const problems = [...found.problems, ...report.problems].map(({ code, message, subject }) => ({ code, message, subject: subject ?? null }));

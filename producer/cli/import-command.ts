@@ -10,7 +10,7 @@ import { openJournal, writerName, type Journal } from '../../shared/journal/inde
 import { relativeToTopdir } from '../../shared/paths/basepath-root.js';
 import { bytePath, showPath } from '../../shared/paths/byte-path.js';
 import { formatBytes } from '../../shared/terminal/index.js';
-import { createBackend } from '../../shared/transfer/create-backend.js';
+import { createBackends } from '../../shared/transfer/create-backend.js';
 import { resolveBasepath, type NamedBasepath } from './find-basepath.js';
 import { plural, print, printJson, say } from './print.js';
 import { instantOf } from './restore-request.js';
@@ -65,7 +65,7 @@ async function importOne(site: Site, name: string, options: ImportOptions, journ
   const parent = options.parent === undefined ? null : await site.catalog.findBackup(options.parent);
   if (parent !== null && parent.basepathId !== basepath.basepathId) throw usage(`backup ${parent.backupId} is of another basepath (${parent.basepathId})`);
   const capturedAt = options.capturedAt === undefined ? null : new Date(instantOf(options.capturedAt, '--captured-at'));
-  const backends = site.config.lts.map(createBackend);
+  const backends = createBackends(site.config);
   const base = resolve(options.archive).replace(/\.\d+\.dar$/, '');
   const { config, catalog } = site;
   return importArchive({ config, catalog, backends, basepath, topdir, base, copy: options.copy ?? false, parent, capturedAt, now: () => new Date(), signal });

@@ -5,7 +5,7 @@ import { CLEANUP_PRIORITY } from '../../shared/queues/priorities.js';
 import { JOB_VERSION, type SweepPartsJob } from '../../shared/queues/job-data.js';
 import { isLeft, walk, type Area, type WalkOptions } from '../../shared/reconcile/walk.js';
 import type { TransferBackend } from '../../shared/transfer/backend.js';
-import { createBackend } from '../../shared/transfer/create-backend.js';
+import { createBackends } from '../../shared/transfer/create-backend.js';
 import { askHosts } from './ask-hosts.js';
 import { BasepathArea } from './basepath-area.js';
 import { PlaceArea, RemainsArea } from './key-area.js';
@@ -50,7 +50,7 @@ export async function reconcileRuns(parts: ReconcileParts): Promise<Reconciled> 
 export async function reconcileSite(parts: ReconcileParts, options: ReconcileOptions): Promise<Reconciled> {
   await parts.catalog.assertThere();
   const keys = await readSiteKeys(parts.queues.redis);
-  const backends = parts.config.lts.map(createBackend);
+  const backends = createBackends(parts.config);
   const looked = new Looked(parts, options);
   await looked.at('runs', new RunArea(parts, true));
   await looked.at('work directories', new WorkArea(parts));

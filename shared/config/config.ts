@@ -187,9 +187,12 @@ export interface ShardLimits {
   readonly maxBytes: number;
 }
 
-export interface LtsConfig {
+/** Every backend adds its own settings: `| { backend: 'x'; x: XConfig }`. */
+export type LtsConfig = LtsCommon & { readonly backend: 'posix' };
+
+export interface LtsCommon {
   readonly name: string;
-  readonly backend: 'posix';
+  /** Of this host for `posix`; else of the far end. */
   readonly dir: string;
   /** Bytes per second and host, null = unlimited. */
   readonly bandwidthBytesPerSecond: number | null;

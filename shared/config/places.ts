@@ -12,7 +12,7 @@ export interface Places {
   readonly topdirs: readonly Place[];
   /** Where topdirs are read from instead; made by a hook, so it may not be there yet. */
   readonly snapshots: readonly (Place & { readonly madeByHook: boolean })[];
-  /** staging, catalog, state and each LTS. */
+  /** staging, catalog, state and each LTS that is a directory of this host. */
   readonly stores: readonly Place[];
   readonly secrets: readonly Place[];
 }
@@ -28,7 +28,7 @@ export function placesOf({ site, topdirs, lts }: Settings): Places {
       ...given('staging.dir', site.staging.dir, 'write'),
       ...given('catalog.dir', site.catalog.dir, 'catalog'),
       ...given('state.dir', site.state.dir, 'write'),
-      ...lts.flatMap((store, index) => given(`lts[${index}].dir`, store.dir, 'write')),
+      ...lts.flatMap((store, index) => (store.backend === 'posix' ? given(`lts[${index}].dir`, store.dir, 'write') : [])),
     ],
     secrets: [
       ...given('dar.encryption.keyFile', site.dar.encryption.keyFile, 'secret'),

@@ -203,7 +203,7 @@ export const basepathSchema = {
 export const ltsSchema = {
   name: { doc: 'Name of this long-term storage in manifests; never reuse one for another place.', format: 'name', default: null, required: true },
   backend: { doc: 'How it is reached.', format: 'backend', default: 'posix' },
-  dir: { doc: 'Its directory (posix).', format: 'absolutePath', default: null, required: true },
+  dir: { doc: 'Its directory: of this host (posix), else of the far end.', format: 'absolutePath', default: null, required: true },
   bandwidth: { doc: 'Most bytes per second from one host; none = unlimited.', format: 'rate', default: null, nullable: true },
   tape: { doc: 'Whether reading it may recall from tape: scheduled verification then needs a recall budget.', format: 'boolean', default: false },
 } as const satisfies Section;

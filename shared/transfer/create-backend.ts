@@ -1,13 +1,14 @@
-import type { LtsConfig } from '../config/config.js';
+import type { Config, LtsConfig } from '../config/config.js';
 import { sharedBandwidth } from './bandwidth.js';
 import type { TransferBackend } from './backend.js';
 import { createPosixBackend } from './posix/posix-backend.js';
 
-/** The backend of a configured LTS. Nothing is touched before its first use; `probe` tells whether it is usable. */
-export function createBackend(lts: Omit<LtsConfig, 'tape'>): TransferBackend {
-  return createPosixBackend({
-    name: lts.name,
-    dir: lts.dir,
-    bandwidth: sharedBandwidth(lts.name, lts.bandwidthBytesPerSecond),
-  });
+/** The backends of all configured LTS, in their order. Nothing is touched before the first use of one; `probe` tells whether it is usable. */
+export function createBackends(config: Pick<Config, 'lts' | 'host' | 'staging'>): TransferBackend[] {
+  return config.lts.map(createBackend);
+}
+
+function createBackend(lts: LtsConfig): TransferBackend {
+  const bandwidth = sharedBandwidth(lts.name, lts.bandwidthBytesPerSecond);
+  return createPosixBackend({ name: lts.name, dir: lts.dir, bandwidth });
 }

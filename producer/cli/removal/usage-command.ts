@@ -7,7 +7,7 @@ import { readJournal } from '../../../shared/journal/index.js';
 import { showPath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { formatBytes, formatCount, table } from '../../../shared/terminal/index.js';
-import { createBackend } from '../../../shared/transfer/create-backend.js';
+import { createBackends } from '../../../shared/transfer/create-backend.js';
 import { addUsage, growth, GROWTH_DAYS, usageOf, type BasepathUsage, type Usage } from '../../retention/usage.js';
 import { print, printJson } from '../print.js';
 import { openSite, type CommonOptions, type Site } from '../site.js';
@@ -51,11 +51,11 @@ function inText({ backups, bytes, removedBytes, grownBytes }: Usage): { backups:
 async function ltsRows(site: Site, total: Usage, now: number): Promise<Output['lts']> {
   const { goneBytes, firstAtMs } = await pace(site, now);
   const rows: Output['lts'] = [];
-  for (const config of site.config.lts) {
-    const asked = await createBackend(config).probe().then(({ freeBytes }) => ({ freeBytes, error: null }), (thrown: unknown) => ({ freeBytes: null, error: formatError(toBwError(thrown)) }));
+  for (const backend of createBackends(site.config)) {
+    const asked = await backend.probe().then(({ freeBytes }) => ({ freeBytes, error: null }), (thrown: unknown) => ({ freeBytes: null, error: formatError(toBwError(thrown)) }));
     const freeBytes = asked.freeBytes === null ? null : BigInt(asked.freeBytes);
     const { bytesPerDay, daysToFull } = growth(total, goneBytes / BigInt(site.config.lts.length), freeBytes, (now - firstAtMs) / DAY_MS);
-    rows.push({ lts: config.name, freeBytes: freeBytes?.toString() ?? null, bytesPerDay: bytesPerDay.toString(), daysToFull, error: asked.error });
+    rows.push({ lts: backend.name, freeBytes: freeBytes?.toString() ?? null, bytesPerDay: bytesPerDay.toString(), daysToFull, error: asked.error });
   }
   return rows;
 }

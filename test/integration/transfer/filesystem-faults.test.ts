@@ -4,7 +4,7 @@ import { mkdir, readdir, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { createBackend } from '../../../shared/transfer/create-backend.js';
+import { posixLts } from '../../helpers/posix-lts.js';
 import { sendItems } from '../../../shared/transfer/engine.js';
 import { dropCache, DROP_CACHE_FROM_BYTES } from '../../../shared/transfer/posix/drop-cache.js';
 import { sampleBytes, sampleItem } from '../../conformance/sample-items.js';
@@ -23,7 +23,7 @@ async function mountSmall(bytes: number): Promise<string> {
   return dir;
 }
 
-const backendAt = (dir: string) => createBackend({ name: 'd', backend: 'posix', dir, bandwidthBytesPerSecond: null });
+const backendAt = (dir: string) => posixLts(dir, 'd');
 const tempIsTmpfs = (await statfs(tmpdir())).type === TMPFS_MAGIC;
 
 describe('a storage filesystem in trouble', () => {

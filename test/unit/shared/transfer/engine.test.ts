@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ObjectLocation } from '../../../../shared/catalog/manifest.js';
 import { BwError } from '../../../../shared/errors/bw-error.js';
 import type { TransferBackend, TransferItem } from '../../../../shared/transfer/backend.js';
-import { createBackend } from '../../../../shared/transfer/create-backend.js';
+import { posixLts } from '../../../helpers/posix-lts.js';
 import { sendItems } from '../../../../shared/transfer/engine.js';
 import type { ItemState } from '../../../../shared/transfer/states.js';
 import { faultyBackend, type Fault } from '../../../conformance/faulty-backend.js';
@@ -19,7 +19,7 @@ async function threeItems(): Promise<TransferItem[]> {
 }
 
 async function disk(): Promise<TransferBackend> {
-  return createBackend({ name: 'disk', backend: 'posix', dir: await workspace(), bandwidthBytesPerSecond: null });
+  return posixLts(await workspace());
 }
 
 const backends: [string, () => Promise<TransferBackend>][] = [

@@ -2,7 +2,7 @@ import { lstat, readdir, readFile, readlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TransferBackend } from '../../../../shared/transfer/backend.js';
-import { createBackend } from '../../../../shared/transfer/create-backend.js';
+import { posixLts } from '../../../helpers/posix-lts.js';
 import { materialise, sendItems } from '../../../../shared/transfer/engine.js';
 import { MemoryBackend } from '../../../conformance/memory-backend.js';
 import { sampleBytes, sampleItem } from '../../../conformance/sample-items.js';
@@ -18,7 +18,7 @@ async function stored(backend: TransferBackend) {
 
 describe('materialise', () => {
   it('links objects that can be read in place, moving no bytes', async () => {
-    const { backend, items, dir } = await stored(createBackend({ name: 'd', backend: 'posix', dir: await workspace(), bandwidthBytesPerSecond: null }));
+    const { backend, items, dir } = await stored(posixLts(await workspace(), 'd'));
     const files = await materialise({ backend, items, dir });
     expect(files).toEqual([join(dir, 'x.1.dar'), join(dir, 'x.2.dar')]);
     expect(await readlink(files[0] ?? '')).toBe(backend.localPath('bp/b1/x.1.dar'));
@@ -35,7 +35,7 @@ describe('materialise', () => {
   });
 
   it('refuses a damaged and a missing object, and makes no name for it', async () => {
-    const { backend, items, dir } = await stored(createBackend({ name: 'd', backend: 'posix', dir: await workspace(), bandwidthBytesPerSecond: null }));
+    const { backend, items, dir } = await stored(posixLts(await workspace(), 'd'));
     await writeFile(backend.localPath('bp/b1/x.1.dar') ?? '', sampleBytes(2000, 5));
     await expect(materialise({ backend, items, dir })).rejects.toMatchObject({ code: 'RESTORE_OBJECT_CORRUPT', retry: 'permanent', subject: 'bp/b1/x.1.dar' });
     await backend.remove(['bp/b1/x.1.dar']);
