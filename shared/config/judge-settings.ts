@@ -17,6 +17,7 @@ export function judgeSettings(settings: Settings, facts: Facts): Finding[] {
     ...badSchedules(settings),
     ...badEncryption(settings),
     ...duplicateLts(settings),
+    ...badRclone(settings),
     ...duplicateBasepaths(settings),
     ...badBudget(settings, facts),
   ];
@@ -88,6 +89,15 @@ function duplicateLts({ lts }: Settings): Finding[] {
     const first = lts.findIndex((other) => other.name === store.name);
     if (store.name === null || first === index) return [];
     return [{ key: `lts[${index}].name`, value: store.name, problem: `is the name of lts[${first}] too`, remedy: 'Give each LTS a name of its own.' }];
+  });
+}
+
+function badRclone({ lts }: Settings): Finding[] {
+  return lts.flatMap(({ backend, rclone }, index): Finding[] => {
+    const key = `lts[${index}].rclone.remote`;
+    if (backend === 'rclone' && rclone.remote === null) return [{ key, value: null, problem: 'is missing beside backend rclone', remedy: 'Name one of `rclone listremotes`: `rclone: {remote: offsite}`.' }];
+    if (backend === 'rclone' || rclone.remote === null) return [];
+    return [{ key, value: rclone.remote, problem: `is given, but the backend is ${backend}`, remedy: 'Write `backend: rclone`, or remove it.' }];
   });
 }
 
