@@ -14,7 +14,7 @@ export interface Resolved {
 /** Settings without problems as the program uses them: units in names, nothing missing. */
 export function toConfig({ host, site, topdirs, lts, shardMemory }: Settings, { redisUrl, stagingBudgetBytes }: Resolved): Config {
   const policy = {
-    topdirs: topdirs.map(toTopdir),
+    topdirs: topdirs.map((topdir) => toTopdir(topdir, lts.map(({ name }) => present(name)))),
     catalog: { dir: present(site.catalog.dir) },
     lts: lts.map(toLts),
     dar: toDar(site.dar),
@@ -44,8 +44,10 @@ export function toConfig({ host, site, topdirs, lts, shardMemory }: Settings, { 
   };
 }
 
-function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, scan, shards, limits, index, schedule, retention, politeness, basepaths }: TopdirSettings): TopdirConfig {
-  const own = { path: present(path), readFrom, depth, exclude, sentinel, hooks };
+function toTopdir(settings: TopdirSettings, allLts: readonly string[]): TopdirConfig {
+  const { path, readFrom, depth, exclude, sentinel, hooks, dar, scan, shards, limits, index, schedule, copies, retention, politeness, basepaths } = settings;
+  const lts = settings.lts ?? allLts;
+  const own = { path: present(path), lts, copies: { toSeal: copies.toSeal ?? lts.length, missingForMs: copies.missingFor }, readFrom, depth, exclude, sentinel, hooks };
   return {
     ...own,
     dar: toDar(dar),
