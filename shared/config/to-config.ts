@@ -100,8 +100,8 @@ function toVerify({ every, level, sample, recallBytesPerDay, recallObjectsPerDay
   return { everyMs: every, level, samplePercent: Math.max(LEAST_PERCENT, sample * 100), recallPerDay };
 }
 
-function toLts({ name, backend, dir, bandwidth, tape }: LtsSettings): LtsConfig {
-  return { name: present(name), backend, dir: present(dir), bandwidthBytesPerSecond: bandwidth, tape };
+function toLts({ name, backend, dir, bandwidth, minObject, maxWait, tape }: LtsSettings): LtsConfig {
+  return { name: present(name), backend, dir: present(dir), bandwidthBytesPerSecond: bandwidth, bundle: minObject === null ? null : { minBytes: minObject, maxWaitMs: maxWait }, tape };
 }
 
 /** A required value: its absence was reported before. */
