@@ -13,6 +13,8 @@ export const systemClock: Clock = {
 };
 
 export interface BandwidthLimiter {
+  /** Whether there is a limit now: what cannot be paced from outside has to choose another way then. */
+  readonly isLimited: boolean;
   /** Resolves when `bytes` more may move; in the order of the calls. Rejects when the signal aborts. */
   take(bytes: number, signal?: AbortSignal): Promise<void>;
 }
@@ -42,6 +44,10 @@ export class AdjustableLimiter implements BandwidthLimiter {
   ) {
     this.#rate = bytesPerSecond;
     this.#readyAt = clock.now() - BURST_MS;
+  }
+
+  get isLimited(): boolean {
+    return this.#rate !== null;
   }
 
   /** What waits goes on at the new rate. */
@@ -133,6 +139,7 @@ export function setBandwidth(lts: string | null, bytesPerSecond: number | null):
 
 function both(a: BandwidthLimiter, b: BandwidthLimiter): BandwidthLimiter {
   return {
+    get isLimited() { return a.isLimited || b.isLimited; },
     take: async (bytes, signal) => {
       await Promise.all([a.take(bytes, signal), b.take(bytes, signal)]);
     },
