@@ -74,6 +74,11 @@ export class Breakers {
     }
   }
 
+  /** Of work for an LTS that is no job's: whether that is out, which is on record then. */
+  async suspect(lts: string, error: BwError, work: string): Promise<boolean> {
+    return suspectOutage(error).kinds.includes('lts') && this.#isOut(ltsOf(lts), { job: { id: work }, queue: 'tasks' }, error);
+  }
+
   /** After a job has done its work. */
   async succeeded({ job }: Asking): Promise<void> {
     const { store, surroundings } = this.parts;
@@ -123,7 +128,7 @@ export class Breakers {
     }
   }
 
-  async #isOut(resource: Resource, { job, queue }: Asking, error: BwError): Promise<boolean> {
+  async #isOut(resource: Resource, { job, queue }: { readonly job: Pick<ParkableJob, 'id'>; readonly queue: string }, error: BwError): Promise<boolean> {
     const { surroundings: { host }, roomBytes, now } = this.parts;
     const { kinds, certain } = suspectOutage(error);
     const seen = certain || this.isOpen(resource) ? error : await this.#look(resource, 0);
