@@ -28,6 +28,8 @@ export interface BackendCapabilities {
   readonly directRead: boolean;
   /** `sent` already means read back and compared with the hash, so the engine does not verify again. Absent = false. */
   readonly verifiedWhenSent?: boolean;
+  /** Transfers of this identity that should be live at a time, of all hosts together. Absent = as many as one likes. */
+  readonly maxTasks?: number;
 }
 
 export interface TransferProgress {

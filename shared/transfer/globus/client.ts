@@ -101,7 +101,8 @@ export class GlobusClient {
       const page = await this.#orNull(this.#call(listAnswer, 'GET', ['operation', 'endpoint', id(collection), 'ls'], { query: { path, limit: LIST_AT_ONCE, offset }, signal }, path));
       if (page === null) return null;
       found.push(...page.DATA);
-      if (page.DATA.length !== LIST_AT_ONCE) return found;
+      // What vanished meanwhile is counted in `length` and is not in DATA.
+      if ((page.length ?? page.DATA.length) !== LIST_AT_ONCE) return found;
     }
   }
 
@@ -120,7 +121,7 @@ export class GlobusClient {
     await this.#call(doneAnswer, 'POST', ['operation', 'endpoint', id(collection), 'mkdir'], { body: { DATA_TYPE: 'mkdir', path } }, path);
   }
 
-  /** False when there is nothing under the old name, or something under the new one. */
+  /** False when the collection could not: there is nothing under the old name, or something under the new one; it says that in words only. */
   async rename(collection: string, from: string, to: string): Promise<boolean> {
     const body = { DATA_TYPE: 'rename', old_path: from, new_path: to };
     try {
@@ -128,7 +129,7 @@ export class GlobusClient {
       return true;
     } catch (thrown) {
       const answer = answerOf(thrown);
-      if (answer !== null && (answer.isMissing || /Exists$/.test(answer.code))) return false;
+      if (answer !== null && (answer.isMissing || /RenameFailed|Exists$/.test(answer.code))) return false;
       throw thrown;
     }
   }
