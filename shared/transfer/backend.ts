@@ -7,9 +7,17 @@ export interface TransferItem {
   /** Local file, absolute (our own names: plain text). */
   readonly file: string;
   readonly bytes: number;
-  /** Lower-case hex, as dar computed it while writing. */
+  /** Lower-case hex, as dar computed it while writing. Of fetch alone also NO_HASH. */
   readonly sha512: string;
+  /**
+   * Of verify and fetch alone, where `rangeRead`: the content is the `bytes` bytes from here on of a bigger object, a bundle (shared/bundle). More than 0, as a
+   * bundle begins with a tar header. Absent = the content is the whole object.
+   */
+  readonly offset?: number;
 }
+
+/** In place of the hash, and only for fetch: not compared; whoever cuts this bundle compares what is cut out of it. */
+export const NO_HASH = '';
 
 export type Verdict = 'match' | 'mismatch' | 'missing' | 'unknown';
 
@@ -28,8 +36,13 @@ export interface BackendCapabilities {
   readonly directRead: boolean;
   /** `sent` already means read back and compared with the hash, so the engine does not verify again. Absent = false. */
   readonly verifiedWhenSent?: boolean;
-  /** Transfers of this identity that should be live at a time, of all hosts together. Absent = as many as one likes. */
-  readonly maxTasks?: number;
+  /**
+   * verify and fetch take an `offset`, and read no more than that part. Absent = false: they are never given one; fetchItems (fetch-items.ts) brings
+   * the whole bundle once and cuts it.
+   */
+  readonly rangeRead?: boolean;
+  /** What one submit takes well, of a backend that works inside submit: it is given up to so many items and bytes (one item may be more). Absent = one item. */
+  readonly batch?: { readonly items: number; readonly bytes: number };
 }
 
 export interface TransferProgress {
@@ -100,7 +113,7 @@ export interface TransferBackend {
   reconcile(key: string, items: readonly TransferItem[]): Promise<TransferHandle | null>;
   /** Strongest check the backend has, never its own record of success. */
   verify(item: TransferItem, options?: TransferOptions): Promise<Verdict>;
-  /** Brings an object to item.file (must not exist) and checks size and hash on the way. */
+  /** Brings an object, or a part of one, to item.file (must not exist) and checks size and hash on the way. A part beyond the object's end is RESTORE_OBJECT_CORRUPT. */
   fetch(item: TransferItem, options?: TransferOptions): Promise<void>;
   /**
    * fetch of many in as few calls outside as the backend can; one that fails does not stop the others. Returns the errors by `file`

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { access, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toBwError, type BwError } from '../../errors/bw-error.js';
-import type { TransferItem, TransferOptions, Verdict } from '../backend.js';
+import { NO_HASH, type TransferItem, type TransferOptions, type Verdict } from '../backend.js';
 import { assertObjectName, PART_MARK } from '../object-name.js';
 import { objectCorrupt, objectMissing } from '../posix/fetch-object.js';
 import { sourceError, throwIfAborted } from '../posix/fs-errors.js';
@@ -123,7 +123,7 @@ async function settle({ item, part }: Coming, failure: BwError | null, options: 
   const handle = await open(part, 'r').catch((thrown: unknown) => { throw failure ?? sourceError(thrown, part); });
   try {
     const found = await hashContent(handle.fd, item.bytes, { signal: options.signal, subject: item.object });
-    const isRight = found.bytes === item.bytes && (item.sha512 === '' || found.sha512 === item.sha512);
+    const isRight = found.bytes === item.bytes && (item.sha512 === NO_HASH || found.sha512 === item.sha512);
     if (!isRight) throw failure ?? objectCorrupt(item, showContent(found));
   } finally {
     await handle.close();

@@ -13,7 +13,8 @@ import { Tokens } from './tokens.js';
 export interface ClientOptions extends HttpOptions {
   readonly transferUrl: string;
   readonly authUrl: string;
-  readonly clientFile: string;
+  readonly clientId: string;
+  readonly secretFile: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -164,7 +165,7 @@ export class GlobusClient {
       } catch (thrown) {
         if (!(thrown instanceof GlobusAnswerError)) throw thrown;
         const again = thrown.status === 401 ? !renewed : thrown.code === 'ConsentRequired' && this.#tokens.require(requiredScopes(thrown.answer));
-        if (!again) throw answerError(thrown, context, this.#tokens.clientId);
+        if (!again) throw answerError(thrown, context, this.options.clientId);
         if (thrown.status !== 401) continue;
         await this.#tokens.replace(token);
         renewed = true;

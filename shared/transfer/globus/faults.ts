@@ -15,7 +15,7 @@ export const FAULTS = {
     code: 'GLOBUS_AUTH_FAILED',
     retry: 'operator',
     message: 'Globus, or one of the collections, does not accept our credentials',
-    hint: 'Check lts[].globus.clientFile (CLIENT_ID:SECRET) against the app of developers.globus.org, and the credentials of the collection; then re-drive the job.',
+    hint: 'Check lts[].globus.clientId and secretFile against the app at developers.globus.org, and the credentials of the collection; then re-drive the job.',
   },
   denied: {
     code: 'TRANSFER_DENIED',

@@ -33,8 +33,9 @@ export interface GlobusOptions {
   readonly host: string;
   /** Local, below one of `sources`: for what is verified. */
   readonly scratchDir: string;
-  /** File with CLIENT_ID:SECRET, mode 0600. */
-  readonly clientFile: string;
+  readonly clientId: string;
+  /** Of mode 0600; its first line is the secret of the client. */
+  readonly secretFile: string;
   readonly transferUrl: string;
   readonly authUrl: string;
   readonly maxTasks: number;
@@ -65,13 +66,14 @@ export function createGlobusBackend(options: GlobusOptions): GlobusBackend {
 class GlobusCollection implements GlobusBackend {
   readonly name: string;
   readonly kind = 'globus';
+  /** Globus works on three transfers of an identity at a time. */
+  readonly tasks: { readonly identity: string; readonly max: number };
   readonly #place: Place;
   readonly #sender: Sender;
-  readonly #maxTasks: number;
 
   constructor(options: GlobusOptions) {
     this.name = options.name;
-    this.#maxTasks = options.maxTasks;
+    this.tasks = { identity: `globus:${options.clientId}`, max: options.maxTasks };
     this.#place = placeOf(options);
     this.#sender = new Sender(this.#place);
   }
@@ -87,7 +89,6 @@ class GlobusCollection implements GlobusBackend {
       staging: false,
       directRead: false,
       verifiedWhenSent: true,
-      maxTasks: this.#maxTasks,
     };
   }
 
@@ -181,9 +182,9 @@ class GlobusCollection implements GlobusBackend {
 
 function placeOf(options: GlobusOptions): Place {
   const { name: lts, now = Date.now, callsPerSecond = CALLS_PER_SECOND, pollMs = POLL_MS, stuckAfterMs = STUCK_AFTER_MS, sleep = timer } = options;
-  const { dir, collection, sources, host, scratchDir, clientFile, transferUrl, authUrl } = options;
+  const { dir, collection, sources, host, scratchDir, clientId, secretFile, transferUrl, authUrl } = options;
   const limiter = callsPerSecond === null ? null : createLimiter(callsPerSecond);
-  const client = new GlobusClient({ lts, limiter, now, sleep, clientFile, transferUrl, authUrl, fetch: options.fetch });
+  const client = new GlobusClient({ lts, limiter, now, sleep, clientId, secretFile, transferUrl, authUrl, fetch: options.fetch });
   return { lts, host, collection, dir, sources, scratchDir, tasks: new Tasks(client, { lts, now, sleep, pollMs, stuckAfterMs }) };
 }
 

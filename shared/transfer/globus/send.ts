@@ -91,7 +91,7 @@ export class Sender {
         return this.#conclude(handle, seen, items);
       case 'cancelled':
         await this.#removeParts(handle, items);
-        return { ...progress, state: 'cancelled', error: abortedError(handle.task) };
+        return { ...progress, state: 'cancelled', error: abortedError(handle.task), ...(items === null ? {} : { proven: [] }) };
       case 'stuck':
         return { ...progress, state: 'stalled', error: this.place.tasks.errorOf(seen, handle.task) };
       default:
@@ -104,7 +104,7 @@ export class Sender {
     const failure = seen.state === 'failed' ? await this.#reasonOf(handle, seen, items) : await this.#leftOut(handle, seen);
     if (await this.#tellProgress(handle, failure)) {
       await this.cancel(serialise(handle), items ?? undefined);
-      return { state: 'cancelled', bytes: 0, files: 0, error: abortedError(handle.key) };
+      return { state: 'cancelled', bytes: 0, files: 0, error: abortedError(handle.key), ...(items === null ? {} : { proven: [] }) };
     }
     const published = await this.#publish(handle, seen, items);
     const bytes = [...published.done.values()].reduce((sum, each) => sum + each, 0);
@@ -171,7 +171,7 @@ export class Sender {
     await this.#removeParts(handle, items);
     this.#known.delete(handle.key);
     const bytes = [...done.values()].reduce((sum, each) => sum + each, 0);
-    return { state: 'failed', bytes, files: done.size, error, ...(items === null || published === null ? {} : { proven: [...done.keys()] }) };
+    return { state: 'failed', bytes, files: done.size, error, ...(items === null ? {} : { proven: [...done.keys()] }) };
   }
 
   /** Once, when the bytes are there. True when that, or anything before, made the caller give up. */
