@@ -64,6 +64,11 @@ export interface TransferStatus {
   readonly files: number;
   /** Set when failed, or when the newest attempt inside the backend failed. */
   readonly error?: BwError;
+  /**
+   * Of a transfer that did not bring everything: objects that are there all the same, proven as those of a `sent` one are
+   * (verifiedWhenSent). Only when poll was given the items.
+   */
+  readonly proven?: readonly string[];
 }
 
 /** Opaque to callers, JSON-serialisable, complete in itself (poll works in another process): kept beside the items so that a crash can be reconciled. */
@@ -100,14 +105,21 @@ export interface TransferBackend {
   prepare(items: readonly TransferItem[]): Promise<string>;
   /** Starts (or adopts) the transfer of items under key. */
   submit(key: string, items: readonly TransferItem[], options?: TransferOptions): Promise<TransferHandle>;
-  poll(handle: TransferHandle): Promise<TransferStatus>;
-  cancel(handle: TransferHandle): Promise<void>;
+  /** `items`: those submitted, from a caller that has them: a failure can then name its item, and what is half-written goes at once. */
+  poll(handle: TransferHandle, items?: readonly TransferItem[]): Promise<TransferStatus>;
+  /** `items` as for poll. */
+  cancel(handle: TransferHandle, items?: readonly TransferItem[]): Promise<void>;
   /** What a crash left behind for this key: adopt it, or null to submit anew. */
   reconcile(key: string, items: readonly TransferItem[]): Promise<TransferHandle | null>;
   /** Strongest check the backend has, never its own record of success. */
   verify(item: TransferItem, options?: TransferOptions): Promise<Verdict>;
   /** Brings an object, or a part of one, to item.file (must not exist) and checks size and hash on the way. A part beyond the object's end is RESTORE_OBJECT_CORRUPT. */
   fetch(item: TransferItem, options?: TransferOptions): Promise<void>;
+  /**
+   * fetch of many in as few calls outside as the backend can; one that fails does not stop the others. Returns the errors by `file`
+   * (empty = all are there); throws only what concerns them all (TRANSFER_ABORTED, no credentials). Absent = fetch one by one.
+   */
+  fetchAll?(items: readonly TransferItem[], options?: TransferOptions): Promise<ReadonlyMap<string, BwError>>;
   /** Where directRead: absolute path of the object; null otherwise. */
   localPath(object: string): string | null;
   stat(object: string): Promise<StoredObject | null>;

@@ -82,15 +82,17 @@ class Batch {
   async send(): Promise<ItemResult[]> {
     for (const item of this.items) this.#move(item, 'keyed');
     let failure: BwError | null = null;
+    let proven: ReadonlySet<string> | null = null;
     try {
       if (this.request.signal?.aborted === true) throw stopped();
       const status = await this.#transfer();
       if (status.state !== 'sent') failure = failureOf(status);
+      if (status.proven !== undefined) proven = new Set(status.proven);
     } catch (thrown) {
       failure = toBwError(thrown);
     }
     const results: ItemResult[] = [];
-    for (const item of this.items) results.push(await this.#settle(item, failure));
+    for (const item of this.items) results.push(await this.#settle(item, failure, proven));
     return results;
   }
 
@@ -105,22 +107,24 @@ class Batch {
   async #wait(handle: TransferHandle): Promise<TransferStatus> {
     const { backend, signal, sleep = timer } = this.request;
     for (;;) {
-      const status = await backend.poll(handle);
+      const status = await backend.poll(handle, this.items);
       if (['sent', 'failed', 'cancelled', 'needs-operator'].includes(status.state)) return status;
       try {
         await sleep(POLL_MS, signal);
       } catch (thrown) {
         if (signal?.aborted !== true) throw thrown;
-        await backend.cancel(handle);
+        await backend.cancel(handle, this.items);
         throw stopped();
       }
     }
   }
 
-  async #settle(item: TransferItem, failure: BwError | null): Promise<ItemResult> {
+  /** `proven`: what the backend itself says is there of a batch that failed. */
+  async #settle(item: TransferItem, failed: BwError | null, proven: ReadonlySet<string> | null): Promise<ItemResult> {
+    const failure = proven?.has(item.object) === true ? null : failed;
     try {
       // Of a batch that failed as a whole, single items may be there all the same.
-      if (failure !== null && (this.items.length === 1 || this.#unreachable || failure.code === 'TRANSFER_ABORTED')) throw failure;
+      if (failure !== null && (proven !== null || this.items.length === 1 || this.#unreachable || failure.code === 'TRANSFER_ABORTED')) throw failure;
       if (failure === null) this.#move(item, 'sent');
       this.#move(item, 'verifying');
       await this.#prove(item, failure);
