@@ -41,6 +41,8 @@ export interface BackendCapabilities {
    * the whole bundle once and cuts it.
    */
   readonly rangeRead?: boolean;
+  /** What one submit takes well, of a backend that works inside submit: it is given up to so many items and bytes (one item may be more). Absent = one item. */
+  readonly batch?: { readonly items: number; readonly bytes: number };
 }
 
 export interface TransferProgress {
