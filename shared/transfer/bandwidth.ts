@@ -13,8 +13,6 @@ export const systemClock: Clock = {
 };
 
 export interface BandwidthLimiter {
-  /** Whether there is a limit now: what cannot be paced from outside has to choose another way then. */
-  readonly isLimited: boolean;
   /** Resolves when `bytes` more may move; in the order of the calls. Rejects when the signal aborts. */
   take(bytes: number, signal?: AbortSignal): Promise<void>;
   /** Bytes per second of now, for programs that limit themselves; null = unlimited. */
@@ -50,10 +48,6 @@ export class AdjustableLimiter implements BandwidthLimiter {
 
   rate(): number | null {
     return this.#rate;
-  }
-
-  get isLimited(): boolean {
-    return this.#rate !== null;
   }
 
   /** What waits goes on at the new rate. */
@@ -145,7 +139,6 @@ export function setBandwidth(lts: string | null, bytesPerSecond: number | null):
 
 function both(a: BandwidthLimiter, b: BandwidthLimiter): BandwidthLimiter {
   return {
-    get isLimited() { return a.isLimited || b.isLimited; },
     take: async (bytes, signal) => {
       await Promise.all([a.take(bytes, signal), b.take(bytes, signal)]);
     },
