@@ -1,7 +1,6 @@
 import type { JobRun } from '../../processor/run-job.js';
-import { ltsOf } from '../../breaker/needs.js';
-import { outage } from '../../breaker/outage.js';
 import type { WorkerContext } from '../../context.js';
+import { goalOf, hasEnough } from '../../../shared/copies/enough.js';
 import type { BwError } from '../../../shared/errors/bw-error.js';
 import { CLEANUP_PRIORITY } from '../../../shared/queues/priorities.js';
 import { JOB_VERSION, parseJob, transferJobSchema, type ReleaseJob, type TransferJob } from '../../../shared/queues/job-data.js';
@@ -10,12 +9,13 @@ import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
 import { sendItems } from '../../../shared/transfer/engine.js';
+import { inOrder, toEnough } from './to-enough.js';
 
 /** Less is given back with the rest of the backup's staging when that has ended, which is soon: a job for it would cost more than it frees (unless somebody waits for it). */
 export const RELEASE_BYTES = 1024 * 1024;
 
 /**
- * Brings a batch of this host's slices to every LTS, verified there, then orders their staging released. Repeating
+ * Brings a batch of this host's slices to every LTS they go to, verified there, then orders their staging released. Repeating
  * it has no further effect: committed items are skipped, and the backend adopts what it finds equal.
  */
 export async function transferJob(context: WorkerContext, run: JobRun): Promise<{ sent: number }> {
@@ -41,21 +41,29 @@ export async function isTooLate(context: WorkerContext, data: Pick<TransferJob, 
   return true;
 }
 
-/** One LTS that is out keeps nothing from the others. Throws the first error, or OUTAGE. */
+/** One LTS that is out keeps nothing from the others, and nobody when enough others have it. Throws the first error, or OUTAGE. */
 async function sendToAll(context: WorkerContext, data: TransferJob, run: JobRun): Promise<void> {
-  const out = context.backends.filter(({ name }) => context.breakers.isOpen(ltsOf(name)));
-  let first: unknown = null;
-  for (const backend of context.backends) {
-    if (!out.includes(backend)) await sendTo(context, backend, data, run).catch((thrown: unknown) => { first ??= thrown; });
-  }
-  if (first !== null) throw first as Error;
-  for (const backend of out) if ((await openItems(context, backend, data)).length > 0) throw outage(backend.name);
+  const configured = context.backends.map(({ name }) => name);
+  const goal = goalOf((await ownItems(context, data))[0]?.[1] ?? {}, configured);
+  const open: TransferBackend[] = [];
+  for (const backend of inOrder(context.backends, goal.lts)) if ((await openItems(context, backend, data)).length > 0) open.push(backend);
+  await toEnough(context, {
+    backends: open,
+    isEnough: async () => (await ownItems(context, data)).every(([, item]) => hasEnough(item, configured)),
+    act: (backend, signal) => sendTo(context, backend, data, { ...run, signal }),
+    onMissed: (backend, error) => context.breakers.note(run.job, backend.name, error),
+    signal: run.signal,
+  });
 }
 
 /** Items that are not on record any more belong to an abandoned start, and another host sends what it has taken over: nothing to do for them. */
-async function openItems(context: WorkerContext, backend: TransferBackend, data: TransferJob): Promise<TransferItem[]> {
+async function ownItems(context: WorkerContext, data: TransferJob): Promise<[string, StoredItem][]> {
   const items = await context.items.get(data.backupId, data.objects);
-  return [...items].filter(([, item]) => item.host === context.config.host && item.committed[backend.name] === undefined).map(toTransferItem);
+  return [...items].filter(([, item]) => item.host === context.config.host);
+}
+
+async function openItems(context: WorkerContext, backend: TransferBackend, data: TransferJob): Promise<TransferItem[]> {
+  return (await ownItems(context, data)).filter(([, item]) => item.committed[backend.name] === undefined).map(toTransferItem);
 }
 
 async function sendTo(context: WorkerContext, backend: TransferBackend, data: TransferJob, run: JobRun): Promise<void> {
