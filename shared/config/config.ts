@@ -197,7 +197,13 @@ export interface ShardLimits {
 }
 
 /** Every backend adds its own settings: `| { backend: 'x'; x: XConfig }`. */
-export type LtsConfig = LtsCommon & { readonly backend: 'posix' };
+export type LtsConfig = LtsCommon & ({ readonly backend: 'posix' } | { readonly backend: 'rclone'; readonly rclone: RcloneConfig });
+
+export interface RcloneConfig {
+  readonly remote: string;
+  /** null: from the environment. */
+  readonly configFile: string | null;
+}
 
 export interface LtsCommon {
   readonly name: string;

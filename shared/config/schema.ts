@@ -211,6 +211,10 @@ export const ltsSchema = {
   dir: { doc: 'Its directory: of this host (posix), else of the far end.', format: 'absolutePath', default: null, required: true },
   bandwidth: { doc: 'Most bytes per second from one host; none = unlimited.', format: 'rate', default: null, nullable: true },
   tape: { doc: 'Whether reading it may recall from tape: scheduled verification then needs a recall budget.', format: 'boolean', default: false },
+  rclone: {
+    remote: { doc: 'Name of the remote in rclone\'s configuration, without colon; `dir` is the path in it (bucket and prefix). For backend rclone only.', format: 'name', default: null, nullable: true },
+    configFile: { doc: 'rclone\'s configuration, mode 0600; none = the remote comes from the environment (RCLONE_CONFIG_NAME_TYPE and so on).', format: 'absolutePath', default: null, nullable: true },
+  },
 } as const satisfies Section;
 
 /** The list below each topdir. */

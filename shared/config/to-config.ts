@@ -102,8 +102,10 @@ function toVerify({ every, level, sample, recallBytesPerDay, recallObjectsPerDay
   return { everyMs: every, level, samplePercent: Math.max(LEAST_PERCENT, sample * 100), recallPerDay };
 }
 
-function toLts({ name, backend, dir, bandwidth, tape }: LtsSettings): LtsConfig {
-  return { name: present(name), backend, dir: present(dir), bandwidthBytesPerSecond: bandwidth, tape };
+function toLts({ name, backend, dir, bandwidth, tape, rclone }: LtsSettings): LtsConfig {
+  const common = { name: present(name), dir: present(dir), bandwidthBytesPerSecond: bandwidth, tape };
+  if (backend === 'rclone') return { ...common, backend, rclone: { remote: present(rclone.remote), configFile: rclone.configFile } };
+  return { ...common, backend };
 }
 
 /** A required value: its absence was reported before. */

@@ -4,6 +4,7 @@ import { decodeManifest, storedFiles, type Catalog, type Manifest, type StoredFi
 import { BwError } from '../errors/bw-error.js';
 import { newStart } from '../runs/start-name.js';
 import type { TransferBackend } from '../transfer/backend.js';
+import { fetchItems, itemAt } from '../transfer/fetch-items.js';
 
 export const MANIFEST_OBJECT = 'manifest.json';
 
@@ -36,7 +37,7 @@ export async function adoptBackup(catalog: Catalog, backend: TransferBackend, ma
 async function fetchFile(backend: TransferBackend, file: StoredFile, to: string, signal: AbortSignal | undefined): Promise<void> {
   const location = file.locations[backend.name];
   if (location === undefined) throw notReadable(backend, file.name);
-  await backend.fetch({ object: location.object, file: to, bytes: file.bytes, sha512: file.sha512 }, signal === undefined ? {} : { signal });
+  await fetchItems(backend, [itemAt(location, file, to)], signal === undefined ? {} : { signal });
 }
 
 function notReadable(backend: TransferBackend, object: string): BwError {

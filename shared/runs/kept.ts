@@ -1,3 +1,4 @@
+import type { Job } from 'bullmq';
 import type { QueueSet } from '../queues/queue-set.js';
 import { sweepJobId } from './order-sweeps.js';
 import type { Run, RunStore } from './run-store.js';
@@ -15,7 +16,13 @@ export async function stopKeeping(queues: QueueSet, runs: RunStore, ids: readonl
     if (run?.keptUntil === undefined) continue;
     await runs.update(id, { keptUntil: undefined });
     const sweeps = [...(await runs.hosts(id)).map((host) => [queues.cleanupOf(host), 'sweep-staging'] as const), [queues.erasing, 'sweep-backup'] as const];
-    // One that is not delayed any more does it already, or has.
-    for (const [queue, name] of sweeps) await (await queue.getJob(sweepJobId(name, id)))?.promote().catch(() => undefined);
+    for (const [queue, name] of sweeps) await hurry(await queue.getJob(sweepJobId(name, id)));
   }
+}
+
+/** One that is not delayed any more does it already, or has. */
+async function hurry(sweep: Job | undefined): Promise<void> {
+  await sweep?.promote().catch(async (thrown: unknown) => {
+    if (await sweep.isDelayed()) throw thrown;
+  });
 }

@@ -7,9 +7,17 @@ export interface TransferItem {
   /** Local file, absolute (our own names: plain text). */
   readonly file: string;
   readonly bytes: number;
-  /** Lower-case hex, as dar computed it while writing. */
+  /** Lower-case hex, as dar computed it while writing. Of fetch alone also NO_HASH. */
   readonly sha512: string;
+  /**
+   * Of verify and fetch alone, where `rangeRead`: the content is the `bytes` bytes from here on of a bigger object, a bundle (shared/bundle). More than 0, as a
+   * bundle begins with a tar header. Absent = the content is the whole object.
+   */
+  readonly offset?: number;
 }
+
+/** In place of the hash, and only for fetch: not compared; whoever cuts this bundle compares what is cut out of it. */
+export const NO_HASH = '';
 
 export type Verdict = 'match' | 'mismatch' | 'missing' | 'unknown';
 
@@ -28,6 +36,13 @@ export interface BackendCapabilities {
   readonly directRead: boolean;
   /** `sent` already means read back and compared with the hash, so the engine does not verify again. Absent = false. */
   readonly verifiedWhenSent?: boolean;
+  /**
+   * verify and fetch take an `offset`, and read no more than that part. Absent = false: they are never given one; fetchItems (fetch-items.ts) brings
+   * the whole bundle once and cuts it.
+   */
+  readonly rangeRead?: boolean;
+  /** What one submit takes well, of a backend that works inside submit: it is given up to so many items and bytes (one item may be more). Absent = one item. */
+  readonly batch?: { readonly items: number; readonly bytes: number };
 }
 
 export interface TransferProgress {
@@ -49,6 +64,11 @@ export interface TransferStatus {
   readonly files: number;
   /** Set when failed, or when the newest attempt inside the backend failed. */
   readonly error?: BwError;
+  /**
+   * Of a transfer that did not bring everything: objects that are there all the same, proven as those of a `sent` one are
+   * (verifiedWhenSent). Only when poll was given the items.
+   */
+  readonly proven?: readonly string[];
 }
 
 /** Opaque to callers, JSON-serialisable, complete in itself (poll works in another process): kept beside the items so that a crash can be reconciled. */
@@ -85,14 +105,21 @@ export interface TransferBackend {
   prepare(items: readonly TransferItem[]): Promise<string>;
   /** Starts (or adopts) the transfer of items under key. */
   submit(key: string, items: readonly TransferItem[], options?: TransferOptions): Promise<TransferHandle>;
-  poll(handle: TransferHandle): Promise<TransferStatus>;
-  cancel(handle: TransferHandle): Promise<void>;
+  /** `items`: those submitted, from a caller that has them: a failure can then name its item, and what is half-written goes at once. */
+  poll(handle: TransferHandle, items?: readonly TransferItem[]): Promise<TransferStatus>;
+  /** `items` as for poll. */
+  cancel(handle: TransferHandle, items?: readonly TransferItem[]): Promise<void>;
   /** What a crash left behind for this key: adopt it, or null to submit anew. */
   reconcile(key: string, items: readonly TransferItem[]): Promise<TransferHandle | null>;
   /** Strongest check the backend has, never its own record of success. */
   verify(item: TransferItem, options?: TransferOptions): Promise<Verdict>;
-  /** Brings an object to item.file (must not exist) and checks size and hash on the way. */
+  /** Brings an object, or a part of one, to item.file (must not exist) and checks size and hash on the way. A part beyond the object's end is RESTORE_OBJECT_CORRUPT. */
   fetch(item: TransferItem, options?: TransferOptions): Promise<void>;
+  /**
+   * fetch of many in as few calls outside as the backend can; one that fails does not stop the others. Returns the errors by `file`
+   * (empty = all are there); throws only what concerns them all (TRANSFER_ABORTED, no credentials). Absent = fetch one by one.
+   */
+  fetchAll?(items: readonly TransferItem[], options?: TransferOptions): Promise<ReadonlyMap<string, BwError>>;
   /** Where directRead: absolute path of the object; null otherwise. */
   localPath(object: string): string | null;
   stat(object: string): Promise<StoredObject | null>;

@@ -15,6 +15,8 @@ export const systemClock: Clock = {
 export interface BandwidthLimiter {
   /** Resolves when `bytes` more may move; in the order of the calls. Rejects when the signal aborts. */
   take(bytes: number, signal?: AbortSignal): Promise<void>;
+  /** Bytes per second of now, for programs that limit themselves; null = unlimited. */
+  rate(): number | null;
 }
 
 /** Saved-up allowance: long enough to hide timer jitter, short enough that a monitor sees the configured rate. */
@@ -42,6 +44,10 @@ export class AdjustableLimiter implements BandwidthLimiter {
   ) {
     this.#rate = bytesPerSecond;
     this.#readyAt = clock.now() - BURST_MS;
+  }
+
+  rate(): number | null {
+    return this.#rate;
   }
 
   /** What waits goes on at the new rate. */
@@ -135,6 +141,10 @@ function both(a: BandwidthLimiter, b: BandwidthLimiter): BandwidthLimiter {
   return {
     take: async (bytes, signal) => {
       await Promise.all([a.take(bytes, signal), b.take(bytes, signal)]);
+    },
+    rate: () => {
+      const [first, second] = [a.rate(), b.rate()];
+      return first === null || second === null ? (first ?? second) : Math.min(first, second);
     },
   };
 }

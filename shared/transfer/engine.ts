@@ -44,14 +44,33 @@ export interface ItemResult {
  */
 export async function sendItems(request: SendRequest): Promise<ItemResult[]> {
   const { backend, items } = request;
-  // A backend that works inside submit gets one at a time, so that each is committed, and its staging given back, as soon as it is there.
-  const batches = backend.capabilities().async ? [items] : items.map((item) => [item]);
+  const { async, batch = { items: 1, bytes: 0 } } = backend.capabilities();
+  // A backend that works inside submit gets few at a time, so that each is committed, and its staging given back, soon after it is there.
+  const batches = async ? [items] : inBatches(items, batch);
   return (await mapLimited(batches, request.atOnce ?? 1, (batch) => new Batch(request, batch).send())).flat();
+}
+
+/** Neighbours together, up to so many items and bytes; one that is bigger by itself is alone (pure). */
+export function inBatches(items: readonly TransferItem[], most: { readonly items: number; readonly bytes: number }): TransferItem[][] {
+  const batches: TransferItem[][] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const last = batches.at(-1);
+    bytes += item.bytes;
+    if (last !== undefined && last.length < most.items && bytes <= most.bytes) last.push(item);
+    else {
+      batches.push([item]);
+      bytes = item.bytes;
+    }
+  }
+  return batches;
 }
 
 /** Items that are submitted together, and where each of them is. */
 class Batch {
   readonly #states = new Map<string, ItemState>();
+  /** After the batch failed, the storage could not even be asked what is there: of a thousand items each would wait for that. */
+  #unreachable = false;
 
   constructor(
     readonly request: SendRequest,
@@ -63,15 +82,17 @@ class Batch {
   async send(): Promise<ItemResult[]> {
     for (const item of this.items) this.#move(item, 'keyed');
     let failure: BwError | null = null;
+    let proven: ReadonlySet<string> | null = null;
     try {
       if (this.request.signal?.aborted === true) throw stopped();
       const status = await this.#transfer();
       if (status.state !== 'sent') failure = failureOf(status);
+      if (status.proven !== undefined) proven = new Set(status.proven);
     } catch (thrown) {
       failure = toBwError(thrown);
     }
     const results: ItemResult[] = [];
-    for (const item of this.items) results.push(await this.#settle(item, failure));
+    for (const item of this.items) results.push(await this.#settle(item, failure, proven));
     return results;
   }
 
@@ -86,22 +107,24 @@ class Batch {
   async #wait(handle: TransferHandle): Promise<TransferStatus> {
     const { backend, signal, sleep = timer } = this.request;
     for (;;) {
-      const status = await backend.poll(handle);
+      const status = await backend.poll(handle, this.items);
       if (['sent', 'failed', 'cancelled', 'needs-operator'].includes(status.state)) return status;
       try {
         await sleep(POLL_MS, signal);
       } catch (thrown) {
         if (signal?.aborted !== true) throw thrown;
-        await backend.cancel(handle);
+        await backend.cancel(handle, this.items);
         throw stopped();
       }
     }
   }
 
-  async #settle(item: TransferItem, failure: BwError | null): Promise<ItemResult> {
+  /** `proven`: what the backend itself says is there of a batch that failed. */
+  async #settle(item: TransferItem, failed: BwError | null, proven: ReadonlySet<string> | null): Promise<ItemResult> {
+    const failure = proven?.has(item.object) === true ? null : failed;
     try {
       // Of a batch that failed as a whole, single items may be there all the same.
-      if (failure !== null && (this.items.length === 1 || failure.code === 'TRANSFER_ABORTED')) throw failure;
+      if (failure !== null && (proven !== null || this.items.length === 1 || this.#unreachable || failure.code === 'TRANSFER_ABORTED')) throw failure;
       if (failure === null) this.#move(item, 'sent');
       this.#move(item, 'verifying');
       await this.#prove(item, failure);
@@ -118,7 +141,10 @@ class Batch {
   async #prove(item: TransferItem, failure: BwError | null): Promise<void> {
     const { backend } = this.request;
     if (failure === null && backend.capabilities().verifiedWhenSent === true) return;
-    const verdict = await backend.verify(item, this.request.signal === undefined ? {} : { signal: this.request.signal });
+    const verdict = await backend.verify(item, this.request.signal === undefined ? {} : { signal: this.request.signal }).catch((thrown: unknown) => {
+      this.#unreachable = failure !== null;
+      throw thrown;
+    });
     if (verdict !== 'match') throw failure ?? notProven(item, verdict);
   }
 

@@ -2,6 +2,7 @@ import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BwError } from '../errors/bw-error.js';
 import type { TransferBackend, TransferItem, TransferOptions } from './backend.js';
+import { fetchItems } from './fetch-items.js';
 
 /** An object a restore needs, and the plain file name dar expects for it. */
 export interface MaterialiseItem extends Omit<TransferItem, 'file'> {
@@ -18,21 +19,26 @@ export interface MaterialiseRequest {
 
 /**
  * Makes objects readable as `dir/name`, each checked against size and hash: where the storage can be read in place by a
- * symlink (no staging space needed), else by fetching. Returns the paths in the order of items. Throws
+ * symlink (no staging space needed), else by fetching, as are parts of bundles. Returns the paths in the order of items. Throws
  * RESTORE_OBJECT_CORRUPT, RESTORE_OBJECT_MISSING, LTS_MISSING, TRANSFER_ABORTED and what fetch throws; names already made stay.
  */
 export async function materialise(request: MaterialiseRequest): Promise<string[]> {
   const { backend, items, dir, options = {} } = request;
-  await backend.stage(items.map((item) => item.object));
-  const files: string[] = [];
-  for (const { name, ...rest } of items) {
-    const item: TransferItem = { ...rest, file: join(dir, name) };
-    const inPlace = backend.capabilities().directRead ? backend.localPath(item.object) : null;
-    if (inPlace === null) await backend.fetch(item, options);
+  await backend.stage([...new Set(items.map((item) => item.object))]);
+  const all = items.map(({ name, ...rest }): TransferItem => ({ ...rest, file: join(dir, name) }));
+  const toFetch: TransferItem[] = [];
+  for (const item of all) {
+    const inPlace = isInPlace(backend, item) ? backend.localPath(item.object) : null;
+    if (inPlace === null) toFetch.push(item);
     else await linkVerified(backend, item, inPlace, options);
-    files.push(item.file);
   }
-  return files;
+  await fetchItems(backend, toFetch, options);
+  return all.map(({ file }) => file);
+}
+
+/** Whether it is read where it lies and takes no room here (pure). dar cannot be told to begin amid a file, so no part of a bundle is. */
+export function isInPlace(backend: Pick<TransferBackend, 'capabilities'>, { offset = 0 }: { readonly offset?: number }): boolean {
+  return offset === 0 && backend.capabilities().directRead;
 }
 
 async function linkVerified(backend: TransferBackend, item: TransferItem, inPlace: string, options: TransferOptions): Promise<void> {

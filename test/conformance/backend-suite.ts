@@ -2,9 +2,10 @@ import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { StoredObject, TransferBackend, TransferItem, TransferOptions } from '../../shared/transfer/backend.js';
-import { REPLACEABLE_PREFIX } from '../../shared/transfer/backend.js';
+import { NO_HASH, REPLACEABLE_PREFIX } from '../../shared/transfer/backend.js';
+import { fetchItems } from '../../shared/transfer/fetch-items.js';
 import { workspace } from '../helpers/workspace.js';
-import { sampleBytes, sampleItem } from './sample-items.js';
+import { sampleBytes, sampleItem, sha512 } from './sample-items.js';
 
 const MIB = 1024 * 1024;
 
@@ -201,6 +202,24 @@ function readingTests(make: Make): void {
     const file = join(dir, 'fetched');
     await expect(backend.fetch({ ...item, file })).rejects.toMatchObject({ code: 'RESTORE_OBJECT_CORRUPT', retry: 'permanent' });
     await expect(access(file)).rejects.toThrow();
+  });
+
+  it('gives a part of a bundle, checked, or all of it unchecked', async () => {
+    const { backend, dir, damage } = await setUp(make);
+    const content = sampleBytes(9000);
+    const bundle = await sampleItem(dir, 'bundles/b.tar', content);
+    await send(backend, [bundle]);
+    const part = (offset: number, bytes: number, name: string): TransferItem => ({ object: bundle.object, offset, bytes, file: join(dir, name), sha512: sha512(content.subarray(offset, offset + bytes)) });
+    const parts = [part(512, 2000, 'first'), part(8999, 1, 'last'), part(4000, 0, 'empty')];
+    await fetchItems(backend, parts);
+    for (const { file, offset = 0, bytes } of parts) expect((await readFile(file)).equals(content.subarray(offset, offset + bytes))).toBe(true);
+    await expect(fetchItems(backend, [{ ...part(8990, 10, 'beyond'), bytes: 11 }])).rejects.toMatchObject({ code: 'RESTORE_OBJECT_CORRUPT' });
+    await damage(bundle.object); // byte 1234
+    await expect(fetchItems(backend, [part(1000, 500, 'damaged')])).rejects.toMatchObject({ code: 'RESTORE_OBJECT_CORRUPT', retry: 'permanent' });
+    await fetchItems(backend, [part(2000, 500, 'sound'), { ...bundle, file: join(dir, 'whole'), sha512: NO_HASH }]);
+    await expect(Promise.all(['damaged', 'beyond', 'sound.bundle'].map((name) => access(join(dir, name)).then(() => name, () => null)))).resolves.toEqual([null, null, null]);
+    if (backend.capabilities().rangeRead !== true) return;
+    expect(await Promise.all([part(2000, 500, ''), part(1000, 500, '')].map((item) => backend.verify(item)))).toEqual(['match', 'mismatch']);
   });
 
   it('tells a missing object', async () => {

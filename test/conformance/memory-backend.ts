@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { BwError, toBwError } from '../../shared/errors/bw-error.js';
 import {
+  NO_HASH,
   REPLACEABLE_PREFIX,
   type StoredObject,
   type TransferBackend,
@@ -95,7 +96,7 @@ export class MemoryBackend implements TransferBackend {
   async fetch(item: TransferItem, options: TransferOptions = {}): Promise<void> {
     const verdict = await this.verify(item);
     if (verdict === 'missing') throw error('RESTORE_OBJECT_MISSING', 'permanent');
-    if (verdict !== 'match') throw error('RESTORE_OBJECT_CORRUPT', 'permanent');
+    if (verdict !== 'match' && item.sha512 !== NO_HASH) throw error('RESTORE_OBJECT_CORRUPT', 'permanent');
     options.onProgress?.({ bytes: item.bytes, object: item.object });
     if (options.signal?.aborted === true) throw error('TRANSFER_ABORTED', 'retry');
     await writeFile(item.file, this.objects.get(item.object) ?? '', { flag: 'wx' });

@@ -8,6 +8,8 @@ export interface HashOptions {
   readonly limiter?: BandwidthLimiter | undefined;
   /** What an abort is reported about. */
   readonly subject: string;
+  /** Of the part to read; absent = the whole file. */
+  readonly offset?: number | undefined;
 }
 
 export interface Content {
@@ -16,11 +18,11 @@ export interface Content {
   readonly sha512: string;
 }
 
-/** Reads an open file from its start, `expectedBytes` + 1 at most. fs errors come out as they are. */
+/** Reads an open file from its start, `expectedBytes` + 1 at most, or a part of it. fs errors come out as they are. */
 export async function hashContent(fd: number, expectedBytes: number, options: HashOptions): Promise<Content> {
   const hash = createHash('sha512');
   let bytes = 0;
-  for await (const chunk of readChunks(fd, expectedBytes)) {
+  for await (const chunk of readChunks(fd, expectedBytes, options.offset)) {
     throwIfAborted(options.signal, options.subject);
     await options.limiter?.take(chunk.length, options.signal);
     hash.update(chunk);

@@ -48,6 +48,7 @@ const CAPABILITIES: BackendCapabilities = {
   staging: false,
   directRead: true,
   verifiedWhenSent: true,
+  rangeRead: true,
 };
 
 /** Long-term storage on a mounted filesystem: local disk, NFS, Lustre. See backend.ts for the contract. */
@@ -120,9 +121,10 @@ class MountedFilesystem implements PosixBackend {
     return this.#guard(item.object, options.signal, () =>
       this.#withObject(path, async (fd) => {
         if (fd === null) return 'missing';
-        if ((await statFile(fd)).size !== item.bytes) return 'mismatch';
-        await dropCache(path, item.bytes, options.signal);
-        const found = await hashContent(fd, item.bytes, { signal: options.signal, limiter: this.#bandwidth.read, subject: item.object });
+        const { size } = await statFile(fd);
+        if (!hasRoom(size, item)) return 'mismatch';
+        await dropCache(path, size, options.signal);
+        const found = await hashContent(fd, item.bytes, { signal: options.signal, limiter: this.#bandwidth.read, subject: item.object, offset: item.offset });
         return sameContent(found, item) ? 'match' : 'mismatch';
       }),
     );
@@ -134,7 +136,7 @@ class MountedFilesystem implements PosixBackend {
       this.#withObject(path, async (fd) => {
         if (fd === null) throw objectMissing(item.object);
         const { size } = await statFile(fd);
-        if (size !== item.bytes) throw objectCorrupt(item, `${size} bytes`);
+        if (!hasRoom(size, item)) throw objectCorrupt(item, `${size} bytes`);
         await fetchObject(fd, item, this.#bandwidth.read, options);
       }),
     );
@@ -260,6 +262,11 @@ class MountedFilesystem implements PosixBackend {
       throw signal?.aborted === true && !decided ? abortedError(subject) : await ltsError(thrown, subject, this.#root, this.name);
     }
   }
+}
+
+/** An object of this size can be, or hold, the item. */
+function hasRoom(size: number, { bytes, offset }: TransferItem): boolean {
+  return offset === undefined ? size === bytes : size >= offset + bytes;
 }
 
 function notReplaceable(object: string): BwError {

@@ -8,7 +8,8 @@ import { Graveyard } from '../../../shared/catalog/tombstone.js';
 import { Journal } from '../../../shared/journal/journal.js';
 import { ItemStore } from '../../../shared/runs/item-store.js';
 import { RunStore } from '../../../shared/runs/run-store.js';
-import { posixLts } from '../../helpers/posix-lts.js';
+import { createLimiter } from '../../../shared/transfer/bandwidth.js';
+import { createPosixBackend } from '../../../shared/transfer/posix/posix-backend.js';
 import { Staging } from '../../../worker/staging/staging.js';
 import { FS_WRITES, JOB_CODE, ONE_COMMAND_EACH, STORES } from './stores.js';
 
@@ -44,7 +45,7 @@ export function watchEdges(onPass: (passing: Passing) => void): void {
 }
 
 function prototypes(): Record<keyof typeof STORES, object> {
-  const backend = posixLts('/');
+  const backend = createPosixBackend({ name: 'none', dir: '/', bandwidth: { write: createLimiter(null), read: createLimiter(null) } });
   const ours = { RunStore, ItemStore, Catalog, Graveyard, Journal, Staging, Queue, Job, Redis, ChainableCommander: Pipeline };
   const found = Object.entries(ours).map(([name, { prototype }]) => [name, prototype as object] as const);
   return { ...Object.fromEntries(found), TransferBackend: Object.getPrototypeOf(backend) as object } as Record<keyof typeof STORES, object>;

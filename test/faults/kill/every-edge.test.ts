@@ -20,6 +20,7 @@ const site = {
     shards: { maxFiles: 10 },
     retention: { keepLast: 1, gracePeriod: '1ms', maxRemoveShare: '100%' },
     worker: { slots: 1 },
+    deadLetters: { keepStaging: '1d' },
   },
 };
 /** BW_FAULTS=edges: before one half of the changes, after the other half. BW_FAULTS=long: before and after each. */
@@ -42,7 +43,7 @@ it('every excuse is of an edge that is in the code', () => {
 faultTest({ fault: 'kill -9', state: 'every edge', name: 'a worker dies at every edge of all jobs: all work is done, once', site, needs: asked, timeoutMs: LONG ? 3_600_000 : 600_000 }, async (made, run) => {
   const line = await startLine(product, made, timing, LONG ? 'both' : SEED);
   const producer = startRounds(made);
-  const work = doAllWork(made, async (once) => {
+  const work = doAllWork(made, producer, async (once) => {
     for (let time = 1, died = -1; time <= REPEATS; time++) {
       const before = (await line.killed()).length;
       if (before === died) return;

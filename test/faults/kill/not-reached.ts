@@ -1,5 +1,6 @@
 const STOP = 'of a shard that is asked to stop (test/integration/segments, test/faults/preempt): one command, which either was or was not when the worker dies';
 const ADOPT = 'of an archive that a killed dar had begun: test/faults/crash';
+const PRODUCER = 'no worker does it: rounds of the producer (test/integration/reconcile)';
 const NO_WORKER = 'no worker does it: `bw-bkup catalog rebuild`, or a command at its end';
 const GIVEN_UP = 'of a start with slices that wait to be sent: the next start does it again (test/faults/lost-worker, crash)';
 const TOLD = 'told every few seconds of what takes long, and the next one replaces it';
@@ -12,7 +13,9 @@ export const NOT_REACHED: Readonly<Record<string, string>> = {
   'shared/recovery/adopt-missing.ts Catalog.createWork': NO_WORKER,
   'shared/recovery/adopt-missing.ts Catalog.removeWork': NO_WORKER,
   'shared/runs/failures.ts ChainableCommander.exec': NO_WORKER,
+  'shared/runs/failures.ts Redis.eval': PRODUCER,
   'shared/runs/order-kit.ts Job.promote': NO_WORKER,
+  'shared/runs/redo-shards.ts Job.retry': PRODUCER,
   'worker/jobs/restore/remove-unwanted.ts Staging.createStart': 'in the directory of the restore in staging, which is swept as a whole; only where a list brings more than was asked for',
   'worker/jobs/restore/report-progress.ts RunStore.reportPart': TOLD,
   'worker/jobs/restore/restore-job.ts Staging.createStart': 'only of a restore that goes on with another one: in its directory in staging, which is swept as a whole',

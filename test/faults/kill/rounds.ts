@@ -6,8 +6,14 @@ import type { TestSite } from '../../helpers/site.js';
 
 const EVERY_MS = 300;
 
+export interface Rounds {
+  /** One round that compares everything, with long-term storage too. */
+  readonly whole: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
 /** The rounds of a producer without what it would enqueue: what a worker could not put on record any more is found by them. */
-export function startRounds(site: TestSite): { close: () => Promise<void> } {
+export function startRounds(site: TestSite): Rounds {
   const { config, logger, catalog, queues, journal, runs, now } = site.worker.context;
   const parts: ReconcileParts = { config, logger, catalog, queues, journal, runs, now };
   const over = new AbortController();
@@ -23,10 +29,14 @@ export function startRounds(site: TestSite): { close: () => Promise<void> } {
     return running;
   };
   onTestFinished(end);
+  const whole = async (): Promise<void> => {
+    await reconcileSite(parts, { dryRun: false, basepaths: 'all-with-lts', patienceMs: 5_000 });
+  };
   return {
+    whole,
     close: async () => {
       await end();
-      await reconcileSite(parts, { dryRun: false, basepaths: 'all-with-lts', patienceMs: 5_000 });
+      await whole();
     },
   };
 }

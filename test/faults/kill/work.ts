@@ -12,7 +12,9 @@ import { restore } from '../../helpers/restore.js';
 import type { TestSite } from '../../helpers/site.js';
 import { until } from '../../integration/bad-input/until.js';
 import { KILLED_HOST } from './line-of-workers.js';
-import type { VerifyJob } from '../../../shared/queues/job-data.js';
+import type { Rounds } from './rounds.js';
+import { JOB_VERSION, type SweepPartsJob, type VerifyJob } from '../../../shared/queues/job-data.js';
+import { CLEANUP_PRIORITY } from '../../../shared/queues/priorities.js';
 
 /** Long enough for three workers to die of it on a busy machine, ms. */
 const PATIENCE_MS = 120_000;
@@ -22,7 +24,7 @@ const MIB = 1024 * 1024;
 type Repeat = (work: (time: number) => Promise<void>) => Promise<void>;
 
 /** All that workers do: each job at least once. Whatever happens to the workers meanwhile, all of it must succeed. */
-export async function doAllWork(site: TestSite, repeat: Repeat): Promise<void> {
+export async function doAllWork(site: TestSite, rounds: Rounds, repeat: Repeat): Promise<void> {
   const root = join(site.topdir, 'alice');
   for (const dir of ['a', 'b', 'c']) await writeFiles(join(root, dir), 8); // an empty topdir would be taken for one that is not mounted
   await repeat((time) => failAndMend(site, `late-${time}`));
@@ -40,11 +42,25 @@ export async function doAllWork(site: TestSite, repeat: Repeat): Promise<void> {
   await repeat(() => verified(site, incremental, 'dar'));
   await repeat(() => verified(site, incremental, 'restore'));
   await repeat(async () => { await backUp(site, 'alice', 'full', { consolidates: incremental.backupId }); });
+  await repeat(() => letGo(site));
+  await repeat(() => sweptParts(site, incremental.basepathId));
+  await repeat(rounds.whole);
+}
+
+/** Another full, so that retention lets go of what was before it. */
+async function letGo(site: TestSite): Promise<void> {
+  const { queues } = site.worker.context;
+  await backUp(site, 'alice', 'full');
   await until('retention has let something go', async () => ((await site.producer.prune()).erasing > 0 ? true : null));
-  await repeat(async () => {
-    await hurryKitRefresh(site.worker.context.queues);
-    await drainCleanup(site.worker.context.queues, KILLED_HOST);
-  });
+  await drainCleanup(queues, KILLED_HOST);
+  await hurryKitRefresh(queues);
+  await drainCleanup(queues, KILLED_HOST);
+}
+
+async function sweptParts(site: TestSite, basepathId: string): Promise<void> {
+  const { queues } = site.worker.context;
+  await queues.erasing.add('sweep-parts', { v: JOB_VERSION, basepathIds: [basepathId] } satisfies SweepPartsJob, { priority: CLEANUP_PRIORITY });
+  await drainCleanup(queues, KILLED_HOST);
 }
 
 /** A backup that fails for good leaves a dead letter, which the next one that seals settles. */

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { Manifest, ManifestArchive, ManifestSlice } from '../../../shared/catalog/manifest.js';
 import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
-import { materialise } from '../../../shared/transfer/materialise.js';
+import { itemAt } from '../../../shared/transfer/fetch-items.js';
+import { isInPlace, materialise } from '../../../shared/transfer/materialise.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import type { WorkerContext } from '../../context.js';
 
@@ -25,7 +26,7 @@ export async function openSlice(context: Pick<Reading, 'backends' | 'logger'>, s
   for (const backend of context.backends) {
     const location = slice.locations[backend.name];
     if (location === undefined) continue;
-    const item = { name: slice.name, object: location.object, bytes: slice.bytes, sha512: slice.sha512 };
+    const item = { ...itemAt(location, slice), name: slice.name };
     try {
       await materialise({ backend, items: [item], dir, options: { signal } });
       return;
@@ -40,7 +41,10 @@ export async function openSlice(context: Pick<Reading, 'backends' | 'logger'>, s
 
 /** Whether a slice is read where it lies, and takes no room in staging (pure). */
 export function isReadInPlace({ locations }: ManifestSlice, backends: readonly TransferBackend[]): boolean {
-  return backends.every((backend) => locations[backend.name] === undefined || backend.capabilities().directRead);
+  return backends.every((backend) => {
+    const location = locations[backend.name];
+    return location === undefined || isInPlace(backend, location);
+  });
 }
 
 /** Bytes of staging that all slices of an archive take together (pure). */
