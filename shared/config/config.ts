@@ -211,8 +211,17 @@ export interface LtsCommon {
   readonly dir: string;
   /** Bytes per second and host, null = unlimited. */
   readonly bandwidthBytesPerSecond: number | null;
+  /** Small slices and metadata are bundled; null = each is an object of its own. */
+  readonly bundle: BundleConfig | null;
   /** Reading may recall from tape. */
   readonly tape: boolean;
+}
+
+export interface BundleConfig {
+  /** What is smaller is bundled; a bundle is closed when it has so much. */
+  readonly minBytes: number;
+  /** And when its oldest part has waited so long. */
+  readonly maxWaitMs: number;
 }
 
 export interface VerifyConfig {

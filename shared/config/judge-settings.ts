@@ -17,8 +17,8 @@ export function judgeSettings(settings: Settings, facts: Facts): Finding[] {
     ...badSchedules(settings),
     ...badEncryption(settings),
     ...duplicateLts(settings),
-    ...badCopies(settings),
     ...badRclone(settings),
+    ...badCopies(settings),
     ...duplicateBasepaths(settings),
     ...badBudget(settings, facts),
   ];
@@ -93,6 +93,15 @@ function duplicateLts({ lts }: Settings): Finding[] {
   });
 }
 
+function badRclone({ lts }: Settings): Finding[] {
+  return lts.flatMap(({ backend, rclone }, index): Finding[] => {
+    const key = `lts[${index}].rclone.remote`;
+    if (backend === 'rclone' && rclone.remote === null) return [{ key, value: null, problem: 'is missing beside backend rclone', remedy: 'Name one of `rclone listremotes`: `rclone: {remote: offsite}`.' }];
+    if (backend === 'rclone' || rclone.remote === null) return [];
+    return [{ key, value: rclone.remote, problem: `is given, but the backend is ${backend}`, remedy: 'Write `backend: rclone`, or remove it.' }];
+  });
+}
+
 /** Of each topdir: the LTS it names must be there, and as many as a seal needs. What the site says for all is judged where it counts. */
 function badCopies({ site, topdirs, lts }: Settings): Finding[] {
   const all = lts.map(({ name }) => name);
@@ -109,15 +118,6 @@ function badCopies({ site, topdirs, lts }: Settings): Finding[] {
       ...(names.length === 0 && all.length > 0 ? [tell(own, '', 'names no LTS', 'Name one at least, or leave it away to mean all.')] : []),
       ...(toSeal !== null && names.length > 0 && toSeal > names.length ? [tell(key, String(toSeal), `is more than the ${names.length} LTS that topdirs[${index}] goes to`, 'Lower it, or give it more LTS; none means all.')] : []),
     ];
-  });
-}
-
-function badRclone({ lts }: Settings): Finding[] {
-  return lts.flatMap(({ backend, rclone }, index): Finding[] => {
-    const key = `lts[${index}].rclone.remote`;
-    if (backend === 'rclone' && rclone.remote === null) return [{ key, value: null, problem: 'is missing beside backend rclone', remedy: 'Name one of `rclone listremotes`: `rclone: {remote: offsite}`.' }];
-    if (backend === 'rclone' || rclone.remote === null) return [];
-    return [{ key, value: rclone.remote, problem: `is given, but the backend is ${backend}`, remedy: 'Write `backend: rclone`, or remove it.' }];
   });
 }
 

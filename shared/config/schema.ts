@@ -210,6 +210,8 @@ export const ltsSchema = {
   backend: { doc: 'How it is reached.', format: 'backend', default: 'posix' },
   dir: { doc: 'Its directory: of this host (posix), else of the far end.', format: 'absolutePath', default: null, required: true },
   bandwidth: { doc: 'Most bytes per second from one host; none = unlimited.', format: 'rate', default: null, nullable: true },
+  minObject: { doc: 'Smaller slices and what describes backups go into tar objects of at least this size; none = each is an object of its own.', format: 'size', default: null, nullable: true, min: 1 },
+  maxWait: { doc: 'A bundle that is smaller is closed when its oldest part has waited so long: seals of small backups wait for it. Only with minObject.', format: 'duration', default: '1h' },
   tape: { doc: 'Whether reading it may recall from tape: scheduled verification then needs a recall budget.', format: 'boolean', default: false },
   rclone: {
     remote: { doc: 'Name of the remote in rclone\'s configuration, without colon; `dir` is the path in it (bucket and prefix). For backend rclone only.', format: 'name', default: null, nullable: true },

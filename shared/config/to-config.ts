@@ -102,8 +102,8 @@ function toVerify({ every, level, sample, recallBytesPerDay, recallObjectsPerDay
   return { everyMs: every, level, samplePercent: Math.max(LEAST_PERCENT, sample * 100), recallPerDay };
 }
 
-function toLts({ name, backend, dir, bandwidth, tape, rclone }: LtsSettings): LtsConfig {
-  const common = { name: present(name), dir: present(dir), bandwidthBytesPerSecond: bandwidth, tape };
+function toLts({ name, backend, dir, bandwidth, minObject, maxWait, tape, rclone }: LtsSettings): LtsConfig {
+  const common = { name: present(name), dir: present(dir), bandwidthBytesPerSecond: bandwidth, bundle: minObject === null ? null : { minBytes: minObject, maxWaitMs: maxWait }, tape };
   if (backend === 'rclone') return { ...common, backend, rclone: { remote: present(rclone.remote), configFile: rclone.configFile } };
   return { ...common, backend };
 }

@@ -24,14 +24,23 @@ export interface CopyState {
   readonly thereBytes: bigint;
 }
 
-/** What each LTS holds of a backup (pure). Of an import, which lies where it was found, a part is not taken for a copy that is owed. */
+/**
+ * What each LTS holds of a backup (pure). Our own files may go into a bundle behind it, which no manifest names: where all slices are and none of these, it is complete. Of
+ * an import, which lies where it was found, a part is not taken for a copy that is owed.
+ */
 export function copyStates(manifest: Manifest, lts: readonly string[]): CopyState[] {
-  const parts = partsOf(manifest);
-  const bytes = sum(parts);
+  const slices = manifest.archives.flatMap((archive) => archive.slices);
+  const files = storedFiles(manifest);
+  const bytes = sum([...slices, ...files]);
   return lts.map((name) => {
-    const there = parts.filter(({ locations }) => locations[name] !== undefined);
-    const isOwed = manifest.lacks?.includes(name) === true || (there.length > 0 && manifest.imported === undefined);
-    return { lts: name, state: there.length === parts.length ? 'complete' : isOwed ? 'missing' : 'absent', bytes, thereBytes: sum(there) };
+    const isThere = ({ locations }: Pick<Part, 'locations'>): boolean => locations[name] !== undefined;
+    const there = { slices: slices.filter(isThere), files: files.filter(isThere) };
+    const missing = slices.length - there.slices.length + (files.length - there.files.length);
+    const inBundle = there.files.length === 0 && slices.length > 0 && there.slices.length === slices.length;
+    const isListed = manifest.lacks?.includes(name) === true;
+    const isPart = there.slices.length + there.files.length > 0 && manifest.imported === undefined;
+    const state = missing === 0 || (inBundle && !isListed) ? 'complete' : isListed || isPart ? 'missing' : 'absent';
+    return { lts: name, state, bytes, thereBytes: sum([...there.slices, ...there.files]) };
   });
 }
 
@@ -40,11 +49,11 @@ export function owedBy(manifest: Manifest, lts: readonly string[]): string[] {
   return copyStates(manifest, lts).filter(({ state }) => state === 'missing').map((each) => each.lts);
 }
 
-/** LTS of which a copy is whole (pure). */
+/** Whether an LTS alone can restore it (pure). */
 export function isCompleteIn(manifest: Manifest, lts: string): boolean {
-  return partsOf(manifest).every(({ locations }) => locations[lts] !== undefined);
+  return copyStates(manifest, [lts])[0]?.state === 'complete';
 }
 
-function sum(parts: readonly Part[]): bigint {
+function sum(parts: readonly Pick<Part, 'bytes'>[]): bigint {
   return parts.reduce((total, { bytes }) => total + BigInt(bytes), 0n);
 }

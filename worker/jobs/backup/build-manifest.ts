@@ -23,8 +23,10 @@ export interface ManifestInput {
   readonly ltsNames: readonly string[];
   /** How many of these must have each slice; absent: all. */
   readonly toSeal?: number;
-  /** Those that have our own files; absent: all. */
-  readonly storedIn?: readonly string[];
+  /** Of these, where our own files are objects of their own; elsewhere they go into a bundle when the backup is sealed. */
+  readonly plainLts: readonly string[];
+  /** Those that should have our own files and have not. */
+  readonly missedLts?: readonly string[];
   readonly topdir: TopdirConfig;
   readonly policyHash: Config['policyHash'];
   readonly index: MadeFile & { readonly records: number };
@@ -145,9 +147,9 @@ function sliceOf(input: ManifestInput, slice: MadeSlice): ManifestSlice {
 }
 
 /** LTS that lack something of it. */
-function lackingIn({ ltsNames, storedIn = ltsNames, results, items }: ManifestInput): string[] {
+function lackingIn({ ltsNames, missedLts = [], results, items }: ManifestInput): string[] {
   const slices = results.flatMap(({ archives }) => archives.flatMap((made) => made.slices));
-  return ltsNames.filter((lts) => !storedIn.includes(lts) || slices.some(({ object }) => items.get(object)?.committed[lts] === undefined));
+  return ltsNames.filter((lts) => missedLts.includes(lts) || slices.some(({ object }) => items.get(object)?.committed[lts] === undefined));
 }
 
 function pick(committed: Readonly<Record<string, ObjectLocation>>, names: readonly string[]): Record<string, ObjectLocation> {
@@ -162,7 +164,7 @@ function stored(input: ManifestInput, file: MadeFile): StoredFile {
     name: file.name,
     bytes: file.bytes,
     sha512: file.sha512,
-    locations: Object.fromEntries((input.storedIn ?? input.ltsNames).map((name) => [name, location])),
+    locations: Object.fromEntries(input.plainLts.map((name) => [name, location])),
   };
 }
 

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copyRecord, decodeManifest, encodeManifest, exists, linkExclusive, storedFiles } from '../../../shared/catalog/index.js';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
+import type { TopdirConfig } from '../../../shared/config/config.js';
 import type { CopyGoal } from '../../../shared/copies/enough.js';
 import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
 import { mergeDifference, mergeSettled, type MergedIndex } from '../../../shared/index/merge.js';
@@ -14,6 +15,7 @@ import { BW_BKUP_VERSION } from '../../../shared/version.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { readPart } from '../shard/kept-parts.js';
+import { bundlesOf } from '../transfer/bundle-slices.js';
 import { inOrder, toEnough } from '../transfer/to-enough.js';
 import { buildManifest, type ManifestInput } from './build-manifest.js';
 import { concatenate } from './concatenate.js';
@@ -92,6 +94,7 @@ async function composeInput(context: WorkerContext, work: SealWork): Promise<Man
     results: work.parts,
     items: await context.items.all(work.job.backupId),
     ltsNames: topdir.lts,
+    plainLts: plainGoal(context, topdir).lts,
     toSeal: topdir.copies.toSeal,
     topdir,
     policyHash: context.config.policyHash,
@@ -138,7 +141,7 @@ interface Uploaded {
  */
 async function uploadAll(context: WorkerContext, work: SealWork, run: JobRun): Promise<Uploaded | 'conflict'> {
   try {
-    const { lts, copies: { toSeal } } = configuredTopdir(context.config, work.job.topdir);
+    const { lts, toSeal } = plainGoal(context, configuredTopdir(context.config, work.job.topdir));
     // While all are needed, one that holds another manifest is always seen.
     const mayMiss = toSeal < lts.length;
     const fixed = mayMiss ? await readFixed(work.dir) : null;
@@ -166,8 +169,9 @@ async function uploadFilesOf(context: WorkerContext, work: SealWork, run: JobRun
     await ownFile(work, `archives.${work.start}.tsv`, 'archives.tsv', renderArchivesTsv(draft)),
     await ownFile(work, `SHA512SUMS.${work.start}`, 'SHA512SUMS', renderSha512Sums(draft)),
   ];
-  const done = await uploadTo(context, work, run, { lts: input.ltsNames, toSeal: input.toSeal ?? input.ltsNames.length }, [...named, ...helpers]);
-  return buildManifest({ ...input, storedIn: input.ltsNames.filter((name) => done.includes(name)) });
+  const goal = plainGoal(context, input.topdir);
+  const done = await uploadTo(context, work, run, goal, [...named, ...helpers]);
+  return buildManifest({ ...input, plainLts: goal.lts.filter((name) => done.includes(name)), missedLts: goal.lts.filter((name) => !done.includes(name)) });
 }
 
 /** Returns the LTS that have them. Throws the first error, or OUTAGE, when these are not enough. */
@@ -195,6 +199,12 @@ async function fixManifest({ dir, start }: SealWork, manifest: Manifest): Promis
   const temporary = join(dir, `manifest.${start}.tmp`);
   await writeFile(temporary, encodeManifest(manifest), { mode: 0o600 });
   return (await linkExclusive(temporary, join(dir, FIXED))) === 'linked' ? manifest : ((await readFixed(dir)) ?? manifest);
+}
+
+/** Where our own files go before the seal, each by itself; to the others in bundles, after it. */
+function plainGoal(context: WorkerContext, { lts, copies }: TopdirConfig): CopyGoal {
+  const plain = lts.filter((name) => bundlesOf(context, name) === null);
+  return { lts: plain, toSeal: Math.max(0, Math.min(plain.length, copies.toSeal - (lts.length - plain.length))) };
 }
 
 /**

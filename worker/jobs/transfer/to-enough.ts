@@ -8,8 +8,8 @@ import { outage } from '../../breaker/outage.js';
 export interface EnoughRequest {
   /** Those that have something to get, in the order they get it. */
   readonly backends: readonly TransferBackend[];
-  /** Whether what is done by now will do. */
-  readonly isEnough: (done: readonly string[]) => boolean | Promise<boolean>;
+  /** Whether what is done by now will do; atEnd: when all have been tried. */
+  readonly isEnough: (done: readonly string[], atEnd: boolean) => boolean | Promise<boolean>;
   readonly act: (backend: TransferBackend, signal: AbortSignal) => Promise<void>;
   /** Told of a failure that keeps nobody, so that the breaker of that LTS learns of it. */
   readonly onMissed: (backend: TransferBackend, error: BwError) => Promise<void>;
@@ -37,7 +37,7 @@ export async function toEnough({ breakers, logger }: Surroundings, request: Enou
   const startedAt = performance.now();
   for (const backend of backends.filter((each) => !out.includes(each))) {
     try {
-      const isSpare = await isEnough(done);
+      const isSpare = await isEnough(done, false);
       const limitMs = Math.max(patienceMs, 2 * (performance.now() - startedAt));
       await (isSpare ? inTime(backend.name, limitMs, signal, (own) => act(backend, own)) : act(backend, signal));
       done.push(backend.name);
@@ -45,7 +45,7 @@ export async function toEnough({ breakers, logger }: Surroundings, request: Enou
       missed.push({ backend, error: toBwError(thrown) });
     }
   }
-  if (!(await isEnough(done))) throw missed[0]?.error ?? outage(out[0]?.name ?? '');
+  if (!(await isEnough(done, true))) throw missed[0]?.error ?? outage(out[0]?.name ?? '');
   for (const { backend, error } of missed) {
     logger.warn({ err: error, lts: backend.name }, 'a copy is left out for now: enough others have it, and it is made up later');
     if (!signal.aborted) await onMissed(backend, error);

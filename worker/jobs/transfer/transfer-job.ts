@@ -1,6 +1,7 @@
+import { DelayedError } from 'bullmq';
 import type { JobRun } from '../../processor/run-job.js';
 import type { WorkerContext } from '../../context.js';
-import { goalOf, hasEnough } from '../../../shared/copies/enough.js';
+import { goalOf, stillNeeded } from '../../../shared/copies/enough.js';
 import type { BwError } from '../../../shared/errors/bw-error.js';
 import { CLEANUP_PRIORITY } from '../../../shared/queues/priorities.js';
 import { JOB_VERSION, parseJob, transferJobSchema, type ReleaseJob, type TransferJob } from '../../../shared/queues/job-data.js';
@@ -10,6 +11,7 @@ import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
 import { sendItems } from '../../../shared/transfer/engine.js';
 import { inOrder, toEnough } from './to-enough.js';
+import { sendBundled, splitSmall } from './bundle-slices.js';
 
 /** Less is given back with the rest of the backup's staging when that has ended, which is soon: a job for it would cost more than it frees (unless somebody waits for it). */
 export const RELEASE_BYTES = 1024 * 1024;
@@ -21,7 +23,11 @@ export const RELEASE_BYTES = 1024 * 1024;
 export async function transferJob(context: WorkerContext, run: JobRun): Promise<{ sent: number }> {
   const data = parseJob(transferJobSchema, run.job.data, run.job.id);
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
-  await sendToAll(context, data, run);
+  const waitUntilMs = await sendToAll(context, data, run);
+  if (waitUntilMs !== null) {
+    await run.job.moveToDelayed(waitUntilMs, run.token);
+    throw new DelayedError('waits for a bundle');
+  }
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
   const left = await context.items.get(data.backupId, data.objects);
   const bytes = [...left.values()].reduce((sum, item) => sum + item.bytes, 0);
@@ -41,19 +47,29 @@ export async function isTooLate(context: WorkerContext, data: Pick<TransferJob, 
   return true;
 }
 
-/** One LTS that is out keeps nothing from the others, and nobody when enough others have it. Throws the first error, or OUTAGE. */
-async function sendToAll(context: WorkerContext, data: TransferJob, run: JobRun): Promise<void> {
+/**
+ * One LTS that is out keeps nothing from the others, and nobody when enough others have it. Throws the first error, or OUTAGE. Returns when to come again for slices that
+ * wait for a bundle; null: for none.
+ */
+async function sendToAll(context: WorkerContext, data: TransferJob, run: JobRun): Promise<number | null> {
   const configured = context.backends.map(({ name }) => name);
   const goal = goalOf((await ownItems(context, data))[0]?.[1] ?? {}, configured);
   const open: TransferBackend[] = [];
   for (const backend of inOrder(context.backends, goal.lts)) if ((await openItems(context, backend, data)).length > 0) open.push(backend);
+  const waits = new Map<string, number>();
+  // What waits for a bundle will be there, and counts when all has been tried.
+  const coming = (item: StoredItem): number => [...waits.keys()].filter((name) => item.committed[name] === undefined).length;
   await toEnough(context, {
     backends: open,
-    isEnough: async () => (await ownItems(context, data)).every(([, item]) => hasEnough(item, configured)),
-    act: (backend, signal) => sendTo(context, backend, data, { ...run, signal }),
+    isEnough: async (_, atEnd) => (await ownItems(context, data)).every(([, item]) => stillNeeded(item, configured) <= (atEnd ? coming(item) : 0)),
+    act: async (backend, signal) => {
+      const until = await sendTo(context, backend, data, { ...run, signal });
+      if (until !== null) waits.set(backend.name, until);
+    },
     onMissed: (backend, error) => context.breakers.note(run.job, backend.name, error),
     signal: run.signal,
   });
+  return waits.size === 0 ? null : Math.min(...waits.values());
 }
 
 /** Items that are not on record any more belong to an abandoned start, and another host sends what it has taken over: nothing to do for them. */
@@ -66,8 +82,14 @@ async function openItems(context: WorkerContext, backend: TransferBackend, data:
   return (await ownItems(context, data)).filter(([, item]) => item.committed[backend.name] === undefined).map(toTransferItem);
 }
 
-async function sendTo(context: WorkerContext, backend: TransferBackend, data: TransferJob, run: JobRun): Promise<void> {
-  const open = await openItems(context, backend, data);
+/** Small ones go into bundles, after those that do not: when to come again for them, or null. */
+async function sendTo(context: WorkerContext, backend: TransferBackend, data: TransferJob, run: JobRun): Promise<number | null> {
+  const { alone, small } = await splitSmall(context, backend.name, data.backupId, await openItems(context, backend, data));
+  await sendAlone(context, backend, data, alone, run);
+  return sendBundled(context, backend, data, small, run);
+}
+
+async function sendAlone(context: WorkerContext, backend: TransferBackend, data: TransferJob, open: readonly TransferItem[], run: JobRun): Promise<void> {
   if (open.length === 0) return;
   const startedAt = performance.now();
   const results = await sendItems({
