@@ -54,7 +54,7 @@ command(program, 'backup <basepath>', 'back up one basepath now')
 command(program, 'consolidate <what>', 'a new full from what the chain of a backup (or the newest of a basepath) holds, without reading the source')
   .option('--wait', 'wait until it is sealed')
   .action(ending(async (what: string, options: CommonOptions) => (await import('../producer/cli/consolidate-command.js')).consolidateCommand(what, options, startLocal)));
-command(program, 'restore <basepath>', 'restore a basepath, or paths of it')
+command(program, 'restore [basepath]', 'restore a basepath, or paths of it, or every basepath of a topdir')
   .option('--to <dir>', 'new or empty directory to restore into')
   .option('--backup <id>', 'which backup (default: the newest)')
   .option('--at <time>', 'the state as of this time: the backup captured last before it')
@@ -64,7 +64,12 @@ command(program, 'restore <basepath>', 'restore a basepath, or paths of it')
   .addOption(new Option('--on-conflict <how>', 'with --in-place: what happens to existing files').choices(['keep', 'rename', 'overwrite']))
   .option('--compare <source>', 'compare the result with this directory, by content and metadata')
   .option('--detach', 'do not wait')
-  .action(ending(async (name: string, options: CommonOptions) => (await import('../producer/cli/restore-command.js')).restoreCommand(name, options, startLocal)));
+  .option('--topdir <dir>', 'every basepath this topdir had then, each as --to DIR/NAME')
+  .option('--order <file>', 'with --topdir: the basepaths that come first, one a line')
+  .option('--order-by <how>', 'with --topdir, for the rest: size (default: the smallest first), name, or activity')
+  .option('--concurrency <number>', 'with --topdir: basepaths at a time (default: 4)')
+  .option('--dry-run', 'only say what would be fetched, and how much')
+  .action(ending(async (name: string | undefined, options: CommonOptions) => (await import('../producer/cli/restore-command.js')).restoreCommand(name, options, startLocal)));
 command(program, 'backups [basepath]', 'sealed backups').action(
   ending(async (name: string | undefined, options: CommonOptions) => (await import('../producer/cli/backups-command.js')).backupsCommand(name, options)),
 );

@@ -12,6 +12,7 @@ import { readStanding } from '../shared/hosts/read-standing.js';
 import { countParked } from '../shared/limits/places.js';
 import { readLastRound } from '../shared/reconcile/last-round.js';
 import type { QueueSet } from '../shared/queues/queue-set.js';
+import { TopdirRestores } from '../shared/topdir-restore/store.js';
 import { loadOrCreateToken, mountBoard } from './api/index.js';
 import { lateOf } from './policy/past-due.js';
 
@@ -34,6 +35,7 @@ export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpS
   metrics.collectQueues(shown, queues.redis);
   metrics.collectParked(() => countParked(queues.redis, config.topdirs.map(({ path }) => path)));
   metrics.collectReconciled(() => readLastRound(queues.redis));
+  metrics.collectTopdirRestores(() => new TopdirRestores(queues.redis).all());
   metrics.collectOutages(() => outages(parts));
   metrics.collectHangs(config.topdirs.map(({ path }) => path), () => readStanding(queues));
   metrics.collectAges(() => ages(parts));

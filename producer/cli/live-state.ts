@@ -10,9 +10,9 @@ import { countParked } from '../../shared/limits/places.js';
 import { readLastRound, type LastRound } from '../../shared/reconcile/last-round.js';
 import type { RunStore } from '../../shared/runs/run-store.js';
 
-type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'queues' | 'parked' | 'drained' | 'outages' | 'hangs' | 'reconciled'>;
+type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'topdirRestores' | 'queues' | 'parked' | 'drained' | 'outages' | 'hangs' | 'reconciled'>;
 
-const NOT_KNOWN: LiveState = { running: null, queues: null, parked: null, drained: null, outages: null, hangs: null, reconciled: null };
+const NOT_KNOWN: LiveState = { running: null, topdirRestores: null, queues: null, parked: null, drained: null, outages: null, hangs: null, reconciled: null };
 
 /** Running work and queues. Nulls when Redis does not answer: that is no reason not to show the rest. */
 export async function readLiveState(config: Config): Promise<LiveState> {
@@ -45,7 +45,9 @@ async function ask(config: Config): Promise<LiveState> {
     const outages = await readOutages(new RedisBreakers(redis));
     const { readStanding } = await import('../../shared/hosts/read-standing.js');
     const hangs = hangsOf(await readStanding(queues));
-    return { drained, outages, hangs, parked, reconciled: summed(await readLastRound(redis)), running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
+    const [{ TopdirRestores }, { topdirRestoreRows }] = await Promise.all([import('../../shared/topdir-restore/store.js'), import('./topdir-restore/status-rows.js')]);
+    const topdirRestores = await topdirRestoreRows(new TopdirRestores(redis));
+    return { topdirRestores, drained, outages, hangs, parked, reconciled: summed(await readLastRound(redis)), running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
   } finally {
     redis.disconnect();
   }

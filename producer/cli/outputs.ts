@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { pathJsonSchema } from '../../shared/paths/path-json.js';
 import { outageRowSchema } from './breaker/outputs.js';
 import { hangsSchema } from './hangs/outputs.js';
+import { topdirRestoreRowSchema } from './topdir-restore/outputs.js';
 import { drainedRowSchema } from './work/outputs.js';
 
 /**
@@ -101,6 +102,8 @@ export const statusOutput = z.strictObject({
   basepaths: z.array(statusRowSchema),
   /** Running work; null when Redis does not answer. */
   running: z.array(runRowSchema).nullable(),
+  /** Restores of whole topdirs; null when Redis does not answer. */
+  topdirRestores: z.array(topdirRestoreRowSchema).nullable(),
   /** Jobs by queue and state; null when Redis does not answer. */
   queues: z.record(z.string(), z.record(z.string(), count)).nullable(),
   /** Jobs that may not start now; null when Redis does not answer. */

@@ -17,8 +17,9 @@ import { restoreOutput } from './outputs.js';
 import { plural, print, printJson, say } from './print.js';
 import { checkRestoreOptions, restoreRequest, type RestoreOptions } from './restore-request.js';
 import { openSession, type Session, type StartLocal } from './session.js';
-import { openSite } from './site.js';
+import { openSite, usage } from './site.js';
 import { catchStop, type StopSignal } from './stop-signal.js';
+import type { TopdirRestoreOptions } from './topdir-restore/options.js';
 import { waitForJob } from './wait-for-job.js';
 
 type Output = z.infer<typeof restoreOutput>;
@@ -26,8 +27,17 @@ type Output = z.infer<typeof restoreOutput>;
 /** Reason on record of a restore that its operator interrupted. */
 const CANCELLED = 'RESTORE_CANCELLED';
 
+/** `bw-bkup restore`: of a basepath, or of every basepath of a topdir. */
+export async function restoreCommand(name: string | undefined, options: TopdirRestoreOptions, startLocal: StartLocal): Promise<number> {
+  if ((name === undefined) === (options.topdir === undefined)) throw usage('restore needs either a BASEPATH or --topdir DIR');
+  if (name === undefined) return (await import('./topdir-restore/command.js')).topdirRestoreCommand(options, startLocal);
+  const alien = (['order', 'orderBy', 'concurrency'] as const).find((each) => options[each] !== undefined);
+  if (alien !== undefined) throw usage(`--${alien === 'orderBy' ? 'order-by' : alien} goes with --topdir`);
+  return restoreBasepath(name, options, startLocal);
+}
+
 /** `bw-bkup restore BASEPATH --to DIR`: as a job, before everything else in the queue; waits for it unless --detach. */
-export async function restoreCommand(name: string, options: RestoreOptions, startLocal: StartLocal): Promise<number> {
+async function restoreBasepath(name: string, options: RestoreOptions, startLocal: StartLocal): Promise<number> {
   await checkRestoreOptions(options);
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
   const asked = await restoreRequest(site, name, options);

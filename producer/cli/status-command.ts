@@ -15,6 +15,7 @@ import { readLiveState } from './live-state.js';
 import { statusOutput, type statusRowSchema } from './outputs.js';
 import { plural, print, printJson } from './print.js';
 import { openSite, type CommonOptions, type Site } from './site.js';
+import { topdirRestoreLines } from './topdir-restore/status-rows.js';
 
 type Output = z.infer<typeof statusOutput>;
 type Row = z.infer<typeof statusRowSchema>;
@@ -152,7 +153,7 @@ const PARKED = {
   hung: 'their basepath hangs',
 } as const;
 
-function printLive({ config }: Site, { running, queues, parked, drained, outages, hangs, reconciled }: Output): void {
+function printLive({ config }: Site, { running, topdirRestores, queues, parked, drained, outages, hangs, reconciled }: Output): void {
   if (running === null) {
     const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
     print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);
@@ -163,6 +164,7 @@ function printLive({ config }: Site, { running, queues, parked, drained, outages
     const since = formatDuration(Math.max(0, Date.now() - Date.parse(run.startedAt)));
     print(`${run.kind} ${run.id} of ${run.basepathId}: ${run.phase} for ${since}, ${done}, ${formatBytes(run.sentBytes)} in long-term storage`);
   }
+  for (const row of topdirRestores ?? []) for (const line of topdirRestoreLines(row, Date.now())) print(line);
   for (const row of outages ?? []) for (const line of outageLines(row)) print(line);
   for (const { host, since, user, reason } of drained ?? []) {
     print(`${host} is drained for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}${user === null ? '' : ` by ${user}`}${reason === '' ? '' : ` (${reason})`}; to end that: bw-bkup resume ${host}`);

@@ -15,6 +15,14 @@ export async function readBasepaths(dir: string, onProblem: (problem: JournalPro
   return BasepathRegistry.fromRecords(readJournal(dir, { kinds: REGISTRY_KINDS, onProblem }));
 }
 
+/** The same as it was at an instant, ms since the epoch: what was gone then is, what went later is there. */
+export async function readBasepathsAt(dir: string, atMs: number, onProblem: (problem: JournalProblem) => void): Promise<BasepathRegistry> {
+  const until = async function* (): AsyncGenerator<RegistryRecord> {
+    for await (const record of readJournal(dir, { kinds: REGISTRY_KINDS, onProblem })) if (Date.parse(record.at) <= atMs) yield record;
+  };
+  return BasepathRegistry.fromRecords(until());
+}
+
 /**
  * Which directory has which id. Every change is in the journal before it is returned. Ids follow from paths, so two
  * producers at once write the same record twice, which is harmless.

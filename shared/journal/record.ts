@@ -71,6 +71,28 @@ export const journalRecordSchema = z.discriminatedUnion('kind', [
     outcome: z.enum(['clean', 'with-exceptions', 'failed', 'interrupted']),
     ...endedSchema.shape,
   }),
+  /** Every basepath of a topdir is restored as of a time, each below `target` by its name; again where an operator goes on with it. */
+  kind('topdir-restore-begun', {
+    topdirRestoreId: z.ulid(),
+    topdir: z.string(),
+    target: z.string(),
+    /** As of when. */
+    asOf: instant,
+    basepaths: count,
+    user: z.string().optional(),
+  }),
+  kind('topdir-restore-ended', {
+    topdirRestoreId: z.ulid(),
+    topdir: z.string(),
+    target: z.string(),
+    /** interrupted: its operator, or the end of his session, stopped it; failed: some basepaths could not be restored. */
+    outcome: z.enum(['clean', 'with-exceptions', 'failed', 'interrupted']),
+    restored: count,
+    failed: count,
+    withoutBackup: count,
+    startedAt: instant,
+    endedAt: instant,
+  }),
   kind('verified', {
     backupId,
     basepathId,

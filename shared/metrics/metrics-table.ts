@@ -59,6 +59,9 @@ export const METRICS = {
   bw_restores_total: { type: 'counter', unit: 'restores', labels: ['outcome'], help: 'Ended restores' },
   bw_restored_bytes_total: { type: 'counter', unit: 'bytes', labels: [], help: 'Bytes of the archives restores read' },
   bw_restore_duration_seconds: { type: 'histogram', unit: 'seconds', labels: ['outcome'], help: 'Wall time of a restore', buckets: LONG_SECONDS },
+  bw_topdir_restore_basepaths: { type: 'gauge', unit: 'basepaths', labels: ['topdir', 'target', 'state'], help: 'Basepaths of a restore of a whole topdir that has not ended, by state (restored, failed, running, left)' },
+  bw_topdir_restore_bytes: { type: 'gauge', unit: 'bytes', labels: ['topdir', 'target', 'state'], help: 'Bytes of it: restored, and left' },
+  bw_topdir_restore_left_seconds: { type: 'gauge', unit: 'seconds', labels: ['topdir', 'target'], help: 'Time it still takes at the pace it has had' },
 
   bw_verifications_total: { type: 'counter', unit: 'verifications', labels: ['level', 'outcome'], help: 'Ended verifications of backups' },
 

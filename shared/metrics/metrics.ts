@@ -4,6 +4,7 @@ import type { BwError } from '../errors/bw-error.js';
 import type { ParkedBasepath, Standing } from '../hosts/judge-hangs.js';
 import type { ParkedCount } from '../limits/places.js';
 import type { LastRound } from '../reconcile/last-round.js';
+import type { TopdirRestore } from '../topdir-restore/store.js';
 import { publishAges, summarizeAges, type BasepathAges } from './ages.js';
 import { Collector } from './collector.js';
 import { Instruments } from './instruments.js';
@@ -102,6 +103,25 @@ export class Metrics extends Recorders {
       const samples = (['repaired', 'left'] as const).flatMap((state) => Object.entries(round?.[state] ?? {}).map(([kind, value]) => ({ labels: { kind, state }, value })));
       this.#instruments.replace('bw_reconcile_findings', samples);
       this.#instruments.replace('bw_reconcile_age_seconds', round === null ? [] : [{ labels: {}, value: Math.max(0, this.#now() - Date.parse(round.at)) / 1000 }]);
+    });
+  }
+
+  /** Asks at every scrape how far restores of whole topdirs are; one process per site. */
+  collectTopdirRestores(read: () => Promise<readonly TopdirRestore[]>): void {
+    this.#collect('topdir-restores', 0, ['bw_topdir_restore_basepaths', 'bw_topdir_restore_bytes', 'bw_topdir_restore_left_seconds'], async () => {
+      const restores = await read();
+      const states = restores.flatMap(({ topdir, target, basepaths, withoutBackup, done, failed, running }) => {
+        const counts = { restored: done, failed, running: Object.keys(running).length };
+        const left = Math.max(0, basepaths - withoutBackup - counts.restored - counts.failed - counts.running);
+        return Object.entries({ ...counts, left }).map(([state, value]) => ({ labels: { topdir, target, state }, value }));
+      });
+      const bytes = restores.flatMap(({ topdir, target, sourceBytes, doneBytes }) => {
+        const [all, restored] = [Number(sourceBytes), Number(doneBytes)];
+        return Object.entries({ restored, left: Math.max(0, all - restored) }).map(([state, value]) => ({ labels: { topdir, target, state }, value }));
+      });
+      this.#instruments.replace('bw_topdir_restore_basepaths', states);
+      this.#instruments.replace('bw_topdir_restore_bytes', bytes);
+      this.#instruments.replace('bw_topdir_restore_left_seconds', restores.flatMap(({ topdir, target, etaMs }) => (etaMs === null ? [] : [{ labels: { topdir, target }, value: etaMs / 1000 }])));
     });
   }
 

@@ -109,3 +109,5 @@ export function parkedAtBreakerKey(label: string): string {
 export function sendJobId(object: string): string {
   return `send.${object.slice(object.lastIndexOf('/') + 1)}`;
 }
+/** Hash topdirRestoreId -> a restore of a whole topdir that somebody does, and how far it is (JSON); `ID:cancel` -> who cancelled it. */
+export const TOPDIR_RESTORES_KEY = `${PREFIX}:topdir-restores`;

@@ -2,6 +2,7 @@ import { BwError } from '../../../shared/errors/bw-error.js';
 import { EXIT } from '../../../shared/errors/exit-codes.js';
 import { sendOrders } from '../../../shared/orders/order.js';
 import type { Run } from '../../../shared/runs/run-store.js';
+import { SILENT_MS, TopdirRestores, type SeenTopdirRestore } from '../../../shared/topdir-restore/store.js';
 import { activeJobs } from '../../preemption/active-jobs.js';
 import { cancelRun } from '../../preemption/cancel.js';
 import { stopOrder } from '../../preemption/preempt.js';
@@ -9,6 +10,8 @@ import { operatorName, withJournal } from '../removal/operator.js';
 import { plural, print, printJson } from '../print.js';
 import type { Session, StartLocal } from '../session.js';
 import type { CommonOptions } from '../site.js';
+import { cancelRestores } from '../topdir-restore/cancel.js';
+import { resumeCommand } from '../topdir-restore/options.js';
 import { withSession } from './drain-command.js';
 import { stopOutput } from './outputs.js';
 
@@ -30,6 +33,8 @@ export async function preemptCommand(name: string, options: CommonOptions, start
 /** `bw-bkup cancel BACKUP`: it ends as failed, and nothing of it is kept. */
 export async function cancelCommand(name: string, options: CommonOptions, startLocal: StartLocal): Promise<number> {
   return withSession(options, startLocal, async (session) => {
+    const whole = await findTopdirRestore(session, name);
+    if (whole !== null) return cancelTopdirRestore(session, whole, options);
     const run = await findRun(session, name);
     if (run === null) throw await notRunning(session, name);
     const message = `cancelled by ${operatorName() ?? 'an operator'}`;
@@ -39,6 +44,25 @@ export async function cancelCommand(name: string, options: CommonOptions, startL
     else print(`${run.kind} ${run.id} of ${run.basepathId}: cancelled. What it left is removed; the next scheduled run is not touched.`);
     return EXIT.ok;
   });
+}
+
+/** Whoever does it ends it within seconds; where nobody does, its restores are ended here. */
+async function cancelTopdirRestore(session: Session, restore: SeenTopdirRestore, options: CommonOptions): Promise<number> {
+  const store = new TopdirRestores(session.queues.redis);
+  const by = operatorName() ?? 'an operator';
+  const stopped = Object.values(restore.running).map((id) => `restore.${id}`);
+  await store.cancel(restore.id, by);
+  await cancelRestores(session, restore, `cancelled by ${by}`);
+  if (restore.silentMs >= SILENT_MS) await store.remove(restore.id);
+  if (options.json === true) printJson(stopOutput, { v: 1, runId: restore.id, host: null, cancelled: true, stopped });
+  else print(`Restore ${restore.id} of ${restore.topdir} into ${restore.target}: cancelled. What was restored stays. To go on with it: ${resumeCommand(restore)}`);
+  return EXIT.ok;
+}
+
+async function findTopdirRestore({ queues }: Session, name: string): Promise<SeenTopdirRestore | null> {
+  const found = (await new TopdirRestores(queues.redis).all()).filter(({ id }) => name.length >= SHORTEST && id.startsWith(name.toUpperCase()));
+  if (found.length > 1) throw ambiguous(name, found);
+  return found[0] ?? null;
 }
 
 /** By the first letters of its id, of those that have not ended. */
@@ -63,7 +87,7 @@ async function notRunning({ runs }: Session, name: string): Promise<BwError> {
   });
 }
 
-function ambiguous(name: string, found: readonly Run[]): BwError {
+function ambiguous(name: string, found: readonly { readonly id: string }[]): BwError {
   return new BwError('BACKUP_AMBIGUOUS', {
     message: 'several that run have an id that begins like this',
     subject: name,
