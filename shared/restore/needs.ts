@@ -109,7 +109,7 @@ async function needOf(request: NeedsRequest, manifest: Manifest, archive: Manife
 
 async function slicesOf({ catalogueOf, darOf, tempDir, signal }: NeedsRequest, manifest: Manifest, archive: ManifestArchive, recordsFile: string): Promise<ReadonlySet<number> | null> {
   const [file, dar] = [catalogueOf(manifest, archive), darOf(manifest)];
-  if (file === null || dar === null || archive.catalogue === null) return null;
+  if (file?.endsWith('.1.dar') !== true || dar === null || archive.catalogue === null) return null;
   const listFile = `${recordsFile}.list`;
   const { includePaths } = await writeDarList({ recordsFile, listFile });
   const base = join(dirname(file), basename(file).replace(/\.1\.dar$/, ''));
