@@ -16,6 +16,7 @@ programs() {
   cat <<'TABLE'
 dar dar dar
 redis-server redis-server redis
+rclone rclone rclone
 zstd zstd zstd
 getfacl acl acl
 setfacl acl acl

@@ -39,6 +39,9 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
 export interface TopdirConfig {
   readonly path: string;
+  /** Names of the LTS its backups go to, in the order they are sent there. */
+  readonly lts: readonly string[];
+  readonly copies: CopiesConfig;
   /** Where to read from instead of `path`, such as a snapshot's root; null = `path`. */
   readonly readFrom: string | null;
   /** Basepaths are the directories this many levels below (1 = direct sub-directories). */
@@ -60,6 +63,12 @@ export interface TopdirConfig {
   readonly politeness: PolitenessConfig;
   /** Those of single basepaths. */
   readonly basepaths: readonly BasepathOverride[];
+}
+
+/** toSeal: how many of its LTS must hold a backup for it to seal, from 1 to all. */
+export interface CopiesConfig {
+  readonly toSeal: number;
+  readonly missingForMs: number;
 }
 
 /** What is kept; a rule that is null keeps nothing. Without any rule nothing is removed. */
@@ -188,7 +197,13 @@ export interface ShardLimits {
 }
 
 /** Every backend adds its own settings: `| { backend: 'x'; x: XConfig }`. */
-export type LtsConfig = LtsCommon & { readonly backend: 'posix' };
+export type LtsConfig = LtsCommon & ({ readonly backend: 'posix' } | { readonly backend: 'rclone'; readonly rclone: RcloneConfig });
+
+export interface RcloneConfig {
+  readonly remote: string;
+  /** null: from the environment. */
+  readonly configFile: string | null;
+}
 
 export interface LtsCommon {
   readonly name: string;
@@ -196,8 +211,17 @@ export interface LtsCommon {
   readonly dir: string;
   /** Bytes per second and host, null = unlimited. */
   readonly bandwidthBytesPerSecond: number | null;
+  /** Small slices and metadata are bundled; null = each is an object of its own. */
+  readonly bundle: BundleConfig | null;
   /** Reading may recall from tape. */
   readonly tape: boolean;
+}
+
+export interface BundleConfig {
+  /** What is smaller is bundled; a bundle is closed when it has so much. */
+  readonly minBytes: number;
+  /** And when its oldest part has waited so long. */
+  readonly maxWaitMs: number;
 }
 
 export interface VerifyConfig {

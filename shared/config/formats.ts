@@ -279,7 +279,7 @@ const line: Format<string> = { accepts: 'one line of text', parse: (raw) => text
 export const formats = {
   absolutePath,
   address,
-  backend: oneOf(['posix']),
+  backend: oneOf(['posix', 'rclone']),
   boolean,
   budget,
   // dar knows blowfish and scrambling too: a 64-bit block cipher and no cipher at all.

@@ -17,6 +17,8 @@ export function judgeSettings(settings: Settings, facts: Facts): Finding[] {
     ...badSchedules(settings),
     ...badEncryption(settings),
     ...duplicateLts(settings),
+    ...badRclone(settings),
+    ...badCopies(settings),
     ...duplicateBasepaths(settings),
     ...badBudget(settings, facts),
   ];
@@ -88,6 +90,34 @@ function duplicateLts({ lts }: Settings): Finding[] {
     const first = lts.findIndex((other) => other.name === store.name);
     if (store.name === null || first === index) return [];
     return [{ key: `lts[${index}].name`, value: store.name, problem: `is the name of lts[${first}] too`, remedy: 'Give each LTS a name of its own.' }];
+  });
+}
+
+function badRclone({ lts }: Settings): Finding[] {
+  return lts.flatMap(({ backend, rclone }, index): Finding[] => {
+    const key = `lts[${index}].rclone.remote`;
+    if (backend === 'rclone' && rclone.remote === null) return [{ key, value: null, problem: 'is missing beside backend rclone', remedy: 'Name one of `rclone listremotes`: `rclone: {remote: offsite}`.' }];
+    if (backend === 'rclone' || rclone.remote === null) return [];
+    return [{ key, value: rclone.remote, problem: `is given, but the backend is ${backend}`, remedy: 'Write `backend: rclone`, or remove it.' }];
+  });
+}
+
+/** Of each topdir: the LTS it names must be there, and as many as a seal needs. What the site says for all is judged where it counts. */
+function badCopies({ site, topdirs, lts }: Settings): Finding[] {
+  const all = lts.map(({ name }) => name);
+  return topdirs.flatMap((topdir, index) => {
+    const names = topdir.lts ?? all;
+    const tell = (key: string, value: string, problem: string, remedy: string): Finding => ({ key, value, problem, remedy });
+    const own = `topdirs[${index}].lts`;
+    const unknown = names.filter((name) => !all.includes(name));
+    const { toSeal } = topdir.copies;
+    const key = toSeal === site.copies.toSeal ? 'copies.toSeal' : `topdirs[${index}].copies.toSeal`;
+    return [
+      ...unknown.map((name) => tell(own, String(name), 'is the name of no LTS', 'Name those of `lts:`, or leave it away to mean all.')),
+      ...(topdir.lts !== null && new Set(names).size < names.length ? [tell(own, names.join(', '), 'names an LTS twice', 'Name each once: a second copy belongs elsewhere.')] : []),
+      ...(names.length === 0 && all.length > 0 ? [tell(own, '', 'names no LTS', 'Name one at least, or leave it away to mean all.')] : []),
+      ...(toSeal !== null && names.length > 0 && toSeal > names.length ? [tell(key, String(toSeal), `is more than the ${names.length} LTS that topdirs[${index}] goes to`, 'Lower it, or give it more LTS; none means all.')] : []),
+    ];
   });
 }
 

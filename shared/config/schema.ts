@@ -92,6 +92,10 @@ export const overridableSections = {
     statLatency: { doc: 'When a stat of the source takes longer than this, dars and scans that read it from this host are stopped, and let go on a tenth of the time, until it is better; none = never.', format: 'duration', default: null, nullable: true },
     statFactor: { doc: 'The same when it takes so many times what it usually does; none = never.', format: 'count', default: null, nullable: true, min: 2 },
   },
+  copies: {
+    toSeal: { doc: 'How many long-term storages must hold a backup for it to seal; what is missing then is made up later. none = all it goes to.', format: 'count', default: null, nullable: true, min: 1 },
+    missingFor: { doc: 'A copy that has been missing for longer than this counts as broken (status --check, metrics).', format: 'duration', default: '3d' },
+  },
   retention: {
     keepLast: { doc: 'The newest so many backups of a basepath are kept. Without any keep rule nothing is ever removed.', format: 'count', default: null, nullable: true, min: 1 },
     keepWithin: { doc: 'Backups captured within this time are kept.', format: 'duration', default: null, nullable: true },
@@ -183,6 +187,7 @@ export const siteSchema = {
 export const topdirSchema = {
   path: { doc: 'Directory whose sub-directories are the basepaths.', format: 'absolutePath', default: null, required: true },
   readFrom: { doc: 'Where to read instead, such as a snapshot; none = path itself.', format: 'absolutePath', default: null, nullable: true },
+  lts: { doc: 'Names of the long-term storages its backups go to, the first one first; none = all.', format: 'textList', default: null, nullable: true },
   depth: { doc: 'Basepaths are this many levels below.', format: 'count', default: 1, min: 1, max: 10 },
   exclude: { doc: 'Glob patterns of what is not saved.', format: 'patternList', default: [] },
   sentinel: { doc: 'File below the topdir whose absence means "not mounted"; none = not checked.', format: 'relativePath', default: null, nullable: true },
@@ -205,7 +210,13 @@ export const ltsSchema = {
   backend: { doc: 'How it is reached.', format: 'backend', default: 'posix' },
   dir: { doc: 'Its directory: of this host (posix), else of the far end.', format: 'absolutePath', default: null, required: true },
   bandwidth: { doc: 'Most bytes per second from one host; none = unlimited.', format: 'rate', default: null, nullable: true },
+  minObject: { doc: 'Smaller slices and what describes backups go into tar objects of at least this size; none = each is an object of its own.', format: 'size', default: null, nullable: true, min: 1 },
+  maxWait: { doc: 'A bundle that is smaller is closed when its oldest part has waited so long: seals of small backups wait for it. Only with minObject.', format: 'duration', default: '1h' },
   tape: { doc: 'Whether reading it may recall from tape: scheduled verification then needs a recall budget.', format: 'boolean', default: false },
+  rclone: {
+    remote: { doc: 'Name of the remote in rclone\'s configuration, without colon; `dir` is the path in it (bucket and prefix). For backend rclone only.', format: 'name', default: null, nullable: true },
+    configFile: { doc: 'rclone\'s configuration, mode 0600; none = the remote comes from the environment (RCLONE_CONFIG_NAME_TYPE and so on).', format: 'absolutePath', default: null, nullable: true },
+  },
 } as const satisfies Section;
 
 /** The list below each topdir. */
@@ -214,7 +225,7 @@ export const BASEPATHS_KEY = 'basepaths';
 /** The keys whose values are lists of sections or, for hosts, a map of them. */
 export const collections = {
   topdirs: { doc: 'What is backed up.', item: { ...topdirSchema, ...overridableSections } },
-  lts: { doc: 'Where backups go; every slice goes to each.', item: ltsSchema },
+  lts: { doc: 'Where backups go: to each, unless a topdir names some of them.', item: ltsSchema },
   hosts: { doc: 'Settings of single hosts, by host name.', item: hostSections },
 } as const satisfies Record<string, { readonly doc: string; readonly item: Section }>;
 

@@ -14,7 +14,7 @@ export interface Resolved {
 /** Settings without problems as the program uses them: units in names, nothing missing. */
 export function toConfig({ host, site, topdirs, lts, shardMemory }: Settings, { redisUrl, stagingBudgetBytes }: Resolved): Config {
   const policy = {
-    topdirs: topdirs.map(toTopdir),
+    topdirs: topdirs.map((topdir) => toTopdir(topdir, lts.map(({ name }) => present(name)))),
     catalog: { dir: present(site.catalog.dir) },
     lts: lts.map(toLts),
     dar: toDar(site.dar),
@@ -44,8 +44,10 @@ export function toConfig({ host, site, topdirs, lts, shardMemory }: Settings, { 
   };
 }
 
-function toTopdir({ path, readFrom, depth, exclude, sentinel, hooks, dar, scan, shards, limits, index, schedule, retention, politeness, basepaths }: TopdirSettings): TopdirConfig {
-  const own = { path: present(path), readFrom, depth, exclude, sentinel, hooks };
+function toTopdir(settings: TopdirSettings, allLts: readonly string[]): TopdirConfig {
+  const { path, readFrom, depth, exclude, sentinel, hooks, dar, scan, shards, limits, index, schedule, copies, retention, politeness, basepaths } = settings;
+  const lts = settings.lts ?? allLts;
+  const own = { path: present(path), lts, copies: { toSeal: copies.toSeal ?? lts.length, missingForMs: copies.missingFor }, readFrom, depth, exclude, sentinel, hooks };
   return {
     ...own,
     dar: toDar(dar),
@@ -100,8 +102,10 @@ function toVerify({ every, level, sample, recallBytesPerDay, recallObjectsPerDay
   return { everyMs: every, level, samplePercent: Math.max(LEAST_PERCENT, sample * 100), recallPerDay };
 }
 
-function toLts({ name, backend, dir, bandwidth, tape }: LtsSettings): LtsConfig {
-  return { name: present(name), backend, dir: present(dir), bandwidthBytesPerSecond: bandwidth, tape };
+function toLts({ name, backend, dir, bandwidth, minObject, maxWait, tape, rclone }: LtsSettings): LtsConfig {
+  const common = { name: present(name), dir: present(dir), bandwidthBytesPerSecond: bandwidth, bundle: minObject === null ? null : { minBytes: minObject, maxWaitMs: maxWait }, tape };
+  if (backend === 'rclone') return { ...common, backend, rclone: { remote: present(rclone.remote), configFile: rclone.configFile } };
+  return { ...common, backend };
 }
 
 /** A required value: its absence was reported before. */

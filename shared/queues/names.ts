@@ -37,6 +37,11 @@ export function itemsKey(backupId: string): string {
   return `${PREFIX}:items:${backupId}`;
 }
 
+/** Hash of the slices of a host that wait to be bundled for an LTS (shared/bundle/bundle-pool.ts). */
+export function bundleKey(host: string, lts: string): string {
+  return `${PREFIX}:bundle:${host}:${lts}`;
+}
+
 /** Set of the ids of running backups and restores. */
 export const RUNS_KEY = `${PREFIX}:runs`;
 /** Hash basepathId -> facts from its sealed backups (`TICKET JSON`), a cache of the catalog. */

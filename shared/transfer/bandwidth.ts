@@ -13,10 +13,10 @@ export const systemClock: Clock = {
 };
 
 export interface BandwidthLimiter {
-  /** Whether there is a limit now: what cannot be paced from outside has to choose another way then. */
-  readonly isLimited: boolean;
   /** Resolves when `bytes` more may move; in the order of the calls. Rejects when the signal aborts. */
   take(bytes: number, signal?: AbortSignal): Promise<void>;
+  /** Bytes per second of now, for programs that limit themselves; null = unlimited. */
+  rate(): number | null;
 }
 
 /** Saved-up allowance: long enough to hide timer jitter, short enough that a monitor sees the configured rate. */
@@ -46,8 +46,8 @@ export class AdjustableLimiter implements BandwidthLimiter {
     this.#readyAt = clock.now() - BURST_MS;
   }
 
-  get isLimited(): boolean {
-    return this.#rate !== null;
+  rate(): number | null {
+    return this.#rate;
   }
 
   /** What waits goes on at the new rate. */
@@ -139,9 +139,12 @@ export function setBandwidth(lts: string | null, bytesPerSecond: number | null):
 
 function both(a: BandwidthLimiter, b: BandwidthLimiter): BandwidthLimiter {
   return {
-    get isLimited() { return a.isLimited || b.isLimited; },
     take: async (bytes, signal) => {
       await Promise.all([a.take(bytes, signal), b.take(bytes, signal)]);
+    },
+    rate: () => {
+      const [first, second] = [a.rate(), b.rate()];
+      return first === null || second === null ? (first ?? second) : Math.min(first, second);
     },
   };
 }

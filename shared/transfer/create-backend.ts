@@ -2,6 +2,7 @@ import type { Config, LtsConfig } from '../config/config.js';
 import { sharedBandwidth } from './bandwidth.js';
 import type { TransferBackend } from './backend.js';
 import { createPosixBackend } from './posix/posix-backend.js';
+import { createRcloneBackend } from './rclone/rclone-backend.js';
 
 /** The backends of all configured LTS, in their order. Nothing is touched before the first use of one; `probe` tells whether it is usable. */
 export function createBackends(config: Pick<Config, 'lts' | 'host' | 'staging'>): TransferBackend[] {
@@ -10,5 +11,6 @@ export function createBackends(config: Pick<Config, 'lts' | 'host' | 'staging'>)
 
 function createBackend(lts: LtsConfig): TransferBackend {
   const bandwidth = sharedBandwidth(lts.name, lts.bandwidthBytesPerSecond);
+  if (lts.backend === 'rclone') return createRcloneBackend({ name: lts.name, dir: lts.dir, tape: lts.tape, ...lts.rclone, bandwidth });
   return createPosixBackend({ name: lts.name, dir: lts.dir, bandwidth });
 }

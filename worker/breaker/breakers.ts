@@ -18,7 +18,7 @@ export interface BreakersParts {
   readonly wake: (parked: ParkedJob) => Promise<void>;
   /** Whether staging holds so much that nothing new should come while it cannot leave. */
   readonly isStagingHigh: () => Promise<boolean>;
-  /** Free bytes an LTS that was full must have: a slice. */
+  /** Free bytes an LTS, or staging, that was full must have: a slice. */
   readonly roomBytes: number;
   readonly metrics: Pick<Metrics, 'jobParked'>;
   readonly logger: Logger;
@@ -130,7 +130,7 @@ export class Breakers {
     // What the look cannot see is suspected after several jobs; of what a job alone may have met, such as its own directory gone, never.
     if (seen === null && (kinds.length > 1 || (resource.kind !== 'lts' && error.retry !== 'retry'))) return false;
     const cause = causeOf(seen ?? error);
-    const failure = { host, job: `${queue}/${String(job.id)}`, cause, proven: seen !== null, forAll: certain, needsBytes: certain ? roomBytes : 0 };
+    const failure = { host, job: `${queue}/${String(job.id)}`, cause, proven: seen !== null, forAll: certain && resource.kind === 'lts', needsBytes: certain ? roomBytes : 0 };
     return isOpenFor(await this.#change(resource, (breaker) => afterFailure(breaker, failure, now().getTime(), this.#timing)), host);
   }
 

@@ -88,7 +88,7 @@ class GridftpStorage implements GridftpBackend {
     await this.#guard(subject, options.signal, async () => {
       for (const item of items) assertObjectName(item.object);
       throwIfAborted(options.signal, subject);
-      const lanes = this.#far.bandwidth.write.isLimited ? [items] : laneOf(items, this.#far.concurrent);
+      const lanes = this.#far.bandwidth.write.rate() !== null ? [items] : laneOf(items, this.#far.concurrent);
       const errors = (await mapLimited(lanes, lanes.length, (lane) => putItems(this.#far, key, lane, options))).flat();
       if (errors.length > 0) throw errors[0];
     });

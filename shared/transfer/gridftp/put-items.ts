@@ -99,7 +99,7 @@ async function adopt(far: FarEnd, session: ControlSession, { item, final }: Part
 async function copyAll(far: FarEnd, parts: readonly Part[], progress: BatchProgress, options: TransferOptions, note: (thrown: unknown) => null): Promise<string> {
   const { signal } = options;
   throwIfAborted(signal, parts[0]?.item.object ?? '');
-  if (!far.bandwidth.write.isLimited) {
+  if (far.bandwidth.write.rate() === null) {
     const parallel = parts.some(({ item }) => item.bytes >= BIG_BYTES);
     const watched = progress.watch(parts.filter(({ item }) => item.bytes >= BIG_BYTES));
     const copies = parts.map(({ item, path }) => ({ file: item.file, path }));

@@ -20,6 +20,8 @@ export interface ManifestInput {
   readonly results: readonly ShardResult[];
   readonly items: ReadonlyMap<string, StoredItem>;
   readonly ltsNames: readonly string[];
+  /** Of these, where our own files are objects of their own; elsewhere they go into a bundle when the backup is sealed. */
+  readonly plainLts: readonly string[];
   readonly topdir: TopdirConfig;
   readonly policyHash: Config['policyHash'];
   readonly index: MadeFile & { readonly records: number };
@@ -147,7 +149,7 @@ function stored(input: ManifestInput, file: MadeFile): StoredFile {
     name: file.name,
     bytes: file.bytes,
     sha512: file.sha512,
-    locations: Object.fromEntries(input.ltsNames.map((name) => [name, location])),
+    locations: Object.fromEntries(input.plainLts.map((name) => [name, location])),
   };
 }
 

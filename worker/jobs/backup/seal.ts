@@ -12,7 +12,9 @@ import { newStart } from '../../../shared/runs/start-name.js';
 import { BW_BKUP_VERSION } from '../../../shared/version.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
+import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import { readPart } from '../shard/kept-parts.js';
+import { bundlesOf } from '../transfer/bundle-slices.js';
 import { buildManifest } from './build-manifest.js';
 import { concatenate } from './concatenate.js';
 import { readPlan, type PlanFile } from './plan-file.js';
@@ -82,6 +84,7 @@ async function composeManifest(context: WorkerContext, work: SealWork): Promise<
     results: work.parts,
     items: await context.items.all(work.job.backupId),
     ltsNames: context.backends.map((backend) => backend.name),
+    plainLts: plainBackends(context).map((backend) => backend.name),
     topdir: configuredTopdir(context.config, work.job.topdir),
     policyHash: context.config.policyHash,
     index: { name: `index.${work.start}.zst`, bytes: index.bytes, sha512: index.sha512, records: index.records },
@@ -126,15 +129,20 @@ async function uploadAll(context: WorkerContext, work: SealWork, manifest: Manif
   const last = await ownFile(work, `manifest.${work.start}.json`, 'manifest.json', encodeManifest(manifest));
   const key = `${work.job.backupId}-${work.start}`;
   try {
-    for (const backend of context.backends) await uploadFiles(backend, key, [...named, ...helpers], signal);
+    for (const backend of plainBackends(context)) await uploadFiles(backend, key, [...named, ...helpers], signal);
     await refuseIfOver(context, work.job);
     await context.catalog.chain(manifest); // nor one whose parent was removed: Redis, which protects it, may have been lost
-    for (const backend of context.backends) await uploadFiles(backend, key, [last], signal);
+    for (const backend of plainBackends(context)) await uploadFiles(backend, key, [last], signal);
     return false;
   } catch (thrown) {
     if (toBwError(thrown).code === 'TRANSFER_OBJECT_EXISTS') return true;
     throw thrown;
   }
+}
+
+/** Those to which our own files go before the seal, each by itself; to the others in bundles, after it. */
+function plainBackends(context: WorkerContext): TransferBackend[] {
+  return context.backends.filter(({ name }) => bundlesOf(context, name) === null);
 }
 
 /**

@@ -9,7 +9,7 @@ const AT_ONCE = 4;
 /** Whether a batch is brought away by whoever made it: it takes less time than a job of its own, and no LTS is told of it only to answer later. */
 export function isSentNow(context: WorkerContext, items: readonly Pick<StoredItem, 'bytes'>[]): boolean {
   const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
-  return bytes < RELEASE_BYTES && context.backends.every((backend) => !backend.capabilities().async);
+  return bytes < RELEASE_BYTES && context.config.lts.every(({ bundle }) => bundle === null) && context.backends.every((backend) => !backend.capabilities().async);
 }
 
 /** Brings a batch to every LTS, verified there. Returns the items with where they are. Throws the first error. */

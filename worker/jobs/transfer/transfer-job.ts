@@ -1,3 +1,4 @@
+import { DelayedError } from 'bullmq';
 import type { JobRun } from '../../processor/run-job.js';
 import { ltsOf } from '../../breaker/needs.js';
 import { outage } from '../../breaker/outage.js';
@@ -10,6 +11,7 @@ import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
 import { sendItems } from '../../../shared/transfer/engine.js';
+import { sendBundled, splitSmall } from './bundle-slices.js';
 
 /** Less is given back with the rest of the backup's staging when that has ended, which is soon: a job for it would cost more than it frees (unless somebody waits for it). */
 export const RELEASE_BYTES = 1024 * 1024;
@@ -21,7 +23,11 @@ export const RELEASE_BYTES = 1024 * 1024;
 export async function transferJob(context: WorkerContext, run: JobRun): Promise<{ sent: number }> {
   const data = parseJob(transferJobSchema, run.job.data, run.job.id);
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
-  await sendToAll(context, data, run);
+  const waitUntilMs = await sendToAll(context, data, run);
+  if (waitUntilMs !== null) {
+    await run.job.moveToDelayed(waitUntilMs, run.token);
+    throw new DelayedError('waits for a bundle');
+  }
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
   const left = await context.items.get(data.backupId, data.objects);
   const bytes = [...left.values()].reduce((sum, item) => sum + item.bytes, 0);
@@ -41,15 +47,19 @@ export async function isTooLate(context: WorkerContext, data: Pick<TransferJob, 
   return true;
 }
 
-/** One LTS that is out keeps nothing from the others. Throws the first error, or OUTAGE. */
-async function sendToAll(context: WorkerContext, data: TransferJob, run: JobRun): Promise<void> {
+/** One LTS that is out keeps nothing from the others. Throws the first error, or OUTAGE. Returns when to come again for slices that wait for a bundle; null: for none. */
+async function sendToAll(context: WorkerContext, data: TransferJob, run: JobRun): Promise<number | null> {
   const out = context.backends.filter(({ name }) => context.breakers.isOpen(ltsOf(name)));
   let first: unknown = null;
+  const waits: number[] = [];
   for (const backend of context.backends) {
-    if (!out.includes(backend)) await sendTo(context, backend, data, run).catch((thrown: unknown) => { first ??= thrown; });
+    if (out.includes(backend)) continue;
+    const until = await sendTo(context, backend, data, run).catch((thrown: unknown) => { first ??= thrown; });
+    if (typeof until === 'number') waits.push(until);
   }
   if (first !== null) throw first as Error;
   for (const backend of out) if ((await openItems(context, backend, data)).length > 0) throw outage(backend.name);
+  return waits.length === 0 ? null : Math.min(...waits);
 }
 
 /** Items that are not on record any more belong to an abandoned start, and another host sends what it has taken over: nothing to do for them. */
@@ -58,8 +68,14 @@ async function openItems(context: WorkerContext, backend: TransferBackend, data:
   return [...items].filter(([, item]) => item.host === context.config.host && item.committed[backend.name] === undefined).map(toTransferItem);
 }
 
-async function sendTo(context: WorkerContext, backend: TransferBackend, data: TransferJob, run: JobRun): Promise<void> {
-  const open = await openItems(context, backend, data);
+/** Small ones go into bundles, after those that do not: when to come again for them, or null. */
+async function sendTo(context: WorkerContext, backend: TransferBackend, data: TransferJob, run: JobRun): Promise<number | null> {
+  const { alone, small } = await splitSmall(context, backend.name, data.backupId, await openItems(context, backend, data));
+  await sendAlone(context, backend, data, alone, run);
+  return sendBundled(context, backend, data, small, run);
+}
+
+async function sendAlone(context: WorkerContext, backend: TransferBackend, data: TransferJob, open: readonly TransferItem[], run: JobRun): Promise<void> {
   if (open.length === 0) return;
   const startedAt = performance.now();
   const results = await sendItems({

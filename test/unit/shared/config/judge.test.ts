@@ -153,3 +153,20 @@ describe('across keys', () => {
     expect(findings(`${SITE}${lines}\n`).filter((line) => !line.startsWith('redis.urlFile holds'))).toEqual(expected);
   });
 });
+
+describe('copies', () => {
+  const two = SITE.replace(/(lts:\n(?: {2}.*\n)+)/, '$1  - {name: site2, dir: /remote/backups}\n');
+  it.each<[string, string]>([
+    ['one of two is enough', 'copies: {toSeal: 1}\n'],
+    ['both', 'copies: {toSeal: 2}\n'],
+    ['as many as there are', 'copies: {toSeal: none}\n'],
+  ])('%s', (_, more) => {
+    expect(findings(`${two}${more}`)).toEqual([]);
+  });
+
+  it('a topdir that goes to one LTS cannot wait for the two the site asks for', () => {
+    const one = two.replace('  - path: /u/staff\n', '  - {path: /u/staff, lts: [site2]}\n');
+    expect(findings(`${one}copies: {toSeal: 2}\n`)).toEqual(['copies.toSeal is more than the 1 LTS that topdirs[0] goes to']);
+    expect(findings(one)).toEqual([]);
+  });
+});

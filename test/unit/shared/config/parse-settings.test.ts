@@ -126,7 +126,7 @@ hosts:
     ['topdir: []\n', 'Did you mean topdirs?'],
     ['dar: {sliceSise: 1GiB}\n', 'Did you mean sliceSize?'],
     ['sliceSize: 1GiB\n', 'Did you mean dar.sliceSize?'],
-    ['zzz: 1\n', 'Known here: host, staging, state, redis, worker, http, logging, preemption, deadLetters, catalog, dar, scan, shards, limits, index, schedule, politeness, retention, removal, reconcile, verify, restore, topdirs, lts, hosts.'],
+    ['zzz: 1\n', 'Known here: host, staging, state, redis, worker, http, logging, preemption, deadLetters, catalog, dar, scan, shards, limits, index, schedule, politeness, copies, retention, removal, reconcile, verify, restore, topdirs, lts, hosts.'],
   ])('%j is answered %j', (line, remedy) => {
     expect(parse(SITE + line).problems.map((problem) => problem.remedy)).toEqual([remedy]);
   });

@@ -136,7 +136,7 @@ describe('posix storage', () => {
   it('obeys the bandwidth limit in both directions', async () => {
     const { lts, dir } = await setUp();
     const taken = { write: 0, read: 0 };
-    const count = (direction: 'write' | 'read') => ({ isLimited: true, take: (bytes: number) => Promise.resolve(void (taken[direction] += bytes)) });
+    const count = (direction: 'write' | 'read') => ({ take: (bytes: number) => Promise.resolve(void (taken[direction] += bytes)), rate: () => null });
     const backend = createPosixBackend({ name: 'd', dir: lts, bandwidth: { write: count('write'), read: count('read') } });
     const item = await sampleItem(dir, 'a/b', sampleBytes(2 * MIB));
     await backend.submit('k', [item]);
@@ -148,7 +148,7 @@ describe('posix storage', () => {
   it('stops waiting for bandwidth when aborted, and leaves nothing', async () => {
     const { lts, dir } = await setUp();
     const abort = new AbortController();
-    const never = { isLimited: true, take: (_: number, signal?: AbortSignal) => new Promise<void>((_resolve, reject) => { signal?.addEventListener('abort', () => { reject(new Error('aborted')); }); abort.abort(); }) };
+    const never = { take: (_: number, signal?: AbortSignal) => new Promise<void>((_resolve, reject) => { signal?.addEventListener('abort', () => { reject(new Error('aborted')); }); abort.abort(); }), rate: () => null };
     const backend = createPosixBackend({ name: 'd', dir: lts, bandwidth: { write: never, read: never } });
     const item = await sampleItem(dir, 'a/b', sampleBytes(2 * MIB));
     await expect(backend.submit('k', [item], { signal: abort.signal })).rejects.toMatchObject({ code: 'TRANSFER_ABORTED' });

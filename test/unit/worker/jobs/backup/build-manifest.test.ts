@@ -50,6 +50,7 @@ function input(overrides: Partial<ManifestInput> = {}): ManifestInput {
     results,
     items: items(results, ['tape', 'disk']),
     ltsNames: ['tape', 'disk'],
+    plainLts: ['tape', 'disk'],
     topdir,
     policyHash: 'p',
     index: { name: 'index.zst', bytes: 10, sha512: HASH, records: 7 },

@@ -14,7 +14,7 @@ function senderOf(check: () => Promise<void>, bytes = MIB) {
   };
   const runs = { read: () => Promise.resolve({ phase: 'saving' }), addSent: () => Promise.resolve() };
   const staging = { account: { isTight: false } };
-  const context = { config: { host: 'here' }, backends: [], runs, staging, items: { add: add('item') }, queues: { transfer: () => ({ add: add('job') }) } } as unknown as WorkerContext;
+  const context = { config: { host: 'here', lts: [] }, backends: [], runs, staging, items: { add: add('item') }, queues: { transfer: () => ({ add: add('job') }) } } as unknown as WorkerContext;
   const over = new AbortController();
   const parent = { id: '1', queue: 'q' };
   const options: SenderOptions = { backupId: 'B', basepathId: 'alice', priorityClass: 'full', start: 's0001-t1-a', claim: { shard: 1, start: 's0001-t1-a' }, parent, check, signal: over.signal, logger: pino({ enabled: false }) };

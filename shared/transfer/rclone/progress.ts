@@ -1,0 +1,33 @@
+import type { TransferOptions } from '../backend.js';
+import type { Message } from './messages.js';
+
+/**
+ * What moved, from rclone's log: once a second the bytes of what is under way, and a line for each object that is complete. Adds up to the bytes of each object that is
+ * finished; one that is begun anew inside rclone does not count twice.
+ */
+export class CopyProgress {
+  /** By name in the layout. */
+  readonly #seen = new Map<string, number>();
+  readonly copied = new Set<string>();
+
+  constructor(
+    private readonly objects: ReadonlyMap<string, { readonly object: string; readonly bytes: number }>,
+    private readonly onProgress: TransferOptions['onProgress'],
+  ) {}
+
+  take(message: Message): void {
+    for (const [name, bytes] of message.underWay ?? []) this.#upTo(name, bytes);
+    if (message.object === null || !/^Copied\b/.test(message.text)) return;
+    this.copied.add(message.object);
+    this.#upTo(message.object, this.objects.get(message.object)?.bytes ?? 0);
+  }
+
+  #upTo(name: string, bytes: number): void {
+    const known = this.objects.get(name);
+    if (known === undefined) return;
+    const before = this.#seen.get(name) ?? 0;
+    const now = Math.max(before, Math.min(bytes, known.bytes));
+    this.#seen.set(name, now);
+    if (now > before) this.onProgress?.({ bytes: now - before, object: known.object });
+  }
+}

@@ -1,0 +1,46 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { storedFiles } from '../../../shared/catalog/index.js';
+import { compareTrees } from '../../../shared/compare/index.js';
+import { bytePath } from '../../../shared/paths/byte-path.js';
+import { fromPathJson } from '../../../shared/paths/path-json.js';
+import { testSite, type TestSite } from '../../helpers/site.js';
+import { restore } from '../../helpers/restore.js';
+
+const NAMES = ['alice', 'bob', 'carol'] as const;
+
+async function bundlingSite(minObject: string, maxWait: string): Promise<TestSite> {
+  const site = await testSite({ prepare: (dir) => Promise.resolve({ lts: [{ name: 'lts', dir: join(dir, 'lts'), minObject, maxWait }] }) });
+  for (const name of NAMES) {
+    await mkdir(join(site.topdir, name));
+    await writeFile(join(site.topdir, name, 'letter'), `from ${name}`.repeat(100));
+  }
+  return site;
+}
+
+async function objectsOf(site: TestSite): Promise<string[]> {
+  const entries = await readdir(join(site.dir, 'lts'), { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(site.dir.length + 5)).sort();
+}
+
+it('bundles the small slices of many backups, which are restored from there', async () => {
+  const site = await bundlingSite('1MiB', '300ms');
+  expect((await site.backUp()).map(({ state }) => state)).toEqual(['completed', 'completed', 'completed']);
+  const manifests = await site.manifests();
+  const locations = manifests.flatMap(({ archives }) => archives.flatMap(({ slices }) => slices.map((slice) => slice.locations['lts'])));
+  expect(locations.length).toBeGreaterThanOrEqual(6);
+  for (const location of locations) expect(location).toMatchObject({ object: expect.stringMatching(/^bundles\/\d{4}-\d\d\/.{26}\.here\.tar$/) as string });
+  const objects = await objectsOf(site);
+  expect(new Set(locations.map((location) => location?.object))).toEqual(new Set(objects.filter((object) => object.startsWith('bundles/'))));
+  expect(objects.filter((object) => object.startsWith('alice'))).toEqual([]); // nor is any file of ours an object of its own
+  expect(manifests.flatMap(storedFiles).every((file) => Object.keys(file.locations).length === 0)).toBe(true);
+  expect(await readdir(join(site.dir, 'staging', 'here', 'bundles', 'lts'))).toEqual([]);
+  expect(await site.worker.context.queues.redis.keys('{bw}:bundle:*')).toEqual([]);
+  for (const manifest of manifests) {
+    const target = join(site.dir, 'restore', manifest.basepathId);
+    expect(await restore(site, manifest, { target })).toMatchObject({ state: 'completed', returnValue: { outcome: 'clean' } });
+    const source = fromPathJson(manifest.source.path);
+    expect((await compareTrees({ left: source, right: bytePath.fromText(target), content: 'hash' })).differences).toEqual([]);
+  }
+});
