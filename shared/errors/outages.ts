@@ -45,8 +45,11 @@ const EXPLAINED_BY: Readonly<Record<string, readonly OutageKind[]>> = {
   TRANSFER_NO_SPACE: ['lts'],
 };
 
-/** No look is needed: a quota that is used up lets a probe's single byte through, and a full storage sometimes too. */
-const CERTAIN: ReadonlySet<string> = new Set(['TRANSFER_NO_SPACE']);
+/**
+ * No look is needed: a quota that is used up lets a probe's single byte through, and a full storage sometimes too; staging has room again as soon as
+ * whatever filled it has given its slices back.
+ */
+const CERTAIN: ReadonlySet<string> = new Set(['STAGING_FULL', 'TRANSFER_NO_SPACE']);
 
 /** What the kernel says of files on a filesystem that is full, not mounted, read-only or ill. */
 const ERRNOS: ReadonlySet<string> = new Set(['EACCES', 'EDQUOT', 'EIO', 'EHOSTDOWN', 'ENODEV', 'ENOENT', 'ENOSPC', 'ENOTCONN', 'EROFS', 'ESHUTDOWN', 'ESTALE', 'ETIMEDOUT', 'ENXIO']);

@@ -18,7 +18,7 @@ export interface BreakersParts {
   readonly wake: (parked: ParkedJob) => Promise<void>;
   /** Whether staging holds so much that nothing new should come while it cannot leave. */
   readonly isStagingHigh: () => Promise<boolean>;
-  /** Free bytes an LTS that was full must have: a slice. */
+  /** Free bytes an LTS, or staging, that was full must have: a slice. */
   readonly roomBytes: number;
   readonly metrics: Pick<Metrics, 'jobParked'>;
   readonly logger: Logger;
@@ -74,6 +74,11 @@ export class Breakers {
     }
   }
 
+  /** Of work for an LTS that is no job's: whether that is out, which is on record then. */
+  async suspect(lts: string, error: BwError, work: string): Promise<boolean> {
+    return suspectOutage(error).kinds.includes('lts') && this.#isOut(ltsOf(lts), { job: { id: work }, queue: 'tasks' }, error);
+  }
+
   /** After a job has done its work. */
   async succeeded({ job }: Asking): Promise<void> {
     const { store, surroundings } = this.parts;
@@ -123,14 +128,14 @@ export class Breakers {
     }
   }
 
-  async #isOut(resource: Resource, { job, queue }: Asking, error: BwError): Promise<boolean> {
+  async #isOut(resource: Resource, { job, queue }: { readonly job: Pick<ParkableJob, 'id'>; readonly queue: string }, error: BwError): Promise<boolean> {
     const { surroundings: { host }, roomBytes, now } = this.parts;
     const { kinds, certain } = suspectOutage(error);
     const seen = certain || this.isOpen(resource) ? error : await this.#look(resource, 0);
     // What the look cannot see is suspected after several jobs; of what a job alone may have met, such as its own directory gone, never.
     if (seen === null && (kinds.length > 1 || (resource.kind !== 'lts' && error.retry !== 'retry'))) return false;
     const cause = causeOf(seen ?? error);
-    const failure = { host, job: `${queue}/${String(job.id)}`, cause, proven: seen !== null, forAll: certain, needsBytes: certain ? roomBytes : 0 };
+    const failure = { host, job: `${queue}/${String(job.id)}`, cause, proven: seen !== null, forAll: certain && resource.kind === 'lts', needsBytes: certain ? roomBytes : 0 };
     return isOpenFor(await this.#change(resource, (breaker) => afterFailure(breaker, failure, now().getTime(), this.#timing)), host);
   }
 

@@ -3,6 +3,7 @@ import type { JobRun } from '../../processor/run-job.js';
 import { ltsOf } from '../../breaker/needs.js';
 import { outage } from '../../breaker/outage.js';
 import type { WorkerContext } from '../../context.js';
+import { handOver, waitForTasks } from '../../tasks/hand-over.js';
 import type { BwError } from '../../../shared/errors/bw-error.js';
 import { CLEANUP_PRIORITY } from '../../../shared/queues/priorities.js';
 import { JOB_VERSION, parseJob, transferJobSchema, type ReleaseJob, type TransferJob } from '../../../shared/queues/job-data.js';
@@ -10,6 +11,7 @@ import { keptForMs } from '../../../shared/runs/kept.js';
 import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
+import { Outbox } from '../../../shared/tasks/outbox.js';
 import { sendItems } from '../../../shared/transfer/engine.js';
 import { sendBundled, splitSmall } from './bundle-slices.js';
 
@@ -22,12 +24,16 @@ export const RELEASE_BYTES = 1024 * 1024;
  */
 export async function transferJob(context: WorkerContext, run: JobRun): Promise<{ sent: number }> {
   const data = parseJob(transferJobSchema, run.job.data, run.job.id);
+  const isInTasks = async (): Promise<boolean> => (await inTasks(context, data)).length > 0;
+  const isOver = async (): Promise<boolean> => !(await isInTasks());
+  if ((await isInTasks()) && (await hasEnded(context, data))) await waitForTasks(run, isOver); // what a task still brings is swept after it
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
   const waitUntilMs = await sendToAll(context, data, run);
   if (waitUntilMs !== null) {
     await run.job.moveToDelayed(waitUntilMs, run.token);
     throw new DelayedError('waits for a bundle');
   }
+  if (await isInTasks()) await waitForTasks(run, isOver);
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
   const left = await context.items.get(data.backupId, data.objects);
   const bytes = [...left.values()].reduce((sum, item) => sum + item.bytes, 0);
@@ -45,6 +51,11 @@ export async function isTooLate(context: WorkerContext, data: Pick<TransferJob, 
   if (state.phase !== 'done' && state.phase !== 'failed') return false;
   await orderSweeps(context.queues, context.runs, data, `.after-${name}`, keptForMs(state, context.now().getTime()));
   return true;
+}
+
+async function hasEnded({ runs }: WorkerContext, { backupId }: TransferJob): Promise<boolean> {
+  const phase = (await runs.read(backupId))?.phase;
+  return phase === undefined || phase === 'done' || phase === 'failed';
 }
 
 /** One LTS that is out keeps nothing from the others. Throws the first error, or OUTAGE. Returns when to come again for slices that wait for a bundle; null: for none. */
@@ -77,6 +88,10 @@ async function sendTo(context: WorkerContext, backend: TransferBackend, data: Tr
 
 async function sendAlone(context: WorkerContext, backend: TransferBackend, data: TransferJob, open: readonly TransferItem[], run: JobRun): Promise<void> {
   if (open.length === 0) return;
+  if (backend.capabilities().async) {
+    await handOver(context, run, { lts: backend.name, backupId: data.backupId, kind: 'slice', items: open });
+    return;
+  }
   const startedAt = performance.now();
   const results = await sendItems({
     backend,
@@ -92,6 +107,13 @@ async function sendAlone(context: WorkerContext, backend: TransferBackend, data:
   const errors = results.flatMap((result) => (result.error === undefined ? [] : [result.error]));
   for (const error of errors) context.metrics.transferFailed({ lts: backend.name, code: error.code });
   await throwUnlessAbandoned(context, data, errors);
+}
+
+/** What of it waits for a task of an asynchronous LTS, or is in one. */
+async function inTasks(context: WorkerContext, data: TransferJob): Promise<string[]> {
+  const outbox = new Outbox(context.queues.redis);
+  const pending = context.backends.filter((backend) => backend.capabilities().async).map(({ name }) => outbox.pending(name, context.config.host, data.objects));
+  return (await Promise.all(pending)).flatMap((objects) => [...objects]);
 }
 
 /** A start that was given up, or taken over by another host, while its slices were on their way makes their errors meaningless. */
