@@ -52,6 +52,7 @@ it.each<[Partial<DirectoryFacts>, string]>([
   [{}, 'ok: writable, xfs, 900GiB free'],
   [{ freeBytes: null, sizeBytes: null }, 'ok: writable, xfs, room unknown'],
   [{ kind: 'missing', failure: 'ENOENT' }, 'fail: does not exist'],
+  [{ role: 'restore target', kind: 'missing', failure: 'ENOENT' }, 'warn: does not exist: nothing can be restored there'],
   [{ kind: 'unreachable', failure: 'no answer in 10 s' }, 'fail: cannot be reached (no answer in 10 s)'],
   [{ kind: 'file', failure: 'not a directory' }, 'fail: is not a directory'],
   [{ failure: 'EROFS' }, 'fail: cannot be written (EROFS)'],
