@@ -7,6 +7,7 @@ import { releaseJob } from './cleanup/release-job.js';
 import { sweepBackupJob, sweepStagingJob } from './cleanup/sweep-job.js';
 import { sweepPartsJob } from './cleanup/sweep-parts-job.js';
 import { refreshKitJob } from './cleanup/refresh-kit-job.js';
+import { copyJob } from './copies/copy-job.js';
 import { restoreArchiveJob } from './restore/restore-archive-job.js';
 import { restoreJob } from './restore/restore-job.js';
 import { shardJob } from './shard/shard-job.js';
@@ -27,6 +28,7 @@ export function processorsOf(context: WorkerContext): JobTable {
     'reconcile-staging': (run) => reconcileStagingJob(context, run),
     'sweep-parts': (run) => sweepPartsJob(context, run),
     erase: (run) => eraseJob(context, run),
+    copy: (run) => copyJob(context, run),
     'refresh-kit': (run) => refreshKitJob(context, run),
     restore: (run) => restoreJob(context, run),
     'restore-archive': (run) => restoreArchiveJob(context, run),
