@@ -79,7 +79,7 @@ export class Breakers {
   /** Of work for an LTS that is no job's: whether that is out, which is on record then. */
   async suspect(lts: string, error: BwError, work: string): Promise<boolean> {
     return suspectOutage(error).kinds.includes('lts') && this.#isOut(ltsOf(lts), { job: { id: work }, queue: 'tasks' }, error);
-}
+  }
 
   /** After something failed at an LTS that keeps nobody, since others have it: nothing is parked, but it may be out for whoever needs it. */
   async note(job: Pick<ParkableJob, 'id' | 'name'>, lts: string, error: BwError): Promise<void> {
