@@ -29,7 +29,7 @@ export const logger: Logger = createLogger({ level: process.env['BW_TEST_LOG'] =
 /** What a worker of a host works with, as far as transfers need it. */
 export function contextOf(redis: Redis, host: string, backends: readonly TransferBackend[], queues = new QueueSet(redis)): WorkerContext {
   return {
-    config: { host } as Config,
+    config: { host, lts: [] } as unknown as Config,
     logger,
     metrics: createMetrics({ host, component: 'worker' }),
     queues,

@@ -129,10 +129,10 @@ async function uploadAll(context: WorkerContext, work: SealWork, manifest: Manif
   const last = await ownFile(work, `manifest.${work.start}.json`, 'manifest.json', encodeManifest(manifest));
   const key = `${work.job.backupId}-${work.start}`;
   try {
-    for (const backend of plainBackends(context)) await uploadFiles(backend, key, [...named, ...helpers], signal);
+    for (const backend of plainBackends(context)) await uploadFiles(context, backend, key, [...named, ...helpers], signal);
     await refuseIfOver(context, work.job);
     await context.catalog.chain(manifest); // nor one whose parent was removed: Redis, which protects it, may have been lost
-    for (const backend of plainBackends(context)) await uploadFiles(backend, key, [last], signal);
+    for (const backend of plainBackends(context)) await uploadFiles(context, backend, key, [last], signal);
     return false;
   } catch (thrown) {
     if (toBwError(thrown).code === 'TRANSFER_OBJECT_EXISTS') return true;
