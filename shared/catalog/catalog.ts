@@ -1,9 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BwError } from '../errors/bw-error.js';
 import { chainOf } from './chain.js';
+import { addCopyRecord, readCopyRecords, type CopyRecord } from './copies.js';
 import { realDisk, type Disk } from './disk.js';
 import { ensureDir } from './durable.js';
-import { catalogLayout, isStoredName, MANIFEST_FILE, TOMBSTONES, type Layout } from './layout.js';
+import { catalogLayout, isCopyRecordName, isStoredName, MANIFEST_FILE, TOMBSTONES, type Layout } from './layout.js';
 import { findBackup, findRemoved, listBackups, listBasepathIds, namesIn, readBuried, readManifest, tombstoneIn, type BackupIds, type ListedBackup } from './listing.js';
 import { damaged, storedFiles } from './manifest-codec.js';
 import type { Manifest, StoredFile } from './manifest.js';
@@ -119,6 +121,21 @@ export class Catalog {
     return readManifest(this.layout, basepathId, backupId);
   }
 
+  /** The bytes of a manifest as it was sealed, which is what every LTS holds. Throws system errors. */
+  manifestBytes(basepathId: string, backupId: string): Promise<Buffer> {
+    return readFile(join(this.layout.backup(basepathId, backupId), MANIFEST_FILE));
+  }
+
+  /** What was recorded of its copies since it sealed; readManifest has it merged. */
+  copyRecords(basepathId: string, backupId: string): Promise<CopyRecord[]> {
+    return readCopyRecords(this.layout.backup(basepathId, backupId));
+  }
+
+  /** Puts on record, for good, where parts of a sealed backup lie in an LTS (or no more). The objects must be verified there before. Throws system errors. */
+  addCopyRecord(basepathId: string, record: CopyRecord): Promise<void> {
+    return addCopyRecord(this.disk, this.layout.backup(basepathId, record.backupId), record);
+  }
+
   /** See listing.ts, listBackups. */
   listBackups(filter: { readonly basepathId?: string } = {}): AsyncIterable<ListedBackup> {
     return listBackups(this.layout, filter.basepathId);
@@ -200,7 +217,7 @@ export class Catalog {
       if (problem !== null) problems.push(problem);
     }
     const dir = this.layout.backup(manifest.basepathId, manifest.backupId);
-    const unnamed = (await namesIn(dir)).filter((name) => !names.has(name)).sort();
+    const unnamed = (await namesIn(dir)).filter((name) => !names.has(name) && !isCopyRecordName(name)).sort();
     return [...problems, ...unnamed.map((name) => ({ name, problem: 'unnamed' as const, detail: join(dir, name) }))];
   }
 }
