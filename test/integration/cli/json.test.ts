@@ -75,7 +75,7 @@ describe('--json', () => {
     const differs = await json(restoreOutput, 1, 'restore', site.at('top/alice'), '--to', site.at('restore/r2'), '--compare', site.at('top/alice'));
     expect(differs.compared).toMatchObject({ same: false });
     expect(await json(reconcileOutput, 0, 'reconcile', '--dry-run', '--lts')).toEqual({ v: 1, dryRun: true, findings: [], problems: [], hostsWithoutWorker: ['here'] });
-    expect(await json(rebuildOutput, 0, 'catalog', 'rebuild')).toEqual({ v: 1, backups: 4, basepaths: 2, adopted: [], problems: [] });
+    expect(await json(rebuildOutput, 0, 'catalog', 'rebuild')).toEqual({ v: 1, backups: 4, basepaths: 2, adopted: [], fromLts: null, problems: [] });
     expect(await json(standaloneOutput, 0, 'standalone', '--once')).toMatchObject({ sealed: 0, topdirs: [{ found: 2, added: 0, enqueued: 0 }] });
   });
 
