@@ -26,7 +26,7 @@ export const STORES = {
   },
   Graveyard: { file: 'shared/catalog/tombstone.ts', writes: ['bury', 'buryAll', 'undelete', 'beginErase', 'finishErase'], reads: ['stateOf'] },
   Journal: { file: 'shared/journal/journal.ts', writes: ['append', 'appendAll'], reads: ['close'] },
-  Staging: { file: 'worker/staging/staging.ts', writes: ['createStart', 'removeStarts', 'removeStart', 'abandonStart', 'removeBackup'], reads: ['backupDir', 'startsOn', 'dirOf', 'reserve', 'backups', 'holdStrays', 'isHeld', 'releaseStrays'] },
+  Staging: { file: 'worker/staging/staging.ts', writes: ['createStart', 'removeStarts', 'removeStart', 'abandonStart', 'removeBackup'], reads: ['backupDir', 'createDirectory', 'shareFiles', 'startsOn', 'dirOf', 'reserve', 'backups', 'holdStrays', 'isHeld', 'releaseStrays'] },
   TransferBackend: {
     file: 'shared/transfer/posix/posix-backend.ts',
     className: 'MountedFilesystem',

@@ -1,4 +1,4 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { BundlePool, type BundlePlan, type PoolPart } from '../../../shared/bundle/bundle-pool.js';
@@ -127,14 +127,14 @@ async function filesOf(context: WorkerContext, lts: string, parts: readonly Pool
 /** Makes the tar, unless an earlier start did, sends and proves it, commits what is in it. A crash anywhere is followed by the same again, under the same name. */
 async function finishBundle(bundling: Bundling, plan: BundlePlan): Promise<'over' | 'waits'> {
   const { context, backend, pool, run } = bundling;
-  const dir = join(context.staging.root, BUNDLES_DIR, backend.name);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const dir = await context.staging.createDirectory(join(BUNDLES_DIR, backend.name));
   const file = join(dir, `${bundleId(plan.object)}.tar`);
   const made = plan.made ?? (await makeTar(bundling, plan, file));
   if (made === null) return 'over';
   const item: TransferItem = { object: plan.object, file, ...made };
   const isThere = await stat(file).then(() => true, () => false);
   if (isThere) {
+    await context.staging.shareFiles([file]);
     const request = { backend, items: [item], key: bundleId(plan.object), resume: plan.made !== null, signal: run.signal };
     const sent = backend.capabilities().async ? await sendFilesStep(context, request, `${run.job.queueName} ${String(run.job.id)}`) : await sendItems(request);
     if (sent === null) return 'waits'; // in a task of many; whoever ends that wakes this job
