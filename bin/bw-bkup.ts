@@ -154,6 +154,9 @@ command(program, 'reconcile', 'find what does not fit together (jobs, staging, c
   .option('--dry-run', 'only say what is found')
   .option('--lts', 'also look at every object in long-term storage')
   .action(ending(async (options: CommonOptions) => (await import('../producer/cli/reconcile-command.js')).reconcileCommand(options, startLocal)));
+command(program, 'doctor [lts]', 'whether what backups need works here, with a tiny round trip to every long-term storage, or to one').action(
+  ending(async (lts: string | undefined, options: CommonOptions) => (await import('../producer/cli/doctor/doctor-command.js')).doctorCommand(lts, options)),
+);
 const breaker = program.command('breaker').description('what is out for all jobs that need it: they wait, without spending attempts');
 command(breaker, 'list', 'what is out, since when, and what to do (also without `list`)', { isDefault: true }).action(
   ending(async (options: CommonOptions) => (await import('../producer/cli/breaker/breaker-command.js')).breakerListCommand(options, startLocal)),

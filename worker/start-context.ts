@@ -129,7 +129,8 @@ async function startLimits(parts: Omit<GateParts, 'limits' | 'places' | 'standin
 async function checkLts({ lts }: Config, backends: readonly TransferBackend[], breakers: readonly Breaker[], logger: Logger): Promise<void> {
   for (const [index, backend] of backends.entries()) {
     try {
-      await checkOwn(lts[index]?.dir ?? '', logger);
+      const own = lts[index];
+      if (own?.backend === 'posix') await checkOwn(own.dir, logger);
       await backend.probe();
     } catch (thrown) {
       if (!breakers.some(({ kind, name, state }) => kind === 'lts' && name === backend.name && state !== 'closed')) throw thrown;

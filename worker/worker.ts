@@ -20,6 +20,7 @@ import { LockKeeper } from './processor/lock-keeper.js';
 import { noting } from './processor/note-error.js';
 import { notingHang } from './processor/note-hang.js';
 import { runJob } from './processor/run-job.js';
+import { TaskSender } from './tasks/task-sender.js';
 import { unlessOut } from './breaker/unless-out.js';
 import { RunningJobs } from './processor/running-jobs.js';
 import { OWN, ownSlots, reservedSlot, SEALS, type Reservation, type ReservedSlot } from './reserved-slot.js';
@@ -66,6 +67,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const leave = appear(context, [...workers, ...slots], timing);
   const breakerTiming = { firstMs: timing.firstBackoffMs, mostMs: timing.maxBackoffMs };
   const stops = [context.limits.start(), context.gate.start(), context.sources.start(), context.standing.start(), context.breakers.start(breakerTiming)];
+  const stopTasks = new TaskSender(context, { lookMs: timing.firstBackoffMs, holdMs: timing.lockDurationMs / 5 }).start();
   const orders = followOrders({
     connection: connect(),
     redis: context.queues.redis,
@@ -81,6 +83,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
       for (const slot of slots) slot.stop();
       for (const stop of stopReleasing) stop();
       await closeAll([...workers, ...slots], failures, running);
+      await stopTasks();
       await leave();
       for (const stop of stops) stop();
     },

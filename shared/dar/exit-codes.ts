@@ -77,7 +77,7 @@ function stagingFull(end: CreateEnd): BwError {
   return failure('STAGING_FULL', end, {
     message: 'the staging filesystem is full',
     retry: 'retry',
-    hint: 'Free space there, or lower staging.budgetBytes below what really is free; the job is tried again.',
+    hint: 'Free space there, or lower `staging.budget` below what really is free: the job waits for room, without spending attempts.',
   });
 }
 

@@ -21,6 +21,7 @@ const EXPLAINED_BY: Readonly<Record<string, readonly OutageKind[]>> = {
   INDEX_VOID: ['mount', 'catalog'],
   JOURNAL_WRITE_FAILED: ['catalog'],
   LOG_NOT_WRITABLE: ['catalog', 'staging'],
+  LTS_CREDENTIALS_UNUSABLE: ['lts'],
   LTS_MISSING: ['lts'],
   MANIFEST_MISSING: ['catalog'],
   MANIFEST_UNREADABLE: ['catalog'],
@@ -44,8 +45,11 @@ const EXPLAINED_BY: Readonly<Record<string, readonly OutageKind[]>> = {
   TRANSFER_NO_SPACE: ['lts'],
 };
 
-/** No look is needed: a quota that is used up lets a probe's single byte through, and a full storage sometimes too. */
-const CERTAIN: ReadonlySet<string> = new Set(['TRANSFER_NO_SPACE']);
+/**
+ * No look is needed: a quota that is used up lets a probe's single byte through, and a full storage sometimes too; staging has room again as soon as
+ * whatever filled it has given its slices back.
+ */
+const CERTAIN: ReadonlySet<string> = new Set(['STAGING_FULL', 'TRANSFER_NO_SPACE']);
 
 /** What the kernel says of files on a filesystem that is full, not mounted, read-only or ill. */
 const ERRNOS: ReadonlySet<string> = new Set(['EACCES', 'EDQUOT', 'EIO', 'EHOSTDOWN', 'ENODEV', 'ENOENT', 'ENOSPC', 'ENOTCONN', 'EROFS', 'ESHUTDOWN', 'ESTALE', 'ETIMEDOUT', 'ENXIO']);

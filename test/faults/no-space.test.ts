@@ -40,6 +40,30 @@ faultTest({ fault: 'no space', state: 'staging', name: 'staging is full: backups
   return { sealed: { alice: 1 } };
 });
 
+const roomyStaging = {
+  settings: { dar: { sliceSize: '1MiB' }, shards: { maxFiles: 1_000 } },
+  prepare: async (dir: string) => {
+    await mountTmpfs(join(dir, 'small'), '30m');
+    return { staging: { dir: join(dir, 'small'), budget: '28MiB' } };
+  },
+};
+faultTest({ fault: 'no space', state: 'dar', name: 'dar finds staging full: the shard waits without spending an attempt, and the backup seals when there is room again', site: roomyStaging, needs: needsRoot }, async (site) => {
+  await writeBigBasepath(site, 1);
+  const filler = join(site.dir, 'small', 'of-another-user');
+  await hookDar(site.dir, { before: `[ -e '${site.dir}/filled' ] || { : > '${site.dir}/filled'; dd if=/dev/zero of='${filler}' bs=64k 2>/dev/null || true; }` });
+  const { queues } = site.worker.context;
+  const store = new RedisBreakers(queues.redis);
+  const backingUp = site.backUp();
+  await until('the shard waits', async () => ((await store.countParked(STAGING)) > 0 ? true : null));
+  expect(await store.all()).toMatchObject([{ ...STAGING, forAll: false, hosts: ['here'] }]);
+  await rm(filler);
+  expect(await backingUp).toMatchObject([{ state: 'completed', reason: null }]);
+  expect((await queues.backup.getCompleted()).map(({ attemptsMade }) => attemptsMade)).toEqual([1, 1]);
+  return { sealed: { alice: 1 } };
+});
+
+const STAGING = { kind: 'staging', name: 'here' } as const;
+
 const smallLts = {
   settings: { dar: { sliceSize: '8MiB' } },
   prepare: async (dir: string) => {

@@ -18,7 +18,7 @@ export interface BreakersParts {
   readonly wake: (parked: ParkedJob) => Promise<void>;
   /** Whether staging holds so much that nothing new should come while it cannot leave. */
   readonly isStagingHigh: () => Promise<boolean>;
-  /** Free bytes an LTS that was full must have: a slice. */
+  /** Free bytes an LTS, or staging, that was full must have: a slice. */
   readonly roomBytes: number;
   readonly metrics: Pick<Metrics, 'jobParked'>;
   readonly logger: Logger;
@@ -74,6 +74,11 @@ export class Breakers {
     for (const resource of suspectsOf(error, asking.job, this.parts.surroundings)) {
       if (await this.#isOut(resource, asking, error)) await this.#park(asking, resource);
     }
+  }
+
+  /** Of work for an LTS that is no job's: whether that is out, which is on record then. */
+  async suspect(lts: string, error: BwError, work: string): Promise<boolean> {
+    return suspectOutage(error).kinds.includes('lts') && this.#isOut(ltsOf(lts), { job: { id: work }, queue: 'tasks' }, error);
   }
 
   /** After something failed at an LTS that keeps nobody, since others have it: nothing is parked, but it may be out for whoever needs it. */
@@ -141,7 +146,7 @@ export class Breakers {
     // What the look cannot see is suspected after several jobs; of what a job alone may have met, such as its own directory gone, never.
     if (seen === null && (kinds.length > 1 || (resource.kind !== 'lts' && error.retry !== 'retry'))) return false;
     const cause = causeOf(seen ?? error);
-    const failure = { host, job: `${queue}/${String(job.id)}`, cause, proven: seen !== null, forAll: certain, needsBytes: certain ? roomBytes : 0 };
+    const failure = { host, job: `${queue}/${String(job.id)}`, cause, proven: seen !== null, forAll: certain && resource.kind === 'lts', needsBytes: certain ? roomBytes : 0 };
     return isOpenFor(await this.#change(resource, (breaker) => afterFailure(breaker, failure, now().getTime(), this.#timing)), host);
   }
 

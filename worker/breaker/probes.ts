@@ -33,7 +33,7 @@ export function probesOf(config: Pick<Config, 'host' | 'topdirs' | 'catalog' | '
       return topdir === undefined ? null : () => probeSource(topdir, PROBE_MS);
     },
     catalog: () => () => lookAtCatalog(config.catalog.dir),
-    staging: (name) => (name === config.host ? () => writeAndRemove(config.staging.dir) : null),
+    staging: (name) => (name === config.host ? (needsBytes) => lookAtStaging(config.staging.dir, needsBytes) : null),
   };
   return {
     knows: ({ kind, name }) => lookers[kind](name) !== null,
@@ -54,6 +54,19 @@ async function lookAtLts(backend: TransferBackend, needsBytes: number): Promise<
     detail: `${formatSize(freeBytes)} free, ${formatSize(needsBytes)} needed`,
     retry: 'operator',
     hint: `Make room or raise the quota until at least ${formatSize(needsBytes)} are free: what waits goes on by itself.`,
+  });
+}
+
+async function lookAtStaging(dir: string, needsBytes: number): Promise<void> {
+  await writeAndRemove(dir);
+  const { bavail, bsize } = await statfs(dir);
+  if (bavail * bsize >= needsBytes) return;
+  throw new BwError('STAGING_NO_SPACE', {
+    message: 'the filesystem of staging is full',
+    subject: dir,
+    detail: `${formatSize(bavail * bsize)} free, ${formatSize(needsBytes)} needed`,
+    retry: 'operator',
+    hint: 'See who fills it besides bw-bkup, and `staging.budget`: what waits goes on by itself.',
   });
 }
 

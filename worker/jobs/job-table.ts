@@ -1,9 +1,11 @@
 import type { WorkerContext } from '../context.js';
 import type { JobRun } from '../processor/run-job.js';
 import { backupJob } from './backup/backup-job.js';
+import { bundleMetadataJob } from './cleanup/bundle-metadata-job.js';
 import { eraseJob } from './cleanup/erase-job.js';
 import { reconcileStagingJob } from './cleanup/reconcile-staging-job.js';
 import { releaseJob } from './cleanup/release-job.js';
+import { snapshotJob } from './cleanup/snapshot-job.js';
 import { sweepBackupJob, sweepStagingJob } from './cleanup/sweep-job.js';
 import { sweepPartsJob } from './cleanup/sweep-parts-job.js';
 import { refreshKitJob } from './cleanup/refresh-kit-job.js';
@@ -27,6 +29,8 @@ export function processorsOf(context: WorkerContext): JobTable {
     'sweep-backup': (run) => sweepBackupJob(context, run),
     'reconcile-staging': (run) => reconcileStagingJob(context, run),
     'sweep-parts': (run) => sweepPartsJob(context, run),
+    'bundle-metadata': (run) => bundleMetadataJob(context, run),
+    snapshot: (run) => snapshotJob(context, run),
     erase: (run) => eraseJob(context, run),
     copy: (run) => copyJob(context, run),
     'refresh-kit': (run) => refreshKitJob(context, run),

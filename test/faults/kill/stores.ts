@@ -14,8 +14,8 @@ interface Store {
 export const STORES = {
   RunStore: {
     file: 'shared/runs/run-store.ts',
-    writes: ['create', 'update', 'end', 'reportPart', 'countPreemption', 'reportFound', 'claimShard', 'keepPart', 'addHost', 'addSent', 'noteResult'],
-    reads: ['read', 'readAll', 'running', 'partDone', 'preemptions', 'currentStart', 'isCurrentStart', 'keptPart', 'hosts', 'progress', 'result'],
+    writes: ['create', 'update', 'end', 'reportPart', 'countPreemption', 'reportFound', 'claimShard', 'keepPart', 'addHost', 'addSent', 'noteResult', 'noteSentFile'],
+    reads: ['read', 'readAll', 'running', 'partDone', 'preemptions', 'currentStart', 'isCurrentStart', 'keptPart', 'hosts', 'progress', 'result', 'sentFiles'],
   },
   ItemStore: { file: 'shared/runs/item-store.ts', writes: ['add', 'takeOver', 'commit', 'remove'], reads: ['get', 'all'] },
   Catalog: {

@@ -4,6 +4,7 @@ import { orderCopy } from '../../../shared/copies/order.js';
 import { readJournal } from '../../../shared/journal/index.js';
 import type { BackupJob } from '../../../shared/queues/job-data.js';
 import { orderKitRefresh } from '../../../shared/runs/order-kit.js';
+import { orderMetadataBundles } from '../../../shared/runs/order-site-jobs.js';
 import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
 import { sealedRecords, settleSealed } from '../../../shared/runs/record-sealed.js';
 import type { WorkerContext } from '../../context.js';
@@ -23,6 +24,8 @@ export async function recordSealed(context: WorkerContext, job: BackupJob, seale
   if (!sealed.isTidy || !(await tidyUp(context, job.backupId))) await orderSweeps(context.queues, context.runs, job);
   await orderKitRefresh(context.queues);
   await orderMissing(context, manifest);
+  const waits = context.config.lts.flatMap(({ bundle }) => (bundle === null ? [] : [bundle.maxWaitMs]));
+  if (waits.length > 0) await orderMetadataBundles(context.queues, Math.min(...waits));
 }
 
 /** As it is on record: who sealed it may have noted that one more LTS lacks something. Should this be cut off, the reconciler orders it. */

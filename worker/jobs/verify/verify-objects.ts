@@ -6,7 +6,8 @@ import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import { itemAt } from '../../../shared/transfer/fetch-items.js';
 import { sampleOf } from '../../../shared/verify/sample.js';
 import { configuredTopdir } from '../../context.js';
-import { fetchedBytes, openArchive } from '../restore/open-archive.js';
+import { fetchedBytes } from '../../../shared/restore/room.js';
+import { openArchive } from '../restore/open-archive.js';
 import { noting } from './findings.js';
 import type { Verification } from './verification.js';
 

@@ -102,7 +102,10 @@ class GsiLines extends Duplex {
   }
 
   #take(line: string): void {
-    if (this.#sealed) return this.#unseal(line);
+    if (this.#sealed) {
+      this.#unseal(line);
+      return;
+    }
     const token = /^(?:335|235)[ -]ADAT=(.*)$/.exec(line)?.[1];
     if (token !== undefined && token !== '') this.push(Buffer.from(token, 'base64'));
     if (line.startsWith('220 ')) this.#socket.write('AUTH GSSAPI\r\n');
