@@ -21,8 +21,8 @@ const outboxItemSchema = z.object({
   bytes: z.number().int().nonnegative(),
   sha512: z.string(),
   backupId: z.string(),
-  /** slice: on record in the transfer items of its backup · file: of a seal, on record in the run. */
-  kind: z.enum(['slice', 'file']),
+  /** slice: on record in the transfer items of its backup · file: of a seal, on record in the run · bundle: of slices, on record in the pool of its host. */
+  kind: z.enum(['slice', 'file', 'bundle']),
   /** Of the job that waits for it, as in the backup queue: lower goes first. */
   priority: z.number(),
   /** When it was put there, ms by the clock of Redis. */

@@ -1,3 +1,4 @@
+import { BundlePool } from '../../shared/bundle/bundle-pool.js';
 import type { OutboxItem } from '../../shared/tasks/task-record.js';
 import type { WorkerContext } from '../context.js';
 
@@ -8,15 +9,18 @@ type Parts = Pick<WorkerContext, 'runs' | 'items'>;
  * cancelled backup, a start that was given up or another host has to do with is not.
  */
 export async function wantedOf({ runs, items }: Parts, host: string, lts: string, all: readonly OutboxItem[]): Promise<OutboxItem[]> {
+  const wanted: OutboxItem[] = [];
+  for (const bundle of all.filter(({ kind }) => kind === 'bundle')) {
+    if ((await new BundlePool(runs.redis, host, lts).plan(bundle.object))?.sent === false) wanted.push(bundle);
+  }
   const byBackup = new Map<string, OutboxItem[]>();
-  for (const item of all) {
+  for (const item of all.filter(({ kind }) => kind !== 'bundle')) {
     const own = byBackup.get(item.backupId);
     if (own === undefined) byBackup.set(item.backupId, [item]);
     else own.push(item);
   }
   const ids = [...byBackup.keys()];
   const states = await runs.readAll(ids);
-  const wanted: OutboxItem[] = [];
   for (const [index, id] of ids.entries()) {
     const own = byBackup.get(id) ?? [];
     const [slices, files] = [own.filter(({ kind }) => kind === 'slice'), own.filter(({ kind }) => kind === 'file')];
