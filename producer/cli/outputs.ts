@@ -84,7 +84,7 @@ export const statusRowSchema = z.strictObject({
 
 export const runRowSchema = z.strictObject({
   id: z.string(),
-  kind: z.enum(['backup', 'restore', 'verify']),
+  kind: z.enum(['backup', 'restore', 'verify', 'copy']),
   basepathId: z.string(),
   phase: z.string(),
   startedAt: instant,

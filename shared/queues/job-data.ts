@@ -90,6 +90,17 @@ export const verifyJobSchema = z.strictObject({
   recall: z.boolean(),
 });
 
+/** The copy of a sealed backup in one LTS. */
+export const copyJobSchema = z.strictObject({
+  v,
+  basepathId: id,
+  backupId: z.ulid(),
+  lts: z.string().min(1),
+  /** Look at what is there, too, and make again what is damaged. */
+  repair: z.boolean(),
+});
+
+export type CopyJob = z.infer<typeof copyJobSchema>;
 export type VerifyJob = z.infer<typeof verifyJobSchema>;
 export type BackupJob = z.infer<typeof backupJobSchema>;
 export type ShardJob = z.infer<typeof shardJobSchema>;

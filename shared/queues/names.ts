@@ -4,6 +4,7 @@ export const PREFIX = '{bw}';
 export const QUEUES = {
   backup: 'backup',
   cleanup: 'cleanup',
+  copies: 'copies',
   deadLetter: 'dead-letter',
 } as const;
 

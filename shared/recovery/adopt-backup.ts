@@ -1,7 +1,8 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeManifest, storedFiles, type Catalog, type Manifest, type StoredFile } from '../catalog/index.js';
+import { decodeManifest, storedFiles, withCopies, type Catalog, type Manifest, type StoredFile } from '../catalog/index.js';
 import { BwError } from '../errors/bw-error.js';
+import { copyRecordsIn } from './adopt-copies.js';
 import { newStart } from '../runs/start-name.js';
 import { NO_HASH, type TransferBackend } from '../transfer/backend.js';
 import { fetchItems, itemAt } from '../transfer/fetch-items.js';
@@ -35,9 +36,12 @@ export async function adoptBackup(catalog: Catalog, backend: TransferBackend, ma
   const dir = join(tempDir, `adopt-${newStart(0)}`);
   await mkdir(dir, { recursive: true, mode: 0o700 });
   try {
-    const files = storedFiles(manifest);
+    const records = await copyRecordsIn(backend, manifest, dir);
+    const files = storedFiles(withCopies(manifest, records));
     for (const file of files) await fetchFile(backend, file, join(dir, file.name), signal);
-    return await catalog.seal({ manifest, files: files.map(({ name }) => ({ from: join(dir, name), name })) });
+    const sealed = await catalog.seal({ manifest, files: files.map(({ name }) => ({ from: join(dir, name), name })) });
+    if (sealed === 'sealed') for (const record of records) await catalog.addCopyRecord(manifest.basepathId, record);
+    return sealed;
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -2,6 +2,7 @@ import { ulid } from 'ulid';
 import type { Catalog } from '../catalog/index.js';
 import { toBwError, type BwError } from '../errors/bw-error.js';
 import type { TransferBackend } from '../transfer/backend.js';
+import { adoptCopyRecord } from './adopt-copies.js';
 import { adoptBackup, MANIFEST_OBJECT, manifestIn } from './adopt-backup.js';
 
 export interface AdoptReport {
@@ -18,8 +19,10 @@ export async function adoptMissing(catalog: Catalog, backends: readonly Transfer
   const adopted: string[] = [];
   const problems: BwError[] = [];
   for (const backend of backends) {
+    const records: string[] = [];
     for await (const { object } of backend.list('')) {
       const [basepathId, backupId, name, more] = object.split('/');
+      if (name?.startsWith('copies.') === true) records.push(object);
       if (name !== MANIFEST_OBJECT || more !== undefined || basepathId === undefined || backupId === undefined) continue;
       try {
         if (await adoptOne(catalog, backend, { basepathId, backupId, scratch })) adopted.push(backupId);
@@ -27,8 +30,19 @@ export async function adoptMissing(catalog: Catalog, backends: readonly Transfer
         problems.push(toBwError(thrown));
       }
     }
+    // Behind the backups they belong to.
+    for (const object of records) await adoptRecord(catalog, backend, object).catch((thrown: unknown) => void problems.push(toBwError(thrown)));
   }
   return { adopted, problems };
+}
+
+async function adoptRecord(catalog: Catalog, backend: TransferBackend, object: string): Promise<void> {
+  const work = await catalog.createWork(ulid(), 1);
+  try {
+    await adoptCopyRecord(catalog, backend, object, work.path);
+  } finally {
+    await catalog.removeWork(work.backupId);
+  }
 }
 
 interface Adoption {

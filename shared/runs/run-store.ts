@@ -8,10 +8,10 @@ const KEEP_ENDED_SECONDS = 86_400;
 
 const runSchema = z.object({
   id: z.ulid(),
-  kind: z.enum(['backup', 'restore', 'verify']),
+  kind: z.enum(['backup', 'restore', 'verify', 'copy']),
   basepathId: z.string(),
   path: pathJsonSchema,
-  level: z.enum(['full', 'differential', 'incremental', 'restore', 'verify']),
+  level: z.enum(['full', 'differential', 'incremental', 'restore', 'verify', 'copy']),
   jobId: z.string(),
   /** planning -> saving -> sealing -> done | failed; a run never goes back. */
   phase: z.enum(['planning', 'saving', 'sealing', 'done', 'failed']),
@@ -25,7 +25,7 @@ const runSchema = z.object({
   /** Planned totals. */
   records: z.number().int().nonnegative(),
   bytes: z.string(),
-  /** The backup that must not be removed while this runs: the parent of a backup, what a restore restores. */
+  /** The backup that must not be removed while this runs: the parent of a backup, what a restore restores or a copy is made of. */
   needs: z.ulid().optional(),
   /** What a backup that failed left is kept until then; absent: nothing is. */
   keptUntil: z.string().optional(),

@@ -9,6 +9,7 @@ import { snapshotJob } from './cleanup/snapshot-job.js';
 import { sweepBackupJob, sweepStagingJob } from './cleanup/sweep-job.js';
 import { sweepPartsJob } from './cleanup/sweep-parts-job.js';
 import { refreshKitJob } from './cleanup/refresh-kit-job.js';
+import { copyJob } from './copies/copy-job.js';
 import { restoreArchiveJob } from './restore/restore-archive-job.js';
 import { restoreJob } from './restore/restore-job.js';
 import { shardJob } from './shard/shard-job.js';
@@ -31,6 +32,7 @@ export function processorsOf(context: WorkerContext): JobTable {
     'bundle-metadata': (run) => bundleMetadataJob(context, run),
     snapshot: (run) => snapshotJob(context, run),
     erase: (run) => eraseJob(context, run),
+    copy: (run) => copyJob(context, run),
     'refresh-kit': (run) => refreshKitJob(context, run),
     restore: (run) => restoreJob(context, run),
     'restore-archive': (run) => restoreArchiveJob(context, run),

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { BwError } from '../../../shared/errors/bw-error.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
 import { newDoctorObject } from '../../../shared/transfer/doctor-objects.js';
@@ -64,10 +64,29 @@ export async function roundTrip(backend: TransferBackend, dir: string, signal: A
 }
 
 async function put(backend: TransferBackend, item: TransferItem, place: string, content: Uint8Array, signal: AbortSignal): Promise<void> {
-  await mkdir(place, { recursive: true, mode: 0o700 });
+  await makePlace(place);
   await writeFile(item.file, content, { mode: 0o600 });
   const [result] = await sendItems({ backend, items: [item], key: await backend.prepare([item]), signal });
   if (result?.error !== undefined) throw result.error;
+}
+
+/** Staging itself is never made: below a mount point that is not mounted it would be made in the wrong place. */
+async function makePlace(place: string): Promise<void> {
+  try {
+    for (const dir of [dirname(place), place]) {
+      await mkdir(dir, { mode: 0o700 }).catch((thrown: unknown) => {
+        if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST')) throw thrown;
+      });
+    }
+  } catch (cause) {
+    throw new BwError('DIRECTORY_NOT_WRITABLE', {
+      message: 'staging, where the object for the round trip would be made, is missing or not writable',
+      retry: 'operator',
+      subject: dirname(dirname(place)),
+      hint: 'See the check of this directory.',
+      cause,
+    });
+  }
 }
 
 function requireThat(found: string, wanted: string): void {
