@@ -41,6 +41,9 @@ const CLEANUP_CONCURRENCY = 2;
 /** A verification may take hours: the short jobs go on beside it. */
 const COMMON_CLEANUP_CONCURRENCY = 2;
 
+/** A copy may take as long as a backup did, and nobody waits for it. */
+const COPIES_CONCURRENCY = 1;
+
 /**
  * Starts the queue workers of this host: backup slots, transfers and releases of what it staged itself, and a
  * share of the common cleanup. `connect` makes one connection per worker.
@@ -53,6 +56,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
     [transferQueue(host), worker.transferSlots],
     [cleanupQueue(host), CLEANUP_CONCURRENCY],
     [QUEUES.cleanup, COMMON_CLEANUP_CONCURRENCY],
+    [QUEUES.copies, COPIES_CONCURRENCY],
   ];
   const failures = new Failures(context);
   const running = new RunningJobs();
@@ -103,7 +107,7 @@ function appear(context: WorkerContext, workers: readonly QueueWorker[], { lockD
 }
 
 /** Not those of its own: what it staged is still sent, and given back. */
-const DRAINED_QUEUES: readonly string[] = [QUEUES.backup, QUEUES.cleanup];
+const DRAINED_QUEUES: readonly string[] = [QUEUES.backup, QUEUES.cleanup, QUEUES.copies];
 
 /** Takes no work, or takes it again. What runs goes on elsewhere, or ends here when the host is to be idle then. A host that is set aside takes none of the backup queue. */
 function drainer(context: WorkerContext, workers: readonly QueueWorker[], slots: readonly ReservedSlot[], running: RunningJobs): (drained: Drained | null) => void {

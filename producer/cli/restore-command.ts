@@ -30,6 +30,7 @@ const CANCELLED = 'RESTORE_CANCELLED';
 /** `bw-bkup restore`: of a basepath, or of every basepath of a topdir. */
 export async function restoreCommand(name: string | undefined, options: TopdirRestoreOptions, startLocal: StartLocal): Promise<number> {
   if ((name === undefined) === (options.topdir === undefined)) throw usage('restore needs either a BASEPATH or --topdir DIR');
+  if (name === undefined && options.dryRun === true) return (await import('./restore-dry-run/command.js')).topdirDryRun(options);
   if (name === undefined) return (await import('./topdir-restore/command.js')).topdirRestoreCommand(options, startLocal);
   const alien = (['order', 'orderBy', 'concurrency'] as const).find((each) => options[each] !== undefined);
   if (alien !== undefined) throw usage(`--${alien === 'orderBy' ? 'order-by' : alien} goes with --topdir`);
@@ -39,6 +40,7 @@ export async function restoreCommand(name: string | undefined, options: TopdirRe
 /** `bw-bkup restore BASEPATH --to DIR`: as a job, before everything else in the queue; waits for it unless --detach. */
 async function restoreBasepath(name: string, options: RestoreOptions, startLocal: StartLocal): Promise<number> {
   await checkRestoreOptions(options);
+  if (options.dryRun === true) return (await import('./restore-dry-run/command.js')).restoreDryRun(name, options);
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
   const asked = await restoreRequest(site, name, options);
   const session = await openSession(site, options, startLocal);

@@ -22,6 +22,7 @@ export interface RestoreOptions extends CommonOptions {
   readonly onConflict?: 'keep' | 'rename' | 'overwrite';
   readonly compare?: string;
   readonly detach?: boolean;
+  readonly dryRun?: boolean;
 }
 
 /** Options that do not go together, before anything is started. Throws USAGE. */

@@ -9,6 +9,7 @@ export { createSmall, type SmallArchive, type SmallSpec } from './create-small.j
 export type { CreateMeaning } from './exit-codes.js';
 export { extract, type ExtractOutcome, type ExtractPass, type ExtractSpec } from './extract.js';
 export { listCatalogue } from './list-catalogue.js';
+export { sliceRange, slicesHolding } from './list-slices.js';
 export { readProgress, type DarProgress } from './progress.js';
 export type { SliceSource } from './slice-hook.js';
 export { hashFile, sliceFile, sliceNumbers } from './slice-files.js';

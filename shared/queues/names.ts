@@ -4,6 +4,7 @@ export const PREFIX = '{bw}';
 export const QUEUES = {
   backup: 'backup',
   cleanup: 'cleanup',
+  copies: 'copies',
   deadLetter: 'dead-letter',
 } as const;
 
@@ -128,6 +129,11 @@ export function outboxKey(lts: string, host: string): string {
 /** Hash object -> task it is in, over all hosts: no object is in two. */
 export function inTaskKey(lts: string): string {
   return `${PREFIX}:in-task:${lts}`;
+}
+
+/** SHA-512 of a file that is in an asynchronous LTS, verified, and is no slice; goes away by itself. */
+export function sentFileKey(lts: string, object: string): string {
+  return `${PREFIX}:sent-file:${lts}:${object}`;
 }
 
 /** Hash object -> why the task it was in did not bring it (JSON), until the job that waits for it has taken note. */

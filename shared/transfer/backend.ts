@@ -82,6 +82,9 @@ export interface StoredObject {
 /** Globus works on three transfers of an identity at once; the rest would wait there, where nothing can be added to them any more. */
 export const DEFAULT_TASKS = 3;
 
+/** online: fetch begins at once · recalling: ordered, on its way · offline: on tape only. */
+export type StageState = 'online' | 'recalling' | 'offline';
+
 /** Only objects below this may ever be replaced: the restore kit. */
 export const REPLACEABLE_PREFIX = 'restore-kit/';
 
@@ -130,8 +133,18 @@ export interface TransferBackend {
   stat(object: string): Promise<StoredObject | null>;
   /** All objects below prefix (a directory without trailing slash, '' = everything), streaming, in no order, complete objects only. */
   list(prefix: string): AsyncIterable<StoredObject>;
-  /** Recalls objects from slow media; a no-op where staging is false. */
+  /**
+   * Orders the recall of objects from slow media, all in one order where the storage takes one, so that it can read each medium once. Returns when the order is
+   * taken, not when they are there; ordering again what is ordered or there is harmless. A no-op where staging is false.
+   */
   stage(objects: readonly string[]): Promise<void>;
+  /**
+   * Where objects are now, without ordering anything; one that does not exist is `offline`. Absent: the storage does not tell; then fetch of one that is not there yet
+   * throws RESTORE_NOT_RECALLED (retry).
+   */
+  stageStates?(objects: readonly string[]): Promise<ReadonlyMap<string, StageState>>;
+  /** Where each lies, such as the label of its tape, with its place there where known, as text that sorts in the order of reading. Objects of unknown place are left out. Absent = none is known. */
+  mediumOf?(objects: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Objects that are not there are no error: removing twice is removing. */
   remove(objects: readonly string[]): Promise<void>;
   /** Writes or replaces a small object below REPLACEABLE_PREFIX in one step; OBJECT_NAME_INVALID for any other. */

@@ -9,7 +9,8 @@ import { bytePath } from '../../../shared/paths/byte-path.js';
 import type { TransferBackend, TransferItem, TransferOptions } from '../../../shared/transfer/backend.js';
 import { createPosixBackend } from '../../../shared/transfer/posix/posix-backend.js';
 import { sharedBandwidth } from '../../../shared/transfer/bandwidth.js';
-import { SliceWindow, windowBytes } from '../../../worker/jobs/restore/slice-window.js';
+import { windowBytes } from '../../../shared/restore/room.js';
+import { SliceWindow } from '../../../worker/jobs/restore/slice-window.js';
 import { createDone, describeTree, fixture, PLAIN, shell, type Fixture } from '../dar/dar-fixture.js';
 
 const SLICE = 8192;

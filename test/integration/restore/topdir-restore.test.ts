@@ -25,7 +25,7 @@ const NAMES = ['anna', 'bert', 'cleo', 'dora'];
 
 /** Four basepaths, of which two change later, one goes and one comes. */
 async function siteThen(): Promise<Then> {
-  const site = await testSite({ topdir: { schedule: { fullEvery: '30d', incrementalEvery: '1s', incrementalGate: 'none' } } });
+  const site = await testSite({ topdir: { schedule: { fullEvery: '30d', incrementalEvery: '1ms', incrementalGate: 'none' } } });
   for (const [i, name] of NAMES.entries()) {
     await mkdir(join(site.topdir, name, 'sub'), { recursive: true });
     for (let n = 0; n <= i; n++) await writeFile(join(site.topdir, name, 'sub', `f${n}`), `${name}${n}`.repeat(500));

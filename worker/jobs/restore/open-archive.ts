@@ -2,8 +2,7 @@ import { join } from 'node:path';
 import type { Manifest, ManifestArchive, ManifestSlice } from '../../../shared/catalog/manifest.js';
 import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
 import { itemAt } from '../../../shared/transfer/fetch-items.js';
-import { isInPlace, materialise } from '../../../shared/transfer/materialise.js';
-import type { TransferBackend } from '../../../shared/transfer/backend.js';
+import { materialise } from '../../../shared/transfer/materialise.js';
 import type { WorkerContext } from '../../context.js';
 
 type Reading = Pick<WorkerContext, 'backends' | 'logger' | 'staging'>;
@@ -12,7 +11,7 @@ type Reading = Pick<WorkerContext, 'backends' | 'logger' | 'staging'>;
  * Makes all slices of an archive readable below `dir`, each checked against its hash before use. Returns dar's base path. Throws what openSlice throws.
  */
 export async function openArchive(context: Reading, archive: ManifestArchive, dir: string, signal: AbortSignal): Promise<string> {
-  const start = await context.staging.createStart(dir, archive.key);
+  const start = await context.staging.createStart(dir, archive.key, 'putting');
   for (const slice of archive.slices) await openSlice(context, slice, start, signal);
   return join(start, archive.name);
 }
@@ -37,19 +36,6 @@ export async function openSlice(context: Pick<Reading, 'backends' | 'logger'>, s
     }
   }
   throw last ?? noCopy(slice.name);
-}
-
-/** Whether a slice is read where it lies, and takes no room in staging (pure). */
-export function isReadInPlace({ locations }: ManifestSlice, backends: readonly TransferBackend[]): boolean {
-  return backends.every((backend) => {
-    const location = locations[backend.name];
-    return location === undefined || isInPlace(backend, location);
-  });
-}
-
-/** Bytes of staging that all slices of an archive take together (pure). */
-export function fetchedBytes({ slices }: Pick<ManifestArchive, 'slices'>, backends: readonly TransferBackend[]): number {
-  return slices.reduce((sum, slice) => sum + (isReadInPlace(slice, backends) ? 0 : slice.bytes), 0);
 }
 
 function noCopy(name: string): BwError {

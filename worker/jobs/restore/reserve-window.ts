@@ -1,6 +1,6 @@
 import type { ManifestArchive } from '../../../shared/catalog/manifest.js';
+import { windowBytes } from '../../../shared/restore/room.js';
 import type { WorkerContext } from '../../context.js';
-import { windowBytes } from './slice-window.js';
 
 /**
  * Waits for the room an extraction takes at most, all of it before it begins: one that waits holds nothing, so no two wait for each other. Returns what

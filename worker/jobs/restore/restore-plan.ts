@@ -3,7 +3,6 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { writeDurable } from '../../../shared/catalog/durable.js';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
-import { BwError } from '../../../shared/errors/bw-error.js';
 import { Cursor } from '../../../shared/index/cursor.js';
 import { mayBeAwkward } from '../../../shared/index/awkward.js';
 import { LineSorter } from '../../../shared/index/line-sorter.js';
@@ -11,7 +10,8 @@ import { LineWriter } from '../../../shared/index/line-file.js';
 import { findInState, readStateRecords, type StateLayer, type StateRecord } from '../../../shared/index/state.js';
 import { formatRecord, isDirectoryLine, recordKey } from '../../../shared/index/format.js';
 import { recordPath, type IndexRecord } from '../../../shared/index/record.js';
-import { showPath, type BytePath } from '../../../shared/paths/byte-path.js';
+import type { BytePath } from '../../../shared/paths/byte-path.js';
+import { markSeen, unknownPaths } from '../../../shared/restore/wanted-paths.js';
 
 const count = z.number().int().nonnegative();
 const partSchema = z.strictObject({
@@ -188,17 +188,4 @@ async function endPart({ backupId, archive, all, directories }: OpenPart): Promi
 
 function isRoot(record: StateRecord): boolean {
   return record.name === '.' && record.dirname === '.';
-}
-
-function markSeen(unseen: Set<BytePath>, path: BytePath): void {
-  for (const wanted of unseen) if (path === wanted || path.startsWith(`${wanted}/`)) unseen.delete(wanted);
-}
-
-function unknownPaths(paths: readonly BytePath[]): BwError {
-  return new BwError('RESTORE_PATH_UNKNOWN', {
-    message: 'the backup does not hold these paths',
-    detail: paths.map(showPath).join('\n'),
-    retry: 'permanent',
-    hint: 'Paths are relative to the basepath; look them up with `bw-bkup ls BACKUP PATTERN`.',
-  });
 }

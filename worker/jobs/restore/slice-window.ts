@@ -3,16 +3,8 @@ import { join } from 'node:path';
 import type { ManifestArchive, ManifestSlice } from '../../../shared/catalog/manifest.js';
 import type { SliceSource } from '../../../shared/dar/index.js';
 import type { WorkerContext } from '../../context.js';
-import { fetchedBytes, isReadInPlace, openSlice } from './open-archive.js';
-
-/** In the largest archive: the one dar reads, the next one on its way, and the last one, to which dar comes back at its end. */
-const WINDOW_SLICES = 3;
-
-/** Bytes of staging that extracting from an archive takes at most, whatever its size; 0 where it is read in place (pure). */
-export function windowBytes(archive: Pick<ManifestArchive, 'slices'>, backends: WorkerContext['backends']): number {
-  const fetched = archive.slices.filter((slice) => !isReadInPlace(slice, backends)).map(({ bytes }) => bytes);
-  return Math.min(fetchedBytes(archive, backends), WINDOW_SLICES * Math.max(0, ...fetched));
-}
+import { isReadInPlace, windowBytes } from '../../../shared/restore/room.js';
+import { openSlice } from './open-archive.js';
 
 export interface WindowOptions {
   readonly context: Pick<WorkerContext, 'backends' | 'logger'>;

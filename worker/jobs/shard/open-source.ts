@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import type { ManifestArchive } from '../../../shared/catalog/manifest.js';
 import { formatSize } from '../../../shared/config/units.js';
 import { BwError } from '../../../shared/errors/bw-error.js';
-import { fetchedBytes, openArchive } from '../restore/open-archive.js';
+import { fetchedBytes } from '../../../shared/restore/room.js';
+import { openArchive } from '../restore/open-archive.js';
 import { firstSlice, type ArchiveSize } from './in-room.js';
 import type { ShardFrame } from './open-shard.js';
 

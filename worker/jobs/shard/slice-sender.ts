@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { CopyGoal } from '../../../shared/copies/enough.js';
 import type { CompleteSlice } from '../../../shared/dar/index.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
 import { sendJobId } from '../../../shared/queues/names.js';
@@ -14,6 +15,8 @@ export interface SenderOptions {
   readonly backupId: string;
   readonly basepathId: string;
   readonly priorityClass: PriorityClass;
+  /** Where they go; absent: every LTS. */
+  readonly goal?: CopyGoal;
   /** Of which the slices are, `s0001-t1-abcd`. */
   readonly start: string;
   /** Who must be the one that counts: the same start, or the one that takes over what that left. */
@@ -88,12 +91,13 @@ export class SliceSender {
     const first = slices[0];
     if (first === undefined || !isSentNow(context, slices)) return false;
     await check();
+    await this.#share(slices);
     try {
       const sent = await sendNow(context, `${backupId}-${sendJobId(this.objectOf(first))}`, this.#items(slices), signal);
       if (await isTooLate(context, this.options, this.options.start)) return true;
       await check(); // sending took a while
       await this.#add(sent);
-      await context.runs.addSent(backupId, slices.reduce((sum, { bytes }) => sum + bytes, 0) * context.backends.length);
+      await context.runs.addSent(backupId, [...sent.values()].reduce((sum, { bytes, committed }) => sum + bytes * Object.keys(committed).length, 0));
       if (context.staging.account.isTight) await orderRelease(context, { backupId, basepathId }, [...sent.keys()]);
       return true;
     } catch (thrown) {
@@ -108,6 +112,7 @@ export class SliceSender {
     if (first === undefined) return;
     await this.options.check();
     this.options.signal.throwIfAborted();
+    await this.#share(slices);
     const items = this.#items(slices);
     await this.#add(items);
     await this.order([...items.keys()]);
@@ -125,6 +130,10 @@ export class SliceSender {
       parent: { ...parent },
       failParentOnFailure: true,
     });
+  }
+
+  #share(slices: readonly CompleteSlice[]): Promise<void> {
+    return this.context.staging.shareFiles(slices.map(({ file }) => file));
   }
 
   /** Throws what `check` throws when the start does not count any more. */
@@ -148,6 +157,7 @@ export class SliceSender {
   }
 
   #item(slice: CompleteSlice): StoredItem {
+    const { goal } = this.options;
     return {
       host: this.context.config.host,
       file: slice.file,
@@ -155,6 +165,7 @@ export class SliceSender {
       sha512: slice.sha512,
       start: this.options.start,
       committed: {},
+      ...(goal === undefined ? {} : { goal: { lts: [...goal.lts], toSeal: goal.toSeal } }),
     };
   }
 }

@@ -15,7 +15,7 @@ import { removeUnwanted } from '../restore/remove-unwanted.js';
 import { racySinceOf } from '../restore/racy-since.js';
 import { setDirectories } from '../restore/set-directories.js';
 import { restorePlan } from '../restore/restore-plan.js';
-import { windowBytes } from '../restore/slice-window.js';
+import { windowBytes } from '../../../shared/restore/room.js';
 import { verifyRestored } from '../restore/verify-restored.js';
 import { compareWithSource } from './compare-with-source.js';
 import { noting } from './findings.js';
