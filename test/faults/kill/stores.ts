@@ -20,8 +20,8 @@ export const STORES = {
   ItemStore: { file: 'shared/runs/item-store.ts', writes: ['add', 'takeOver', 'commit', 'remove'], reads: ['get', 'all'] },
   Catalog: {
     file: 'shared/catalog/catalog.ts',
-    writes: ['createWork', 'removeWork', 'seal', 'sweepUnsealed', 'sweepBackup'],
-    reads: ['assertThere', 'workChanges', 'workDir', 'listWork', 'readManifest', 'listBackups', 'listBasepathIds', 'findBackup', 'findRemoved', 'listRemoved', 'isRemoved', 'readBuried', 'backupsOf', 'chain', 'newestSealed', 'file', 'checkBackup'],
+    writes: ['createWork', 'removeWork', 'seal', 'addCopyRecord', 'sweepUnsealed', 'sweepBackup'],
+    reads: ['assertThere', 'workChanges', 'workDir', 'listWork', 'readManifest', 'manifestBytes', 'copyRecords', 'listBackups', 'listBasepathIds', 'findBackup', 'findRemoved', 'listRemoved', 'isRemoved', 'readBuried', 'backupsOf', 'chain', 'newestSealed', 'file', 'checkBackup'],
   },
   Graveyard: { file: 'shared/catalog/tombstone.ts', writes: ['bury', 'buryAll', 'undelete', 'beginErase', 'finishErase'], reads: ['stateOf'] },
   Journal: { file: 'shared/journal/journal.ts', writes: ['append', 'appendAll'], reads: ['close'] },

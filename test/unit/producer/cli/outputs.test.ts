@@ -16,6 +16,7 @@ import { reconcileOutput } from '../../../../producer/cli/reconcile-outputs.js';
 import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
 import { doctorOutput } from '../../../../producer/cli/doctor/outputs.js';
 import { breakerOutput } from '../../../../producer/cli/breaker/outputs.js';
+import { copiesOutput, copyOrdersOutput } from '../../../../producer/cli/copies/outputs.js';
 import { drainOutput, stopOutput } from '../../../../producer/cli/work/outputs.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
 
@@ -50,6 +51,8 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   'basepath rename': renameOutput,
   'basepath unpark': unparkOutput,
   usage: usageOutput,
+  'copies make': copyOrdersOutput,
+  copies: copiesOutput,
   limits: limitsOutput,
   breaker: breakerOutput,
   drain: drainOutput,
