@@ -206,8 +206,10 @@ selected(command(dead, 'dismiss [ids...]', 'no alarm any more'))
   .option('--because <text>', 'why, for the journal')
   .action(ending(async (ids: string[], options: CommonOptions) => (await import('../producer/cli/dead/retry-command.js')).deadDismissCommand(ids, options, startLocal)));
 const catalog = program.command('catalog').description('the directory of sealed backups');
-command(catalog, 'rebuild', 'bring back what only long-term storage has, refill Redis from the catalog').action(
-  ending(async (options: CommonOptions) => (await import('../producer/cli/catalog-command.js')).rebuildCommand(options, startLocal)),
+command(catalog, 'rebuild', 'bring back what only long-term storage has, refill Redis from the catalog')
+  .option('--from-lts <name>', 'catalog and journal are lost: take the newest snapshot of this LTS, and what is newer')
+  .action(
+  ending(async (options: CommonOptions & { fromLts?: string }) => (await import('../producer/cli/catalog-command.js')).rebuildCommand(options, startLocal)),
 );
 const config = program.command('config').description('look at the configuration');
 addConfigOptions(config.command('check').description('say everything that is wrong with the configuration, or that it is well')).action(

@@ -184,6 +184,7 @@ export const rebuildOutput = z.strictObject({
   basepaths: count,
   /** Backups that only long-term storage had, sealed again. */
   adopted: z.array(z.string()),
+  fromLts: z.strictObject({ snapshot: z.string().nullable(), objectsRead: count, removed: count, journals: count }).nullable(),
   problems: z.array(z.strictObject({ code: z.string(), message: z.string(), subject: z.string().nullable() })),
 });
 

@@ -1,3 +1,4 @@
+import { OWN_PREFIXES } from '../../shared/bundle/names.js';
 import type { Finding } from '../../shared/reconcile/finding.js';
 import type { Catalog } from '../../shared/catalog/index.js';
 import { REPLACEABLE_PREFIX, type TransferBackend } from '../../shared/transfer/backend.js';
@@ -10,7 +11,7 @@ export async function foreignObjects(catalog: Catalog, backend: TransferBackend,
   for await (const { object, bytes } of backend.list('')) {
     const parts = object.split('/');
     const [top = ''] = parts;
-    if (object.startsWith(REPLACEABLE_PREFIX) || object.startsWith(DOCTOR_PREFIX) || (known.has(top) && parts.length > 2) || imported.has(object)) continue;
+    if (object.startsWith(REPLACEABLE_PREFIX) || object.startsWith(DOCTOR_PREFIX) || OWN_PREFIXES.includes(top) || (known.has(top) && parts.length > 2) || imported.has(object)) continue;
     const sum = sums.get(top) ?? { count: 0, bytes: 0n };
     sums.set(top, { count: sum.count + 1, bytes: sum.bytes + BigInt(bytes) });
   }

@@ -47,7 +47,7 @@ return { tonumber(redis.call('HGET', KEYS[1], 'bytes') or '0'), redis.call('HEXI
 /** Fields with the bytes that wait no more; nothing is left of a pool in which nothing waits. */
 const REMOVE = `
 for i = 1, #ARGV, 2 do
-  if redis.call('HDEL', KEYS[1], ARGV[i]) == 1 then redis.call('HINCRBY', KEYS[1], 'bytes', -ARGV[i + 1]) end
+  if redis.call('HDEL', KEYS[1], ARGV[i]) == 1 then redis.call('HINCRBY', KEYS[1], 'bytes', 0 - ARGV[i + 1]) end
 end
 if redis.call('HLEN', KEYS[1]) == 1 and redis.call('HGET', KEYS[1], 'bytes') == '0' then redis.call('DEL', KEYS[1]) end`;
 

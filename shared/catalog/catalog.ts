@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BwError } from '../errors/bw-error.js';
+import { bringBackJournal, bringBackRemoved } from './bring-back.js';
 import { chainOf } from './chain.js';
 import { addCopyRecord, readCopyRecords, type CopyRecord } from './copies.js';
 import { realDisk, type Disk } from './disk.js';
@@ -114,6 +115,16 @@ export class Catalog {
    */
   sweepBackup(basepathId: string, backupId: string): Promise<void> {
     return sweepOne(this.layout, this.disk, basepathId, backupId);
+  }
+
+  /** See bring-back.ts. */
+  bringBackRemoved(basepathId: string, backupId: string, from: string): Promise<boolean> {
+    return bringBackRemoved(this.layout, this.disk, { basepathId, backupId }, from);
+  }
+
+  /** See bring-back.ts. */
+  bringBackJournal(name: string, from: string): Promise<boolean> {
+    return bringBackJournal(this.layout, this.disk, name, from);
   }
 
   /** See listing.ts, readManifest. */

@@ -4,18 +4,27 @@ import { decodeManifest, storedFiles, withCopies, type Catalog, type Manifest, t
 import { BwError } from '../errors/bw-error.js';
 import { copyRecordsIn } from './adopt-copies.js';
 import { newStart } from '../runs/start-name.js';
-import type { TransferBackend } from '../transfer/backend.js';
+import { NO_HASH, type TransferBackend } from '../transfer/backend.js';
 import { fetchItems, itemAt } from '../transfer/fetch-items.js';
 
 export const MANIFEST_OBJECT = 'manifest.json';
 
-/** The manifest an LTS holds of a backup, or null. Throws MANIFEST_DAMAGED, MANIFEST_FOREIGN and what the backend throws. */
-export async function manifestIn(backend: TransferBackend, basepathId: string, backupId: string): Promise<Manifest | null> {
+/** The manifest an LTS holds of a backup as an object of its own, or null. `tempDir`: of ours. Throws MANIFEST_DAMAGED, MANIFEST_FOREIGN and what the backend throws. */
+export async function manifestIn(backend: TransferBackend, basepathId: string, backupId: string, tempDir: string): Promise<Manifest | null> {
   const object = `${basepathId}/${backupId}/${MANIFEST_OBJECT}`;
-  if ((await backend.stat(object)) === null) return null;
+  const there = await backend.stat(object);
+  if (there === null) return null;
+  const where = `${backend.name}:${object}`;
   const path = backend.localPath(object);
-  if (path === null) throw notReadable(backend, object);
-  return decodeManifest(await readFile(path), `${backend.name}:${object}`);
+  if (path !== null) return decodeManifest(await readFile(path), where);
+  const file = join(tempDir, `manifest-${newStart(0)}.json`);
+  try {
+    await backend.stage([object]);
+    await backend.fetch({ object, file, bytes: there.bytes, sha512: NO_HASH });
+    return decodeManifest(await readFile(file), where);
+  } finally {
+    await rm(file, { force: true });
+  }
 }
 
 /**

@@ -41,7 +41,7 @@ export function ltsChecks(config: Pick<Config, 'staging' | 'host'>, backends: re
     area: 'lts',
     subject: backend.name,
     timeoutMs: backend.capabilities().async ? ASYNC_TRIP_MS : TRIP_MS,
-    look: async (signal) => judgeTrip(await roundTrip(backend, join(config.staging.dir, config.host), signal)),
+    look: async (signal) => judgeTrip(await roundTrip(backend, { dir: join(config.staging.dir, config.host), group: config.staging.group }, signal)),
   }));
 }
 
@@ -78,6 +78,7 @@ export async function openRedis(config: Config): Promise<Redis | null> {
 }
 
 const NOT_RUNNING = ok('the embedded one, not running now: `bw-bkup standalone` or a command that works starts it');
+const ALONE = ok('nothing to compare with: this host works alone, and no standalone runs now');
 const PINGS = 5;
 
 async function lookAtRedis(redis: Redis | null, where: string): Promise<Finding> {
@@ -106,14 +107,14 @@ function redisFacts(info: string, version: string, latencyMs: number): RedisFact
 }
 
 async function lookAtHosts(redis: Redis | null): Promise<Finding> {
-  if (redis === null) return NOT_RUNNING;
+  if (redis === null) return ALONE;
   const heard = await new Presence(redis).heard();
   return judgeHosts(heard, (host) => isHeard(host, heard));
 }
 
 /** The middle of the question is taken for the moment of the answer. */
 async function lookAtClock(redis: Redis | null): Promise<Finding> {
-  if (redis === null) return NOT_RUNNING;
+  if (redis === null) return ALONE;
   const before = Date.now();
   const [seconds, micros] = await redis.time();
   const after = Date.now();

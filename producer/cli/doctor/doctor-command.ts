@@ -52,7 +52,7 @@ const TONES: Readonly<Record<CheckResult['state'], Tone>> = { ok: 'good', warn: 
 /** For people: a line for each check, what to do below it, a sum (pure). */
 export function describe(host: string, checks: readonly CheckResult[], paint: Paint): string {
   const lines = checks.flatMap(({ area, subject, state, message, hint }) => [
-    `${paint(TONES[state], state.padEnd(4))}  ${area}${subject === area ? '' : ` ${subject}`}: ${message}`,
+    `${paint(TONES[state], state.padEnd(4))}  ${area}${area === 'dar' ? '' : ` ${subject}`}: ${message}`,
     ...(hint === null ? [] : [`      -> ${hint}`]),
   ]);
   const count = (state: CheckResult['state']): number => checks.filter((check) => check.state === state).length;

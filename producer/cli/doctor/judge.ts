@@ -75,6 +75,7 @@ const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP',
 
 /** Present, writable, of what kind and with how much room (pure). */
 export function judgeDirectory({ path, role, kind, failure, mode, filesystem, freeBytes, sizeBytes }: DirectoryFacts): Finding {
+  if (kind === 'missing' && role === 'restore target') return warn('does not exist: nothing can be restored there', `mkdir -m 700 ${path}, or name other directories in restore.allowedTargets.`);
   if (kind === 'missing') return fail('does not exist', `Mount its filesystem, or: mkdir -m 700 ${path}`);
   if (kind === 'unreachable') return fail(`cannot be reached (${failure ?? 'no reason'})`, 'Look at the mount, and at the permissions of the directories above it.');
   if (kind !== 'directory') return fail('is not a directory', 'Name a directory in the configuration.');

@@ -29,7 +29,7 @@ export const logger: Logger = createLogger({ level: process.env['BW_TEST_LOG'] =
 /** What a worker of a host works with, as far as transfers need it. */
 export function contextOf(redis: Redis, host: string, backends: readonly TransferBackend[], queues = new QueueSet(redis)): WorkerContext {
   return {
-    config: { host } as Config,
+    config: { host, lts: backends.map(({ name }) => ({ name, bundle: null })) } as unknown as Config,
     logger,
     metrics: createMetrics({ host, component: 'worker' }),
     queues,
@@ -37,7 +37,7 @@ export function contextOf(redis: Redis, host: string, backends: readonly Transfe
     runs: new RunStore(redis),
     items: new ItemStore(redis),
     backends,
-    breakers: { isOpen: () => false, suspect: () => Promise.resolve(false), refuseIfOut: () => undefined },
+    breakers: { isOpen: () => false, suspect: () => Promise.resolve(false), refuseIfOut: () => undefined, note: () => Promise.resolve() },
     staging: { account: { isTight: false } },
     now: () => new Date(),
   } as unknown as WorkerContext;

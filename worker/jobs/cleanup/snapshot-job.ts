@@ -21,8 +21,8 @@ interface Receiver {
 }
 
 /**
- * Brings catalog and journal to every LTS as objects that stand for themselves: with one of them, and what was bundled or sealed since, `bw-bkup catalog rebuild
- * --from-lts` needs nothing else. Streamed, a part of at most dar.sliceSize in staging at a time. One LTS that fails keeps nothing from the others; the job
+ * Brings catalog and journal to every LTS as objects that stand for themselves: with one of them, and what was bundled or sealed since,
+ * `bw-bkup catalog rebuild --from-lts LTS` needs nothing else. Streamed, a part of at most dar.sliceSize in staging at a time. One LTS that fails keeps nothing from the others; the job
  * fails then and is tried again. Older snapshots go when a newer one is complete.
  */
 export async function snapshotJob(context: WorkerContext, run: JobRun): Promise<{ objects: number; backups: number }> {

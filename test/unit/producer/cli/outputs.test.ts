@@ -17,6 +17,8 @@ import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, us
 import { doctorOutput } from '../../../../producer/cli/doctor/outputs.js';
 import { breakerOutput } from '../../../../producer/cli/breaker/outputs.js';
 import { copiesOutput, copyOrdersOutput } from '../../../../producer/cli/copies/outputs.js';
+import { restoreDryRunOutput } from '../../../../producer/cli/restore-dry-run/outputs.js';
+import { topdirRestoreLine } from '../../../../producer/cli/topdir-restore/outputs.js';
 import { drainOutput, stopOutput } from '../../../../producer/cli/work/outputs.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
 
@@ -38,6 +40,8 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   'plan --capacity': capacityOutput,
   'plan --shards': shardsOutput,
   plan: planOutput,
+  'restore --topdir': topdirRestoreLine,
+  'restore ... --dry-run': restoreDryRunOutput,
   restore: restoreOutput,
   'catalog rebuild': rebuildOutput,
   'dead list': deadListOutput,
