@@ -21,8 +21,8 @@ export const STORES = {
   BundlePool: { file: 'shared/bundle/bundle-pool.ts', writes: ['add', 'begin', 'note', 'end', 'remove', 'leaveOut'], reads: ['read', 'plan', 'leftOut'] },
   Catalog: {
     file: 'shared/catalog/catalog.ts',
-    writes: ['createWork', 'removeWork', 'seal', 'sweepUnsealed', 'sweepBackup', 'bringBackRemoved', 'bringBackJournal'],
-    reads: ['assertThere', 'workChanges', 'workDir', 'listWork', 'readManifest', 'listBackups', 'listBasepathIds', 'findBackup', 'findRemoved', 'listRemoved', 'isRemoved', 'readBuried', 'backupsOf', 'chain', 'newestSealed', 'file', 'checkBackup'],
+    writes: ['createWork', 'removeWork', 'seal', 'addCopyRecord', 'sweepUnsealed', 'sweepBackup', 'bringBackRemoved', 'bringBackJournal'],
+    reads: ['assertThere', 'workChanges', 'workDir', 'listWork', 'readManifest', 'manifestBytes', 'copyRecords', 'listBackups', 'listBasepathIds', 'findBackup', 'findRemoved', 'listRemoved', 'isRemoved', 'readBuried', 'backupsOf', 'chain', 'newestSealed', 'file', 'checkBackup'],
   },
   Graveyard: { file: 'shared/catalog/tombstone.ts', writes: ['bury', 'buryAll', 'undelete', 'beginErase', 'finishErase'], reads: ['stateOf'] },
   Journal: { file: 'shared/journal/journal.ts', writes: ['append', 'appendAll'], reads: ['close'] },
