@@ -1,0 +1,97 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Manifest } from '../../../shared/catalog/index.js';
+import { compareTrees } from '../../../shared/compare/index.js';
+import { bytePath } from '../../../shared/paths/byte-path.js';
+import { toPathJson } from '../../../shared/paths/path-json.js';
+import type { TransferBackend } from '../../../shared/transfer/backend.js';
+import { TapeBackend } from '../../conformance/tape-backend.js';
+import { orderRestore } from '../../helpers/restore.js';
+import { testSite, type TestSite } from '../../helpers/site.js';
+import { until } from '../bad-input/until.js';
+
+interface OnTape {
+  readonly site: TestSite;
+  readonly manifest: Manifest;
+  readonly source: string;
+  readonly tape: TapeBackend;
+  /** Objects of each data archive, in the order of the manifest. */
+  readonly archives: readonly string[][];
+}
+
+/** A backup of three archives of several slices, all of which went to tape. */
+async function onTape(): Promise<OnTape> {
+  const site = await testSite({ settings: { dar: { sliceSize: '1MiB', compression: 'none' }, shards: { maxFiles: 5 }, worker: { slots: 2 } } });
+  const source = join(site.topdir, 'tara');
+  for (let i = 0; i < 12; i++) {
+    await mkdir(join(source, `d${i}`), { recursive: true });
+    await writeFile(join(source, `d${i}`, 'f'), randomBytes(700_000));
+  }
+  await site.backUp();
+  const [manifest] = await site.manifests();
+  if (manifest === undefined) throw new Error('nothing was sealed');
+  const tape = new TapeBackend();
+  const objects = manifest.archives.flatMap(({ slices }) => slices).map(({ locations }) => locations.lts?.object ?? '');
+  for (const object of objects) tape.objects.set(object, await readFile(join(site.dir, 'lts', object)));
+  tape.toTape(objects);
+  Object.defineProperty(tape, 'name', { value: 'lts' });
+  (site.worker.context.backends as TransferBackend[]).splice(0, 1, tape);
+  const archives = manifest.archives.filter(({ kind }) => kind === 'data').map(({ slices }) => slices.map(({ locations }) => locations.lts?.object ?? ''));
+  for (const [i, each] of archives.entries()) for (const object of each) tape.media.set(object, `T${9 - i}`);
+  return { site, manifest, source, tape, archives };
+}
+
+/** Until every archive waits for the library; then all of them look again. */
+async function wakeWhenParked({ site }: OnTape, count: number): Promise<void> {
+  const { backup } = site.worker.context.queues;
+  const parked = await until('archives wait', async () => {
+    const delayed = await backup.getJobs(['delayed']);
+    return delayed.length === count ? delayed : null;
+  });
+  for (const job of parked) await job.promote();
+}
+
+describe('a restore from tape', () => {
+  it('orders all of it at once, tape by tape, restores first what comes first, and fetches many slices together', async () => {
+    const made = await onTape();
+    const { site, manifest, source, tape, archives } = made;
+    expect(archives.length).toBe(3);
+    expect(Math.min(...archives.map(({ length }) => length))).toBeGreaterThanOrEqual(3);
+    const target = join(site.dir, 'restore', 'all');
+    const jobId = await orderRestore(site, manifest, { target });
+    const ended = site.waitFor([jobId]);
+    await until('the recall is ordered', () => (tape.orders.length > 0 ? true : null));
+    const [order] = tape.orders;
+    expect(order?.slice(0, archives.flat().length)).toEqual([...archives].reverse().flat()); // metadata lies on no known tape
+    expect(tape.fetches).toEqual([]);
+    for (const [i, next] of [archives[2], archives[0], archives[1]].entries()) {
+      tape.deliver(next);
+      await wakeWhenParked(made, 3 - i);
+      await until('it was fetched', () => (tape.fetches.flat().length >= tape.objects.size - 1 || next?.every((object) => tape.fetches.flat().includes(object)) === true ? true : null));
+      if (i === 1) tape.deliver(); // the metadata
+    }
+    expect(await ended).toMatchObject([{ state: 'completed', returnValue: { outcome: 'clean' } }]);
+    const archiveOf = (object = ''): number => archives.findIndex((each) => each.includes(object));
+    expect([...new Set(tape.fetches.map(([object]) => archiveOf(object)))].filter((each) => each >= 0)).toEqual([2, 0, 1]);
+    expect(tape.fetches.filter(({ length }) => length > 1).length).toBeGreaterThanOrEqual(3);
+    expect(tape.fetches.flat().length).toBe(tape.objects.size); // each came once
+    const compared = await compareTrees({ left: bytePath.fromText(source), right: bytePath.fromText(target), content: 'hash' });
+    expect(compared.differences).toEqual([]);
+  });
+
+  it('recalls of an archive only the slices that hold what is wanted', async () => {
+    const made = await onTape();
+    const { site, manifest, tape, archives } = made;
+    const jobId = await orderRestore(site, manifest, { target: join(site.dir, 'restore', 'one'), paths: [toPathJson(bytePath.fromText('d3/f'))] });
+    const ended = site.waitFor([jobId]);
+    await until('the recall is ordered', () => (tape.orders.length > 0 ? true : null));
+    tape.deliver();
+    await wakeWhenParked(made, 1);
+    expect(await ended).toMatchObject([{ state: 'completed', returnValue: { outcome: 'clean', archives: 1 } }]);
+    const [order] = tape.orders;
+    expect(new Set(order)).toEqual(new Set(tape.fetches.flat()));
+    expect(order?.length).toBeLessThan(archives.find((each) => each.includes(order[0] ?? ''))?.length ?? 0);
+  });
+});
