@@ -154,6 +154,9 @@ command(program, 'reconcile', 'find what does not fit together (jobs, staging, c
   .option('--dry-run', 'only say what is found')
   .option('--lts', 'also look at every object in long-term storage')
   .action(ending(async (options: CommonOptions) => (await import('../producer/cli/reconcile-command.js')).reconcileCommand(options, startLocal)));
+command(program, 'doctor [lts]', 'whether what backups need works here, with a tiny round trip to every long-term storage, or to one').action(
+  ending(async (lts: string | undefined, options: CommonOptions) => (await import('../producer/cli/doctor/doctor-command.js')).doctorCommand(lts, options)),
+);
 const breaker = program.command('breaker').description('what is out for all jobs that need it: they wait, without spending attempts');
 command(breaker, 'list', 'what is out, since when, and what to do (also without `list`)', { isDefault: true }).action(
   ending(async (options: CommonOptions) => (await import('../producer/cli/breaker/breaker-command.js')).breakerListCommand(options, startLocal)),
@@ -186,8 +189,10 @@ selected(command(dead, 'dismiss [ids...]', 'no alarm any more'))
   .option('--because <text>', 'why, for the journal')
   .action(ending(async (ids: string[], options: CommonOptions) => (await import('../producer/cli/dead/retry-command.js')).deadDismissCommand(ids, options, startLocal)));
 const catalog = program.command('catalog').description('the directory of sealed backups');
-command(catalog, 'rebuild', 'bring back what only long-term storage has, refill Redis from the catalog').action(
-  ending(async (options: CommonOptions) => (await import('../producer/cli/catalog-command.js')).rebuildCommand(options, startLocal)),
+command(catalog, 'rebuild', 'bring back what only long-term storage has, refill Redis from the catalog')
+  .option('--from-lts <name>', 'catalog and journal are lost: take the newest snapshot of this LTS, and what is newer')
+  .action(
+  ending(async (options: CommonOptions & { fromLts?: string }) => (await import('../producer/cli/catalog-command.js')).rebuildCommand(options, startLocal)),
 );
 const config = program.command('config').description('look at the configuration');
 addConfigOptions(config.command('check').description('say everything that is wrong with the configuration, or that it is well')).action(

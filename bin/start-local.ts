@@ -127,7 +127,7 @@ async function startPrivateRedis(config: Config, logger: Logger): Promise<Pick<E
 async function dropLocks(config: Config, logger: Logger): Promise<void> {
   const redis = await connected(config, logger);
   const { host } = config;
-  const released = await releaseLocks(redis, [QUEUES.backup, QUEUES.cleanup, transferQueue(host), cleanupQueue(host)]);
+  const released = await releaseLocks(redis, [QUEUES.backup, QUEUES.cleanup, QUEUES.copies, transferQueue(host), cleanupQueue(host)]);
   if (released > 0) logger.warn({ jobs: released }, 'jobs of a process that was killed are given back');
   redis.disconnect();
 }

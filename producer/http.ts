@@ -31,7 +31,7 @@ export interface ProducerHttpParts {
 export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpServer | null> {
   const { config, logger, metrics, catalog, queues, redis } = parts;
   if (config.http.producerPort === null) return null;
-  const shown = [queues.backup, queues.transfer(config.host), queues.cleanup, queues.cleanupOf(config.host)];
+  const shown = [queues.backup, queues.transfer(config.host), queues.cleanup, queues.cleanupOf(config.host), queues.copies];
   metrics.collectQueues(shown, queues.redis);
   metrics.collectParked(() => countParked(queues.redis, config.topdirs.map(({ path }) => path)));
   metrics.collectReconciled(() => readLastRound(queues.redis));

@@ -17,6 +17,7 @@ import { pruneSite } from './retention/prune-site.js';
 import { EventTimes } from './scheduler/event-times.js';
 import { closeGates, type ClosedGate } from './scheduler/hook-gate.js';
 import { Loop } from './scheduler/loop.js';
+import { orderForLts } from './scheduler/order-for-lts.js';
 import { orderVerifications } from './scheduler/order-verifications.js';
 import { tick, type TickParts, type TopdirReport } from './scheduler/tick.js';
 
@@ -54,6 +55,9 @@ const GATES_EVERY_MS = 60_000;
 const FAILED_AGAIN_MS = 60_000;
 /** What is ordered at once takes longer; the journal is read each time. */
 const VERIFY_EVERY_MS = 900_000;
+
+/** A snapshot that is due waits no longer, nor do seals whose order was lost with Redis. */
+const LTS_EVERY_MS = 900_000;
 
 /** After Redis was away, ms. */
 const PREEMPTION_AGAIN_MS = 5_000;
@@ -125,6 +129,7 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
     new Loop(gates, () => GATES_EVERY_MS, failed, GATES_EVERY_MS),
     new Loop(prune, () => config.removal.everyMs, failed, FAILED_AGAIN_MS),
     new Loop(reconcile, () => config.reconcile.everyMs, failed, FAILED_AGAIN_MS),
+    new Loop(() => orderForLts({ config, queues, catalog, now }), () => LTS_EVERY_MS, failed, FAILED_AGAIN_MS),
     new Loop(verifications, () => VERIFY_EVERY_MS, failed, VERIFY_EVERY_MS),
     ...(config.preemption.enabled ? [new Loop(preemption, () => LOOK_EVERY_MS, failed, PREEMPTION_AGAIN_MS)] : []),
   ];

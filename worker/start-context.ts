@@ -93,7 +93,7 @@ type BreakerParts = Pick<WorkerContext, 'config' | 'logger' | 'metrics' | 'queue
 function breakersOf({ config, logger, metrics, queues, backends, isStagingHigh: isHigh }: BreakerParts): Breakers {
   return new Breakers({
     store: new RedisBreakers(queues.redis),
-    surroundings: { host: config.host, lts: backends.map(({ name }) => name) },
+    surroundings: { host: config.host, lts: backends.map(({ name }) => name), goals: new Map(config.topdirs.map(({ path, lts, copies }) => [path, { lts, toSeal: copies.toSeal }])) },
     probe: probesOf(config, backends),
     // One that is not delayed any more came back by itself, or was removed.
     wake: async ({ queue, jobId }) => { await (await queues.named(queue).getJob(jobId))?.promote().catch(() => undefined); },
@@ -129,7 +129,8 @@ async function startLimits(parts: Omit<GateParts, 'limits' | 'places' | 'standin
 async function checkLts({ lts }: Config, backends: readonly TransferBackend[], breakers: readonly Breaker[], logger: Logger): Promise<void> {
   for (const [index, backend] of backends.entries()) {
     try {
-      await checkOwn(lts[index]?.dir ?? '', logger);
+      const own = lts[index];
+      if (own?.backend === 'posix') await checkOwn(own.dir, logger);
       await backend.probe();
     } catch (thrown) {
       if (!breakers.some(({ kind, name, state }) => kind === 'lts' && name === backend.name && state !== 'closed')) throw thrown;

@@ -20,6 +20,7 @@ import { LockKeeper } from './processor/lock-keeper.js';
 import { noting } from './processor/note-error.js';
 import { notingHang } from './processor/note-hang.js';
 import { runJob } from './processor/run-job.js';
+import { TaskSender } from './tasks/task-sender.js';
 import { unlessOut } from './breaker/unless-out.js';
 import { RunningJobs } from './processor/running-jobs.js';
 import { OWN, ownSlots, reservedSlot, SEALS, type Reservation, type ReservedSlot } from './reserved-slot.js';
@@ -40,6 +41,9 @@ const CLEANUP_CONCURRENCY = 2;
 /** A verification may take hours: the short jobs go on beside it. */
 const COMMON_CLEANUP_CONCURRENCY = 2;
 
+/** A copy may take as long as a backup did, and nobody waits for it. */
+const COPIES_CONCURRENCY = 1;
+
 /**
  * Starts the queue workers of this host: backup slots, transfers and releases of what it staged itself, and a
  * share of the common cleanup. `connect` makes one connection per worker.
@@ -52,6 +56,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
     [transferQueue(host), worker.transferSlots],
     [cleanupQueue(host), CLEANUP_CONCURRENCY],
     [QUEUES.cleanup, COMMON_CLEANUP_CONCURRENCY],
+    [QUEUES.copies, COPIES_CONCURRENCY],
   ];
   const failures = new Failures(context);
   const running = new RunningJobs();
@@ -62,6 +67,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
   const leave = appear(context, [...workers, ...slots], timing);
   const breakerTiming = { firstMs: timing.firstBackoffMs, mostMs: timing.maxBackoffMs };
   const stops = [context.limits.start(), context.gate.start(), context.sources.start(), context.standing.start(), context.breakers.start(breakerTiming)];
+  const stopTasks = new TaskSender(context, { lookMs: timing.firstBackoffMs, holdMs: timing.lockDurationMs / 5 }).start();
   const orders = followOrders({
     connection: connect(),
     redis: context.queues.redis,
@@ -77,6 +83,7 @@ export function startWorker(context: WorkerContext, connect: () => Redis, timing
       for (const slot of slots) slot.stop();
       for (const stop of stopReleasing) stop();
       await closeAll([...workers, ...slots], failures, running);
+      await stopTasks();
       await leave();
       for (const stop of stops) stop();
     },
@@ -100,7 +107,7 @@ function appear(context: WorkerContext, workers: readonly QueueWorker[], { lockD
 }
 
 /** Not those of its own: what it staged is still sent, and given back. */
-const DRAINED_QUEUES: readonly string[] = [QUEUES.backup, QUEUES.cleanup];
+const DRAINED_QUEUES: readonly string[] = [QUEUES.backup, QUEUES.cleanup, QUEUES.copies];
 
 /** Takes no work, or takes it again. What runs goes on elsewhere, or ends here when the host is to be idle then. A host that is set aside takes none of the backup queue. */
 function drainer(context: WorkerContext, workers: readonly QueueWorker[], slots: readonly ReservedSlot[], running: RunningJobs): (drained: Drained | null) => void {

@@ -38,7 +38,7 @@ async function ask(config: Config): Promise<LiveState> {
     const [{ QueueSet }, { RunStore }, { DrainedHosts }] = await Promise.all([import('../../shared/queues/queue-set.js'), import('../../shared/runs/run-store.js'), import('../../shared/orders/drained-hosts.js')]);
     const queues = new QueueSet(redis);
     const { host } = config;
-    const counted = [queues.backup, queues.transfer(host), queues.cleanup, queues.cleanupOf(host)];
+    const counted = [queues.backup, queues.transfer(host), queues.cleanup, queues.cleanupOf(host), queues.copies];
     const counts = await Promise.all(counted.map(async (queue) => [queue.name, await queue.getJobCounts()] as const));
     const parked = await countParked(redis, config.topdirs.map(({ path }) => path));
     const drained = [...(await new DrainedHosts(redis).all())].map(([name, each]) => ({ host: name, ...each }));

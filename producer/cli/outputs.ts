@@ -84,7 +84,7 @@ export const statusRowSchema = z.strictObject({
 
 export const runRowSchema = z.strictObject({
   id: z.string(),
-  kind: z.enum(['backup', 'restore', 'verify']),
+  kind: z.enum(['backup', 'restore', 'verify', 'copy']),
   basepathId: z.string(),
   phase: z.string(),
   startedAt: instant,
@@ -182,6 +182,7 @@ export const rebuildOutput = z.strictObject({
   basepaths: count,
   /** Backups that only long-term storage had, sealed again. */
   adopted: z.array(z.string()),
+  fromLts: z.strictObject({ snapshot: z.string().nullable(), objectsRead: count, removed: count, journals: count }).nullable(),
   problems: z.array(z.strictObject({ code: z.string(), message: z.string(), subject: z.string().nullable() })),
 });
 

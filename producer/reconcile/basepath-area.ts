@@ -1,4 +1,6 @@
 import type { Manifest } from '../../shared/catalog/index.js';
+import { orderCopy } from '../../shared/copies/order.js';
+import { copyJobSchema } from '../../shared/queues/job-data.js';
 import { DeadLetters } from '../../shared/dead-letters/dead-letters.js';
 import type { DeadLetter } from '../../shared/dead-letters/dead-letter.js';
 import type { Area, Decision } from '../../shared/reconcile/walk.js';
@@ -20,6 +22,7 @@ export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
   #journal: ReadonlyMap<string, JournalFacts> = new Map();
   #letters: readonly DeadLetter[] = [];
   #running: readonly Run[] = [];
+  #copying: ReadonlySet<string> = new Set();
 
   constructor(
     private readonly parts: ReconcileParts,
@@ -32,6 +35,7 @@ export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
     this.#journal = await journalFactsOf(this.parts.catalog.journalDir, new Set(this.ids));
     this.#letters = await new DeadLetters(this.parts.queues).all();
     this.#running = await this.parts.runs.running();
+    this.#copying = await copiesUnderWay(this.parts.queues);
     for (const backend of this.backends ?? []) await backend.probe(); // it may have gone since the round began: see allAnswer
     yield* this.ids;
   }
@@ -69,6 +73,7 @@ export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
       sweeping: await this.#sweepingOf(stored ?? []),
       stored,
       ltsNames: config.lts.map(({ name }) => name),
+      copying: again ? await copiesUnderWay(queues) : this.#copying,
     };
   }
 
@@ -95,6 +100,9 @@ export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
       case 'finish-seal':
         await finishSeal(this.parts, this.backends ?? [], basepathId, act.backupId);
         return;
+      case 'copy':
+        await orderCopy(queues, { basepathId, backupId: act.backupId, lts: act.lts, repair: false });
+        return;
       case 'sweep':
         return orderSweeps(queues, runs, { backupId: act.backupId, basepathId }, newSweep(now()));
     }
@@ -108,6 +116,12 @@ export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
     }
     return pending;
   }
+}
+
+/** `BACKUP LTS` of those that wait, are parked or run. */
+async function copiesUnderWay(queues: ReconcileParts['queues']): Promise<Set<string>> {
+  const jobs = await queues.copies.getJobs(['active', 'waiting', 'prioritized', 'delayed']);
+  return new Set(jobs.map((job) => copyJobSchema.safeParse(job.data).data).flatMap((copy) => (copy === undefined ? [] : [`${copy.backupId} ${copy.lts}`])));
 }
 
 /** Objects of a basepath by LTS and backup. What is not in a backup's directory is nobody's: the walk over all of an LTS tells it. */

@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { decodeTime } from 'ulid';
 import { isBackupId } from '../../shared/catalog/layout.js';
 import { storedFiles, type Manifest } from '../../shared/catalog/index.js';
+import { owedBy } from '../../shared/copies/copy-state.js';
+import { ownObjects } from '../../shared/copies/named.js';
 import type { DeadLetter } from '../../shared/dead-letters/dead-letter.js';
 import type { JournalEntry } from '../../shared/journal/index.js';
 import type { Decision } from '../../shared/reconcile/walk.js';
@@ -55,6 +57,8 @@ export interface BasepathFacts {
   /** Null: long-term storage was not looked at. */
   readonly stored: readonly Stored[] | null;
   readonly ltsNames: readonly string[];
+  /** `BACKUP LTS` of copies that are ordered. */
+  readonly copying: ReadonlySet<string>;
 }
 
 export type BasepathAct =
@@ -64,19 +68,18 @@ export type BasepathAct =
   | { readonly act: 'remove-letter'; readonly runId: string }
   | { readonly act: 'add-letter'; readonly letter: DeadLetter }
   | { readonly act: 'finish-seal'; readonly backupId: string }
-  | { readonly act: 'sweep'; readonly backupId: string };
+  | { readonly act: 'sweep'; readonly backupId: string }
+  | { readonly act: 'copy'; readonly backupId: string; readonly lts: string };
 
 type Found = Decision<BasepathAct>;
 
 /** Who sealed a backup puts that on record within this, ms. */
 const RECORDED_MS = 600_000;
 const YOUNG_MS = 86_400_000;
-/** Beside those a manifest names. */
-const HELPERS = ['manifest.json', 'archives.tsv', 'SHA512SUMS'] as const;
 
 /** What catalog, journal, Redis and long-term storage say of one basepath, where they do not say the same (pure). */
 export function decideBasepath(facts: BasepathFacts): Found[] {
-  return [...decideIndex(facts), ...decideRecords(facts), ...decideFailures(facts), ...decideLetters(facts), ...decideBackups(facts), ...decideStored(facts)];
+  return [...decideIndex(facts), ...decideRecords(facts), ...decideFailures(facts), ...decideLetters(facts), ...decideBackups(facts), ...decideCopies(facts), ...decideStored(facts)];
 }
 
 function decideIndex({ basepathId, manifests, indexed }: BasepathFacts): Found[] {
@@ -123,6 +126,14 @@ function decideBackups({ basepathId, manifests, unusable, buried, journal, store
   ];
 }
 
+/** Who seals orders what is missing then; this is for orders that were lost, or failed for good. */
+function decideCopies({ basepathId, manifests, ltsNames, copying, openRuns, nowMs }: BasepathFacts): Found[] {
+  const settled = manifests.filter(({ backupId, sealedAt }) => !openRuns.has(backupId) && nowMs - Date.parse(sealedAt) > RECORDED_MS);
+  return settled.flatMap((manifest) => owedBy(manifest, ltsNames)
+    .filter((lts) => !copying.has(`${manifest.backupId} ${lts}`))
+    .map((lts): Found => ({ kind: 'copy-missing', subject: `backup ${manifest.backupId} of ${basepathId} in ${lts}`, detail: `sealed ${manifest.sealedAt}`, act: { act: 'copy', backupId: manifest.backupId, lts } })));
+}
+
 function decideStored(facts: BasepathFacts): Found[] {
   const { stored, ltsNames } = facts;
   if (stored === null) return [];
@@ -158,10 +169,8 @@ function decideUnnamed(facts: BasepathFacts, backupId: string): Found[] {
   if (manifest === undefined && !journal.removed.has(backupId) && own.some(({ objects }) => objects.has(manifestOf(basepathId, backupId)))) {
     return [{ kind: 'seal-unfinished', subject, detail: 'its manifest is in long-term storage only', act: { act: 'finish-seal', backupId } }];
   }
-  const unnamed = own.flatMap(({ lts, objects }) => {
-    const named = new Set(manifest === undefined ? [] : [...namedIn(manifest, lts).map(({ object }) => object), ...HELPERS.map((name) => `${basepathId}/${backupId}/${name}`)]);
-    return [...objects].filter(([object]) => !named.has(object));
-  });
+  const isOwn = manifest === undefined ? () => false : ownObjects(manifest, `${basepathId}/${backupId}`);
+  const unnamed = own.flatMap(({ objects }) => [...objects].filter(([object]) => !isOwn(object)));
   if (unnamed.length === 0) return [];
   const found = { subject, detail: `${unnamed.length}, the first ${unnamed[0]?.[0] ?? ''}`, bytes: sum(unnamed.map(([, bytes]) => bytes)) };
   const isKnown = manifest !== undefined || journal.started.has(backupId) || journal.ended.has(backupId);

@@ -1,4 +1,5 @@
 import { ulid } from 'ulid';
+import type { Manifest } from '../../shared/catalog/index.js';
 import { adoptBackup, manifestIn } from '../../shared/recovery/adopt-backup.js';
 import { DeadLetters } from '../../shared/dead-letters/dead-letters.js';
 import { refreshNewest } from '../../shared/runs/newest.js';
@@ -14,11 +15,12 @@ export async function finishSeal(parts: ReconcileParts, backends: readonly Trans
   const { catalog, journal, logger, queues, runs } = parts;
   for (const backend of backends) {
     if (await catalog.isRemoved(basepathId, backupId)) return false;
-    const manifest = await manifestIn(backend, basepathId, backupId);
-    if (manifest === null) continue;
     // Under an id of its own: the work of the backup itself is swept at any time, also while this goes on.
     const work = await catalog.createWork(ulid(), 1);
+    let manifest: Manifest | null;
     try {
+      manifest = await manifestIn(backend, basepathId, backupId, work.path);
+      if (manifest === null) continue;
       await adoptBackup(catalog, backend, manifest, work.path);
     } finally {
       await catalog.removeWork(work.backupId);

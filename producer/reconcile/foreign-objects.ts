@@ -1,6 +1,8 @@
+import { OWN_PREFIXES } from '../../shared/bundle/names.js';
 import type { Finding } from '../../shared/reconcile/finding.js';
 import type { Catalog } from '../../shared/catalog/index.js';
 import { REPLACEABLE_PREFIX, type TransferBackend } from '../../shared/transfer/backend.js';
+import { DOCTOR_PREFIX } from '../../shared/transfer/doctor-objects.js';
 
 /** What lies in an LTS below no basepath that anything knows of. One pass over all of it, a sum per directory. */
 export async function foreignObjects(catalog: Catalog, backend: TransferBackend, known: ReadonlySet<string>): Promise<Finding[]> {
@@ -9,7 +11,7 @@ export async function foreignObjects(catalog: Catalog, backend: TransferBackend,
   for await (const { object, bytes } of backend.list('')) {
     const parts = object.split('/');
     const [top = ''] = parts;
-    if (object.startsWith(REPLACEABLE_PREFIX) || (known.has(top) && parts.length > 2) || imported.has(object)) continue;
+    if (object.startsWith(REPLACEABLE_PREFIX) || object.startsWith(DOCTOR_PREFIX) || OWN_PREFIXES.includes(top) || (known.has(top) && parts.length > 2) || imported.has(object)) continue;
     const sum = sums.get(top) ?? { count: 0, bytes: 0n };
     sums.set(top, { count: sum.count + 1, bytes: sum.bytes + BigInt(bytes) });
   }

@@ -1,4 +1,5 @@
 import type { Job } from 'bullmq';
+import { hasEnough } from '../../shared/copies/enough.js';
 import { toBwError } from '../../shared/errors/bw-error.js';
 import { Presence } from '../../shared/hosts/presence.js';
 import { QUEUES, sendJobId, transferQueue } from '../../shared/queues/names.js';
@@ -63,7 +64,7 @@ function resultOf(job: Job | undefined): string | null {
 
 async function slicesOf({ queues, runs, config }: ReconcileParts, run: Run, counted: ReadonlyMap<string, CountedSlice>, done: ReadonlySet<number>): Promise<Pick<Waits, 'lostItems' | 'unsent' | 'redo'>> {
   const items = await new ItemStore(runs.redis).get(run.id, [...counted.keys()]);
-  const isSent = ({ committed }: StoredItem): boolean => config.lts.every(({ name }) => committed[name] !== undefined);
+  const isSent = (item: StoredItem): boolean => hasEnough(item, config.lts.map(({ name }) => name));
   const lostItems = [...counted].filter(([object]) => !items.has(object));
   const open = [...items].filter(([, item]) => !isSent(item));
   const onTheirWay = new Set<string>();

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Job } from 'bullmq';
+import { goalToNote } from '../../shared/copies/enough.js';
 import { JOB_VERSION, type BackupJob, type ShardJob, type TransferJob } from '../../shared/queues/job-data.js';
 import { runKey, sendJobId } from '../../shared/queues/names.js';
 import { priorityOf, type PriorityClass } from '../../shared/queues/priorities.js';
@@ -112,15 +113,24 @@ export async function putItems(parts: ReconcileParts, run: Run, batch: Batch): P
   const dir = await stagingDirOf(parts, run, batch, store);
   const known = await store.get(run.id, batch.objects);
   const items = new Map<string, StoredItem>();
+  const goal = await goalOfRun(parts, run);
   let claim = '';
   for (const object of batch.objects) {
     const slice = counted.get(object);
     if (slice === undefined || known.has(object)) continue;
     const { host, start, name, bytes, sha512 } = slice;
     claim = slice.claim;
-    items.set(object, { host, file: join(dir, name), bytes, sha512, start, committed: {} });
+    items.set(object, { host, file: join(dir, name), bytes, sha512, start, committed: {}, ...goal });
   }
   if (items.size > 0) await store.add(run.id, { shard: shardOf(batch.start), start: claim }, items);
+}
+
+/** By the topdir that the backup's job names. */
+async function goalOfRun({ queues, config }: ReconcileParts, run: Run): Promise<Pick<StoredItem, 'goal'>> {
+  const { topdir } = ((await queues.backup.getJob(run.jobId))?.data ?? {}) as { topdir?: string };
+  const own = config.topdirs.find(({ path }) => path === topdir);
+  const noted = own === undefined ? {} : goalToNote({ lts: own.lts, toSeal: own.copies.toSeal }, config.lts.map(({ name }) => name));
+  return noted.goal === undefined ? {} : { goal: { ...noted.goal, lts: [...noted.goal.lts] } };
 }
 
 async function countedOfStart({ queues, runs, catalog }: ReconcileParts, run: Run, start: string): Promise<Map<string, CountedSlice>> {

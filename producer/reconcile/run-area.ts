@@ -40,7 +40,8 @@ export class RunArea implements Area<RunFacts, RunAct> {
     const endedForMs = run === null || run.endedAt === null ? 0 : this.parts.now().getTime() - Date.parse(run.endedAt);
     const nothing = { id, run, endedForMs, failed: null, isSealed: false, requeues: 0, place: null, topdir: null, waits: null };
     if (run === null || !isOpen(run)) return { ...nothing, job: 'gone' };
-    const job = await (run.kind === 'verify' ? queues.cleanup : queues.backup).getJob(run.jobId);
+    const queue = run.kind === 'verify' ? queues.cleanup : run.kind === 'copy' ? queues.copies : queues.backup;
+    const job = await queue.getJob(run.jobId);
     const state = await stateOf(job);
     if (run.kind !== 'backup') return { ...nothing, job: state, failed: await this.#failure(job, state) };
     if (state === 'waiting-children') return { ...nothing, job: state, waits: this.closely && run.phase === 'saving' && job !== undefined ? await lookAtWaiting(this.parts, run, job) : null };

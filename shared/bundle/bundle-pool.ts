@@ -34,7 +34,6 @@ export interface Pooled {
 }
 
 const PLAN = 'plan';
-const BYTES = 'bytes';
 const PART = 'part ';
 const ALONE = 'alone ';
 
@@ -45,9 +44,10 @@ for i = 1, #ARGV, 3 do
 end
 return { tonumber(redis.call('HGET', KEYS[1], 'bytes') or '0'), redis.call('HEXISTS', KEYS[1], 'plan') }`;
 
+/** Fields with the bytes that wait no more; nothing is left of a pool in which nothing waits. */
 const REMOVE = `
 for i = 1, #ARGV, 2 do
-  if redis.call('HDEL', KEYS[1], ARGV[i]) == 1 then redis.call('HINCRBY', KEYS[1], 'bytes', -ARGV[i + 1]) end
+  if redis.call('HDEL', KEYS[1], ARGV[i]) == 1 then redis.call('HINCRBY', KEYS[1], 'bytes', 0 - ARGV[i + 1]) end
 end
 if redis.call('HLEN', KEYS[1]) == 1 and redis.call('HGET', KEYS[1], 'bytes') == '0' then redis.call('DEL', KEYS[1]) end`;
 
@@ -93,7 +93,7 @@ export class BundlePool {
 
   /** The begun bundle is done, or given up: its parts wait on unless they are removed. */
   async end(): Promise<void> {
-    await this.redis.hdel(this.#key, PLAN);
+    await this.redis.eval(REMOVE, 1, this.#key, PLAN, '0');
   }
 
   async remove(parts: readonly PoolPart[]): Promise<void> {
@@ -111,17 +111,6 @@ export class BundlePool {
     if (objects.length === 0) return new Set();
     const values = await this.redis.hmget(this.#key, ...objects.map((object) => ALONE + fieldOf({ backupId, object })));
     return new Set(objects.filter((_, i) => values[i] !== null));
-  }
-
-  /** They are through by themselves. */
-  async forgetLeftOut(backupId: string, objects: Iterable<string>): Promise<void> {
-    const fields = [...objects].map((object) => ALONE + fieldOf({ backupId, object }));
-    if (fields.length > 0) await this.redis.hdel(this.#key, ...fields);
-  }
-
-  /** Bytes that wait. */
-  async bytes(): Promise<number> {
-    return Number((await this.redis.hget(this.#key, BYTES)) ?? 0);
   }
 }
 

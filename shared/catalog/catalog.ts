@@ -1,9 +1,12 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BwError } from '../errors/bw-error.js';
+import { bringBackJournal, bringBackRemoved } from './bring-back.js';
 import { chainOf } from './chain.js';
+import { addCopyRecord, readCopyRecords, type CopyRecord } from './copies.js';
 import { realDisk, type Disk } from './disk.js';
 import { ensureDir } from './durable.js';
-import { catalogLayout, isStoredName, MANIFEST_FILE, TOMBSTONES, type Layout } from './layout.js';
+import { catalogLayout, isCopyRecordName, isStoredName, MANIFEST_FILE, TOMBSTONES, type Layout } from './layout.js';
 import { findBackup, findRemoved, listBackups, listBasepathIds, namesIn, readBuried, readManifest, tombstoneIn, type BackupIds, type ListedBackup } from './listing.js';
 import { damaged, storedFiles } from './manifest-codec.js';
 import type { Manifest, StoredFile } from './manifest.js';
@@ -114,9 +117,34 @@ export class Catalog {
     return sweepOne(this.layout, this.disk, basepathId, backupId);
   }
 
+  /** See bring-back.ts. */
+  bringBackRemoved(basepathId: string, backupId: string, from: string): Promise<boolean> {
+    return bringBackRemoved(this.layout, this.disk, { basepathId, backupId }, from);
+  }
+
+  /** See bring-back.ts. */
+  bringBackJournal(name: string, from: string): Promise<boolean> {
+    return bringBackJournal(this.layout, this.disk, name, from);
+  }
+
   /** See listing.ts, readManifest. */
   readManifest(basepathId: string, backupId: string): Promise<Manifest> {
     return readManifest(this.layout, basepathId, backupId);
+  }
+
+  /** The bytes of a manifest as it was sealed, which is what every LTS holds. Throws system errors. */
+  manifestBytes(basepathId: string, backupId: string): Promise<Buffer> {
+    return readFile(join(this.layout.backup(basepathId, backupId), MANIFEST_FILE));
+  }
+
+  /** What was recorded of its copies since it sealed; readManifest has it merged. */
+  copyRecords(basepathId: string, backupId: string): Promise<CopyRecord[]> {
+    return readCopyRecords(this.layout.backup(basepathId, backupId));
+  }
+
+  /** Puts on record, for good, where parts of a sealed backup lie in an LTS (or no more). The objects must be verified there before. Throws system errors. */
+  addCopyRecord(basepathId: string, record: CopyRecord): Promise<void> {
+    return addCopyRecord(this.disk, this.layout.backup(basepathId, record.backupId), record);
   }
 
   /** See listing.ts, listBackups. */
@@ -200,7 +228,7 @@ export class Catalog {
       if (problem !== null) problems.push(problem);
     }
     const dir = this.layout.backup(manifest.basepathId, manifest.backupId);
-    const unnamed = (await namesIn(dir)).filter((name) => !names.has(name)).sort();
+    const unnamed = (await namesIn(dir)).filter((name) => !names.has(name) && !isCopyRecordName(name)).sort();
     return [...problems, ...unnamed.map((name) => ({ name, problem: 'unnamed' as const, detail: join(dir, name) }))];
   }
 }

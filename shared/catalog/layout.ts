@@ -9,6 +9,15 @@ export const ERASED_FILE = 'erased.json';
 /** Whoever looks for a tombstone looks for them in this order: an erasure renames the first into the second, so one of them is always seen. */
 export const TOMBSTONES = [REMOVED_FILE, ERASED_FILE] as const;
 
+/** Records of copies, numbered from 1 (copies.ts). */
+export function copyRecordName(number: number): string {
+  return `copies.${number}.json`;
+}
+
+export function isCopyRecordName(name: string): boolean {
+  return /^copies\.[1-9]\d*\.json$/.test(name);
+}
+
 /** Where things lie below the catalog directory. Every id is checked, so that none leads out of it. */
 export interface Layout {
   readonly root: string;
@@ -51,7 +60,7 @@ export function isPlainName(text: string): boolean {
 
 /** A name a sealed file may have in its backup's directory: plain, and not one of our own. */
 export function isStoredName(text: string): boolean {
-  return isPlainName(text) && ![MANIFEST_FILE, ...TOMBSTONES].includes(text);
+  return isPlainName(text) && !isCopyRecordName(text) && ![MANIFEST_FILE, ...TOMBSTONES].includes(text);
 }
 
 function checkedId(id: string, valid: (id: string) => boolean, what: string): string {

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BwError, toBwError } from '../errors/bw-error.js';
+import { readCopyRecords, withCopies } from './copies.js';
 import { errnoOf, exists } from './disk.js';
 import { isBackupId, isBasepathId, MANIFEST_FILE, TOMBSTONES, type Layout } from './layout.js';
 import { damaged, decodeManifest } from './manifest-codec.js';
@@ -16,7 +17,7 @@ export type ListedBackup =
 const READ_AHEAD = 8;
 
 /**
- * The manifest of one sealed backup.
+ * The manifest of one sealed backup, with the locations of the copies that were made since.
  * @throws MANIFEST_MISSING (permanent) not sealed, or removed · MANIFEST_DAMAGED · MANIFEST_FOREIGN · MANIFEST_UNREADABLE (retry) the system refuses
  */
 export async function readManifest(layout: Layout, basepathId: string, backupId: string): Promise<Manifest> {
@@ -24,19 +25,20 @@ export async function readManifest(layout: Layout, basepathId: string, backupId:
   const path = join(dir, MANIFEST_FILE);
   const bytes = await readSealed(dir, path);
   if (bytes === null) throw missing(path, await tombstoneIn(dir));
-  return manifestOf(bytes, path, basepathId, backupId);
+  return manifestOf(bytes, dir, basepathId, backupId);
 }
 
 /** The same of one that may have a tombstone; null where there is no manifest (any more). */
 export async function readBuried(layout: Layout, basepathId: string, backupId: string): Promise<Manifest | null> {
-  const path = join(layout.backup(basepathId, backupId), MANIFEST_FILE);
-  const bytes = await readIfThere(path);
-  return bytes === null ? null : manifestOf(bytes, path, basepathId, backupId);
+  const dir = layout.backup(basepathId, backupId);
+  const bytes = await readIfThere(join(dir, MANIFEST_FILE));
+  return bytes === null ? null : manifestOf(bytes, dir, basepathId, backupId);
 }
 
-function manifestOf(bytes: Buffer, path: string, basepathId: string, backupId: string): Manifest {
+async function manifestOf(bytes: Buffer, dir: string, basepathId: string, backupId: string): Promise<Manifest> {
+  const path = join(dir, MANIFEST_FILE);
   const manifest = decodeManifest(bytes, path);
-  if (manifest.basepathId === basepathId && manifest.backupId === backupId) return manifest;
+  if (manifest.basepathId === basepathId && manifest.backupId === backupId) return withCopies(manifest, await readCopyRecords(dir));
   throw damaged(path, `it describes ${manifest.basepathId}/${manifest.backupId}`);
 }
 

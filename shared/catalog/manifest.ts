@@ -93,6 +93,8 @@ export const manifestSchema = z.strictObject({
    * is no parent of a backup.
    */
   imported: z.strictObject({ from: z.string(), at: instant }).optional(),
+  /** LTS that were to have all of it and had not when it sealed; absent: none. Their copies are made up later (copies.ts). */
+  lacks: z.array(z.string()).optional(),
   policyHash: z.string(),
   startedAt: instant,
   /** Start of the scan: what the backup holds is not older than this. */

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BwError, toBwError } from '../errors/bw-error.js';
 import { errnoOf, exists, isTemporaryName, type Disk } from './disk.js';
-import { isBackupId, MANIFEST_FILE, TOMBSTONES, type Layout } from './layout.js';
+import { isBackupId, isCopyRecordName, MANIFEST_FILE, TOMBSTONES, type Layout } from './layout.js';
 import { listBasepathIds, namesIn, readManifest, tombstoneIn } from './listing.js';
 import { storedFiles } from './manifest-codec.js';
 
@@ -63,7 +63,7 @@ async function namedIn(layout: Layout, basepathId: string, backupId: string): Pr
 
 async function removeUnnamed(disk: Disk, dir: string, named: ReadonlySet<string>, options: SweepOptions): Promise<string[]> {
   const removed: string[] = [];
-  for (const name of (await namesIn(dir)).filter((entry) => !named.has(entry))) {
+  for (const name of (await namesIn(dir)).filter((entry) => !named.has(entry) && !isCopyRecordName(entry))) {
     const path = join(dir, name);
     if (!(await isOld(path, options))) continue;
     await disk.unlink(path);

@@ -197,12 +197,23 @@ export interface ShardLimits {
 }
 
 /** Every backend adds its own settings: `| { backend: 'x'; x: XConfig }`. */
-export type LtsConfig = LtsCommon & ({ readonly backend: 'posix' } | { readonly backend: 'rclone'; readonly rclone: RcloneConfig });
+export type LtsConfig = LtsCommon & ({ readonly backend: 'posix' } | { readonly backend: 'rclone'; readonly rclone: RcloneConfig } | { readonly backend: 'gridftp'; readonly gridftp: GridftpConfig });
 
 export interface RcloneConfig {
   readonly remote: string;
   /** null: from the environment. */
   readonly configFile: string | null;
+}
+
+export interface GridftpConfig {
+  readonly server: { readonly scheme: 'ftp' | 'gsiftp'; readonly host: string; readonly port: number };
+  readonly auth:
+    | { readonly kind: 'anonymous' }
+    | { readonly kind: 'password'; readonly user: string; readonly passwordFile: string }
+    /** Of a proxy both files are the same. `subject`: of the server; null = it must have the host's name. */
+    | { readonly kind: 'gsi'; readonly certFile: string; readonly keyFile: string; readonly caDir: string; readonly subject: string | null };
+  readonly streams: number;
+  readonly concurrent: number;
 }
 
 export interface LtsCommon {

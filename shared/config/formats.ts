@@ -273,13 +273,17 @@ const windows: Format<readonly Window[]> = {
     }),
 };
 
+const GRIDFTP_ACCEPTS = 'gsiftp://HOST[:PORT] (certificates, port 2811) or ftp://HOST[:PORT] (port 21)';
+/** Neither a login, which would be seen, nor a path, which is `dir`. */
+const gridftpUrl = matching(/^(?:gsiftp|ftp):\/\/[A-Za-z0-9.-]+(?::\d{1,5})?\/?$/, 'is not the URL of a GridFTP server', GRIDFTP_ACCEPTS);
+
 const line: Format<string> = { accepts: 'one line of text', parse: (raw) => text(raw, 'one line of text') };
 
 /** Every format a schema leaf can have. */
 export const formats = {
   absolutePath,
   address,
-  backend: oneOf(['posix', 'rclone']),
+  backend: oneOf(['posix', 'rclone', 'gridftp']),
   boolean,
   budget,
   // dar knows blowfish and scrambling too: a 64-bit block cipher and no cipher at all.
@@ -289,8 +293,10 @@ export const formats = {
   compression,
   count: { accepts: 'a whole number', parse: (raw, bounds) => integer(raw, bounds, 'a whole number') } as Format<number>,
   duration: { accepts: DURATION_ACCEPTS, parse: (raw) => parseDuration(raw) } as Format<number>,
+  gridftpUrl,
   ioClass: matching(/^(idle|best-effort:[0-7])$/, 'is not an I/O class', 'idle, or best-effort:0 (first) to best-effort:7'),
   gate: oneOf(['none', 'fulls-started', 'fulls-done']),
+  line,
   level: oneOf(['incremental', 'differential']),
   logFormat: oneOf(['auto', 'json', 'pretty']),
   verifyLevel: oneOf(['manifest', 'hash', 'dar', 'restore']),

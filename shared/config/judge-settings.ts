@@ -1,3 +1,4 @@
+import { badGridftp } from './judge-gridftp.js';
 import { join } from 'node:path';
 import type { Facts } from './facts.js';
 import type { Settings, TopdirSettings } from './parse-settings.js';
@@ -18,6 +19,7 @@ export function judgeSettings(settings: Settings, facts: Facts): Finding[] {
     ...badEncryption(settings),
     ...duplicateLts(settings),
     ...badRclone(settings),
+    ...badGridftp(settings),
     ...badCopies(settings),
     ...duplicateBasepaths(settings),
     ...badBudget(settings, facts),

@@ -38,6 +38,7 @@ export function placesOf({ site, topdirs, lts }: Settings): Places {
       ...given('redis.urlFile', site.redis.urlFile, 'secret'),
       ...given('redis.passwordFile', site.redis.passwordFile, 'secret'),
       ...given('http.tokenFile', site.http.tokenFile, 'secret'),
+      ...lts.flatMap(({ gridftp }, index) => (['keyFile', 'proxyFile', 'passwordFile'] as const).flatMap((name) => given(`lts[${index}].gridftp.${name}`, gridftp[name], 'secret'))),
       ...lts.flatMap((store, index) => given(`lts[${index}].rclone.configFile`, store.rclone.configFile, 'secret')),
     ],
   };

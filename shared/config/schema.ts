@@ -217,6 +217,18 @@ export const ltsSchema = {
     remote: { doc: 'Name of the remote in rclone\'s configuration, without colon; `dir` is the path in it (bucket and prefix). For backend rclone only.', format: 'name', default: null, nullable: true },
     configFile: { doc: 'rclone\'s configuration, mode 0600; none = the remote comes from the environment (RCLONE_CONFIG_NAME_TYPE and so on).', format: 'absolutePath', default: null, nullable: true },
   },
+  gridftp: {
+    url: { doc: 'The GridFTP server; `dir` is the path there. For backend gridftp only.', format: 'gridftpUrl', default: null, nullable: true },
+    certFile: { doc: 'Our certificate (gsiftp), PEM.', format: 'absolutePath', default: null, nullable: true },
+    keyFile: { doc: 'Its key without passphrase, mode 0600.', format: 'absolutePath', default: null, nullable: true },
+    proxyFile: { doc: 'A proxy certificate with its key, mode 0600, instead of certFile and keyFile. It is read anew each time, so it may be renewed.', format: 'absolutePath', default: null, nullable: true },
+    caDir: { doc: 'CAs we trust, as Globus has them: HASH.0 and HASH.signing_policy.', format: 'absolutePath', default: '/etc/grid-security/certificates' },
+    subject: { doc: 'Subject of the server\'s certificate, such as /O=Grid/CN=host; none = it must have the host of the url.', format: 'line', default: null, nullable: true },
+    user: { doc: 'Who to log in as (ftp: in clear text); none = anonymous.', format: 'name', default: null, nullable: true },
+    passwordFile: { doc: 'The password in its first line, mode 0600.', format: 'absolutePath', default: null, nullable: true },
+    streams: { doc: 'TCP streams of one big object.', format: 'count', default: 4, min: 1, max: 64 },
+    concurrent: { doc: 'Processes of globus-url-copy of one batch; each has its own session at the server.', format: 'count', default: 2, min: 1, max: 16 },
+  },
 } as const satisfies Section;
 
 /** The list below each topdir. */

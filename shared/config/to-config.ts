@@ -1,5 +1,5 @@
 import type {
-  BasepathOverride, BasepathSchedule, Config, DarConfig, HttpConfig, LtsConfig, RetentionConfig, ScheduleConfig, ShardLimits, TopdirConfig, VerifyConfig, WorkerConfig,
+  BasepathOverride, BasepathSchedule, Config, DarConfig, GridftpConfig, HttpConfig, LtsConfig, RetentionConfig, ScheduleConfig, ShardLimits, TopdirConfig, VerifyConfig, WorkerConfig,
 } from './config.js';
 import { policyHash } from './policy-hash.js';
 import type { BasepathSettings, LtsSettings, Settings, SiteSettings, TopdirSettings } from './parse-settings.js';
@@ -102,10 +102,22 @@ function toVerify({ every, level, sample, recallBytesPerDay, recallObjectsPerDay
   return { everyMs: every, level, samplePercent: Math.max(LEAST_PERCENT, sample * 100), recallPerDay };
 }
 
-function toLts({ name, backend, dir, bandwidth, minObject, maxWait, tape, rclone }: LtsSettings): LtsConfig {
+function toLts({ name, backend, dir, bandwidth, minObject, maxWait, tape, rclone, gridftp }: LtsSettings): LtsConfig {
   const common = { name: present(name), dir: present(dir), bandwidthBytesPerSecond: bandwidth, bundle: minObject === null ? null : { minBytes: minObject, maxWaitMs: maxWait }, tape };
   if (backend === 'rclone') return { ...common, backend, rclone: { remote: present(rclone.remote), configFile: rclone.configFile } };
+  if (backend === 'gridftp') return { ...common, backend, gridftp: toGridftp(gridftp) };
   return { ...common, backend };
+}
+
+const GRIDFTP_PORTS = { ftp: 21, gsiftp: 2811 } as const;
+
+function toGridftp({ url, certFile, keyFile, proxyFile, caDir, subject, user, passwordFile, streams, concurrent }: LtsSettings['gridftp']): GridftpConfig {
+  const [scheme = '', host = '', port] = present(url).split(/:\/\/|:|\//);
+  const known = scheme === 'ftp' ? 'ftp' : 'gsiftp';
+  const server = { scheme: known, host, port: port === undefined || port === '' ? GRIDFTP_PORTS[known] : Number(port) } as const;
+  const gsi = { kind: 'gsi', certFile: certFile ?? proxyFile ?? '', keyFile: keyFile ?? proxyFile ?? '', caDir, subject } as const;
+  const login = user === null ? { kind: 'anonymous' } as const : { kind: 'password', user, passwordFile: present(passwordFile) } as const;
+  return { server, auth: known === 'gsiftp' ? gsi : login, streams, concurrent };
 }
 
 /** A required value: its absence was reported before. */

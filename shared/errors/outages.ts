@@ -21,6 +21,7 @@ const EXPLAINED_BY: Readonly<Record<string, readonly OutageKind[]>> = {
   INDEX_VOID: ['mount', 'catalog'],
   JOURNAL_WRITE_FAILED: ['catalog'],
   LOG_NOT_WRITABLE: ['catalog', 'staging'],
+  LTS_CREDENTIALS_UNUSABLE: ['lts'],
   LTS_MISSING: ['lts'],
   MANIFEST_MISSING: ['catalog'],
   MANIFEST_UNREADABLE: ['catalog'],

@@ -13,7 +13,8 @@ const processSchema = z.object({
   pidNamespace: z.string(),
   lockers: z.array(z.string()),
 });
-const entrySchema = z.object({ process: processSchema, seenMs: z.number(), left: z.boolean().optional() });
+/** clockMs: of the host, as it sent the beat; workers of before do not tell it. */
+const entrySchema = z.object({ process: processSchema.extend({ clockMs: z.number().optional() }), seenMs: z.number(), left: z.boolean().optional() });
 
 const BEAT = `${REDIS_NOW}
 local last = tonumber(redis.call('HGET', KEYS[2], 'last') or 0)
@@ -32,7 +33,7 @@ export class Presence {
   constructor(private readonly redis: Redis) {}
 
   async beat(process: WorkerProcess): Promise<void> {
-    await this.redis.eval(BEAT, 2, HOSTS_KEY, BEATS_KEY, process.incarnation, JSON.stringify(process), PAUSE_MS);
+    await this.redis.eval(BEAT, 2, HOSTS_KEY, BEATS_KEY, process.incarnation, JSON.stringify({ ...process, clockMs: Date.now() }), PAUSE_MS);
   }
 
   /** It ends in good order. It stays on record until another process of its host comes: a restart must not look like a host that is gone. */
@@ -42,11 +43,16 @@ export class Presence {
 
   async heard(): Promise<Heard> {
     const [now, since, entries] = (await this.redis.eval(READ, 2, HOSTS_KEY, BEATS_KEY)) as [string, string, string[]];
-    return { nowMs: Number(now), listeningSinceMs: Number(since), processes: entries.map((json) => entrySchema.parse(JSON.parse(json))) };
+    return { nowMs: Number(now), listeningSinceMs: Number(since), processes: entries.map(parseEntry) };
   }
 
   /** Takes a process off the record; false when somebody else has done that. */
   async forget(incarnation: string): Promise<boolean> {
     return (await this.redis.hdel(HOSTS_KEY, incarnation)) === 1;
   }
+}
+
+function parseEntry(json: string): Heard['processes'][number] {
+  const { process: { clockMs, ...process }, ...seen } = entrySchema.parse(JSON.parse(json));
+  return { ...seen, process, ...(clockMs === undefined ? {} : { clockMs }) };
 }

@@ -14,8 +14,8 @@ export interface Heard {
   readonly nowMs: number;
   /** Since when there was no pause in which nobody at all was heard: before, Redis may have been away. */
   readonly listeningSinceMs: number;
-  /** left: it has ended in good order. */
-  readonly processes: readonly { readonly process: WorkerProcess; readonly seenMs: number; readonly left?: boolean | undefined }[];
+  /** left: it has ended in good order. clockMs: what the clock of its host was when it said so. */
+  readonly processes: readonly { readonly process: WorkerProcess; readonly seenMs: number; readonly left?: boolean | undefined; readonly clockMs?: number }[];
 }
 
 /** Every worker is heard this often, ms. */

@@ -50,6 +50,12 @@ export const METRICS = {
   bw_transfer_duration_seconds: { type: 'histogram', unit: 'seconds', labels: ['lts'], help: 'Wall time from submitting to verifying one slice', buckets: SLICE_SECONDS },
   bw_transfer_errors_total: { type: 'counter', unit: 'errors', labels: ['lts', 'code'], help: 'Failed transfer attempts by error code' },
 
+  bw_copies_made_total: { type: 'counter', unit: 'backups', labels: ['lts'], help: 'Copies of sealed backups that were made up later' },
+  bw_copies_made_bytes_total: { type: 'counter', unit: 'bytes', labels: ['lts'], help: 'Bytes of these' },
+  bw_copies_missing: { type: 'gauge', unit: 'backups', labels: ['lts'], help: 'Sealed backups of which a long-term storage lacks its copy' },
+  bw_copies_missing_bytes: { type: 'gauge', unit: 'bytes', labels: ['lts'], help: 'What these lack there' },
+  bw_copies_overdue: { type: 'gauge', unit: 'backups', labels: ['lts'], help: 'Of these, those that have been missing for longer than copies.missingFor' },
+  bw_copy_missing_age_seconds: { type: 'gauge', unit: 'seconds', labels: ['lts'], help: 'Time since the oldest backup of these sealed' },
   bw_backups_sealed_total: { type: 'counter', unit: 'backups', labels: ['level', 'outcome'], help: 'Sealed backups' },
   bw_backups_failed_total: { type: 'counter', unit: 'backups', labels: ['level', 'code'], help: 'Backups given up without a seal, by error code' },
   bw_exceptions_total: { type: 'counter', unit: 'paths', labels: ['level'], help: 'Paths that sealed backups name as not saved' },

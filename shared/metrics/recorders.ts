@@ -105,6 +105,12 @@ export class Recorders {
     this.to.add('bw_erased_bytes_total', {}, Number(bytes));
   }
 
+  /** A copy that was missing is there. bytes: of what was. */
+  copyMade(copy: { readonly lts: string; readonly bytes: number }): void {
+    this.to.add('bw_copies_made_total', { lts: copy.lts });
+    this.to.add('bw_copies_made_bytes_total', { lts: copy.lts }, copy.bytes);
+  }
+
   /** A verification ended, with what it found. */
   verified(verification: { readonly level: 'manifest' | 'hash' | 'dar' | 'restore'; readonly outcome: 'sound' | 'damaged' }): void {
     const { level, outcome } = verification;

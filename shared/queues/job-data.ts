@@ -55,6 +55,9 @@ export const reconcileStagingJobSchema = z.strictObject({ v, dryRun: z.boolean()
 /** What dead transfers left in LTS below these basepaths. */
 export const sweepPartsJobSchema = z.strictObject({ v, basepathIds: z.array(id).max(1000) });
 
+/** What describes sealed backups, into bundles · catalog and journal, to every LTS · bundles of which nothing is needed any more, away. */
+export const siteJobSchema = z.strictObject({ v });
+
 /** Removed backups whose grace period is over. */
 export const eraseJobSchema = z.strictObject({ v, backups: z.array(z.strictObject({ basepathId: id, backupId: z.ulid() })).min(1).max(1000) });
 
@@ -87,6 +90,17 @@ export const verifyJobSchema = z.strictObject({
   recall: z.boolean(),
 });
 
+/** The copy of a sealed backup in one LTS. */
+export const copyJobSchema = z.strictObject({
+  v,
+  basepathId: id,
+  backupId: z.ulid(),
+  lts: z.string().min(1),
+  /** Look at what is there, too, and make again what is damaged. */
+  repair: z.boolean(),
+});
+
+export type CopyJob = z.infer<typeof copyJobSchema>;
 export type VerifyJob = z.infer<typeof verifyJobSchema>;
 export type BackupJob = z.infer<typeof backupJobSchema>;
 export type ShardJob = z.infer<typeof shardJobSchema>;
@@ -95,6 +109,7 @@ export type ReleaseJob = z.infer<typeof releaseJobSchema>;
 export type SweepJob = z.infer<typeof sweepJobSchema>;
 export type ReconcileStagingJob = z.infer<typeof reconcileStagingJobSchema>;
 export type SweepPartsJob = z.infer<typeof sweepPartsJobSchema>;
+export type SiteJob = z.infer<typeof siteJobSchema>;
 export type EraseJob = z.infer<typeof eraseJobSchema>;
 export type RestoreJob = z.infer<typeof restoreJobSchema>;
 export type RestoreArchiveJob = z.infer<typeof restoreArchiveJobSchema>;

@@ -4,6 +4,7 @@ export const PREFIX = '{bw}';
 export const QUEUES = {
   backup: 'backup',
   cleanup: 'cleanup',
+  copies: 'copies',
   deadLetter: 'dead-letter',
 } as const;
 
@@ -109,5 +110,31 @@ export function parkedAtBreakerKey(label: string): string {
 export function sendJobId(object: string): string {
   return `send.${object.slice(object.lastIndexOf('/') + 1)}`;
 }
+
+/** Hash taskId -> identity it is counted for: tasks of asynchronous LTS that may be alive at their service (shared/tasks). An entry is the lease. */
+export const TASKS_KEY = `${PREFIX}:tasks`;
+/** Hash `LTS HOST` -> since when a host waits for a lease, and how urgently (JSON). */
+export const TASK_WANTS_KEY = `${PREFIX}:task-wants`;
+
+/** Hash of one such task: record, items, outcome of each, who looks after it. */
+export function taskKey(taskId: string): string {
+  return `${PREFIX}:task:${taskId}`;
+}
+
+/** Hash object -> what a host has to bring to an asynchronous LTS and is in no task yet (JSON). */
+export function outboxKey(lts: string, host: string): string {
+  return `${PREFIX}:outbox:${lts}:${host}`;
+}
+
+/** Hash object -> task it is in, over all hosts: no object is in two. */
+export function inTaskKey(lts: string): string {
+  return `${PREFIX}:in-task:${lts}`;
+}
+
+/** Hash object -> why the task it was in did not bring it (JSON), until the job that waits for it has taken note. */
+export function taskErrorsKey(lts: string): string {
+  return `${PREFIX}:task-errors:${lts}`;
+}
+
 /** Hash topdirRestoreId -> a restore of a whole topdir that somebody does, and how far it is (JSON); `ID:cancel` -> who cancelled it. */
 export const TOPDIR_RESTORES_KEY = `${PREFIX}:topdir-restores`;

@@ -87,3 +87,5 @@ export const PREEMPTING_PRIORITIES = [
 export const CLEANUP_PRIORITY = 100;
 /** Verification may take hours: what gives space back goes before it. */
 export const VERIFY_PRIORITY = 110;
+/** Copies that are made up later, in a queue of their own. */
+export const COPY_PRIORITY = 120;

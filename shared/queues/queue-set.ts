@@ -21,6 +21,11 @@ export class QueueSet {
     return this.named(QUEUES.cleanup);
   }
 
+  /** Copies that are made up later: one at a time on each host. */
+  get copies(): Queue {
+    return this.named(QUEUES.copies);
+  }
+
   /** No worker takes from it. */
   get deadLetter(): Queue {
     return this.named(QUEUES.deadLetter);

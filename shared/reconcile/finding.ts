@@ -26,6 +26,7 @@ export const FINDINGS = {
   'letter-settled': { act: 'repair', means: 'a dead letter that a later backup has made good' },
   'letter-missing': { act: 'repair', means: 'a failure on record that nothing has made good has no dead letter' },
   'seal-unfinished': { act: 'repair', means: 'long-term storage holds a manifest that the catalog does not: the seal is finished' },
+  'copy-missing': { act: 'repair', means: 'a long-term storage lacks its copy of a sealed backup and no job makes it: one is queued' },
   'objects-left': { act: 'repair', means: 'objects in long-term storage of a backup that ended, which no manifest names: its cleanup is ordered again' },
   'staging-left': { act: 'repair', means: 'staging of a backup that ended, or is not on record' },
   'staging-stale': { act: 'repair', means: 'staging of a start of a finished shard that does not count' },

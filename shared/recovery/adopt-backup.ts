@@ -1,20 +1,30 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeManifest, storedFiles, type Catalog, type Manifest, type StoredFile } from '../catalog/index.js';
+import { decodeManifest, storedFiles, withCopies, type Catalog, type Manifest, type StoredFile } from '../catalog/index.js';
 import { BwError } from '../errors/bw-error.js';
+import { copyRecordsIn } from './adopt-copies.js';
 import { newStart } from '../runs/start-name.js';
-import type { TransferBackend } from '../transfer/backend.js';
+import { NO_HASH, type TransferBackend } from '../transfer/backend.js';
 import { fetchItems, itemAt } from '../transfer/fetch-items.js';
 
 export const MANIFEST_OBJECT = 'manifest.json';
 
-/** The manifest an LTS holds of a backup, or null. Throws MANIFEST_DAMAGED, MANIFEST_FOREIGN and what the backend throws. */
-export async function manifestIn(backend: TransferBackend, basepathId: string, backupId: string): Promise<Manifest | null> {
+/** The manifest an LTS holds of a backup as an object of its own, or null. `tempDir`: of ours. Throws MANIFEST_DAMAGED, MANIFEST_FOREIGN and what the backend throws. */
+export async function manifestIn(backend: TransferBackend, basepathId: string, backupId: string, tempDir: string): Promise<Manifest | null> {
   const object = `${basepathId}/${backupId}/${MANIFEST_OBJECT}`;
-  if ((await backend.stat(object)) === null) return null;
+  const there = await backend.stat(object);
+  if (there === null) return null;
+  const where = `${backend.name}:${object}`;
   const path = backend.localPath(object);
-  if (path === null) throw notReadable(backend, object);
-  return decodeManifest(await readFile(path), `${backend.name}:${object}`);
+  if (path !== null) return decodeManifest(await readFile(path), where);
+  const file = join(tempDir, `manifest-${newStart(0)}.json`);
+  try {
+    await backend.stage([object]);
+    await backend.fetch({ object, file, bytes: there.bytes, sha512: NO_HASH });
+    return decodeManifest(await readFile(file), where);
+  } finally {
+    await rm(file, { force: true });
+  }
 }
 
 /**
@@ -26,9 +36,12 @@ export async function adoptBackup(catalog: Catalog, backend: TransferBackend, ma
   const dir = join(tempDir, `adopt-${newStart(0)}`);
   await mkdir(dir, { recursive: true, mode: 0o700 });
   try {
-    const files = storedFiles(manifest);
+    const records = await copyRecordsIn(backend, manifest, dir);
+    const files = storedFiles(withCopies(manifest, records));
     for (const file of files) await fetchFile(backend, file, join(dir, file.name), signal);
-    return await catalog.seal({ manifest, files: files.map(({ name }) => ({ from: join(dir, name), name })) });
+    const sealed = await catalog.seal({ manifest, files: files.map(({ name }) => ({ from: join(dir, name), name })) });
+    if (sealed === 'sealed') for (const record of records) await catalog.addCopyRecord(manifest.basepathId, record);
+    return sealed;
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -2,6 +2,7 @@ import { ulid } from 'ulid';
 import type { Catalog } from '../catalog/index.js';
 import { toBwError, type BwError } from '../errors/bw-error.js';
 import type { TransferBackend } from '../transfer/backend.js';
+import { adoptCopyRecord } from './adopt-copies.js';
 import { adoptBackup, MANIFEST_OBJECT, manifestIn } from './adopt-backup.js';
 
 export interface AdoptReport {
@@ -10,32 +11,54 @@ export interface AdoptReport {
   readonly problems: readonly BwError[];
 }
 
-/** Finds every backup that an LTS holds complete and the catalog does not know, and seals it again. One problem does not stop the others. */
-export async function adoptMissing(catalog: Catalog, backends: readonly TransferBackend[]): Promise<AdoptReport> {
+/**
+ * Finds every backup that an LTS holds complete, as objects of its own, and the catalog does not know, and seals it again. One problem does not stop the others. `scratch`: a directory of
+ * ours for what is fetched; default: of the catalog.
+ */
+export async function adoptMissing(catalog: Catalog, backends: readonly TransferBackend[], scratch?: string): Promise<AdoptReport> {
   const adopted: string[] = [];
   const problems: BwError[] = [];
   for (const backend of backends) {
+    const records: string[] = [];
     for await (const { object } of backend.list('')) {
       const [basepathId, backupId, name, more] = object.split('/');
+      if (name?.startsWith('copies.') === true) records.push(object);
       if (name !== MANIFEST_OBJECT || more !== undefined || basepathId === undefined || backupId === undefined) continue;
       try {
-        if (await adoptOne(catalog, backend, basepathId, backupId)) adopted.push(backupId);
+        if (await adoptOne(catalog, backend, { basepathId, backupId, scratch })) adopted.push(backupId);
       } catch (thrown) {
         problems.push(toBwError(thrown));
       }
     }
+    // Behind the backups they belong to.
+    for (const object of records) await adoptRecord(catalog, backend, object).catch((thrown: unknown) => void problems.push(toBwError(thrown)));
   }
   return { adopted, problems };
 }
 
-async function adoptOne(catalog: Catalog, backend: TransferBackend, basepathId: string, backupId: string): Promise<boolean> {
+async function adoptRecord(catalog: Catalog, backend: TransferBackend, object: string): Promise<void> {
+  const work = await catalog.createWork(ulid(), 1);
+  try {
+    await adoptCopyRecord(catalog, backend, object, work.path);
+  } finally {
+    await catalog.removeWork(work.backupId);
+  }
+}
+
+interface Adoption {
+  readonly basepathId: string;
+  readonly backupId: string;
+  readonly scratch: string | undefined;
+}
+
+async function adoptOne(catalog: Catalog, backend: TransferBackend, { basepathId, backupId, scratch }: Adoption): Promise<boolean> {
   if (await isKnown(catalog, basepathId, backupId)) return false;
-  const manifest = await manifestIn(backend, basepathId, backupId);
-  if (manifest === null) return false;
   // Under an id of its own: the work of the backup itself is swept at any time, also while this goes on.
   const work = await catalog.createWork(ulid(), 1);
   try {
-    return (await adoptBackup(catalog, backend, manifest, work.path)) === 'sealed';
+    const dir = scratch ?? work.path;
+    const manifest = await manifestIn(backend, basepathId, backupId, dir);
+    return manifest !== null && (await adoptBackup(catalog, backend, manifest, dir)) === 'sealed';
   } finally {
     await catalog.removeWork(work.backupId);
   }

@@ -52,7 +52,7 @@ export async function finishFailed(parts: FailRunParts, run: Run, error: End['er
   const keepMs = keptForMs(run, parts.now().getTime());
   const end = { outcome: 'failed' as const, error, startedAt: run.startedAt, endedAt: run.endedAt ?? parts.now().toISOString(), bytes: '0', files: 0 };
   if (run.level === 'restore') await recordFailedRestore(parts, run, end, isTold);
-  else if (run.level === 'verify') await orderStagingSweeps(parts.queues, parts.runs, run); // it says nothing about the backup
+  else if (run.level === 'verify' || run.level === 'copy') await orderStagingSweeps(parts.queues, parts.runs, run); // it says nothing about the backup
   else await recordFailedBackup(parts, run, run.level, end, keepMs, isTold);
   await parts.runs.end(run.id, {}, undefined, keepMs);
 }
@@ -60,10 +60,10 @@ export async function finishFailed(parts: FailRunParts, run: Run, error: End['er
 /** Not ended yet. */
 const OPEN: readonly Run['phase'][] = ['planning', 'saving', 'sealing'];
 
-/** A verification that failed says nothing about the backup, and comes again by its schedule. */
+/** A verification or copy that failed says nothing about the backup, and comes again by its schedule. */
 async function addLetter({ runs, queues }: FailRunParts, run: Run, error: { code: string; message: string }, failedAt: string): Promise<void> {
   const { id: runId, kind, basepathId, path, level, startedAt } = run;
-  if (kind === 'verify' || level === 'verify') return;
+  if (kind === 'verify' || kind === 'copy' || level === 'verify' || level === 'copy') return;
   const letter: DeadLetter = { v: 1, runId, kind, basepathId, path, level, startedAt, failedAt, ...error, last: await lastError(runs.redis, runId) };
   await new DeadLetters(queues).add(letter);
 }

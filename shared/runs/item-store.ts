@@ -14,6 +14,8 @@ const itemSchema = z.object({
   start: z.string(),
   /** Verified copies by LTS name. */
   committed: z.record(z.string(), locationSchema),
+  /** Where it goes, and how many of these its backup needs to seal (shared/copies/enough.ts); absent: every LTS. */
+  goal: z.object({ lts: z.array(z.string()), toSeal: z.number().int().positive() }).optional(),
 });
 
 export type StoredItem = z.infer<typeof itemSchema>;

@@ -8,10 +8,10 @@ const KEEP_ENDED_SECONDS = 86_400;
 
 const runSchema = z.object({
   id: z.ulid(),
-  kind: z.enum(['backup', 'restore', 'verify']),
+  kind: z.enum(['backup', 'restore', 'verify', 'copy']),
   basepathId: z.string(),
   path: pathJsonSchema,
-  level: z.enum(['full', 'differential', 'incremental', 'restore', 'verify']),
+  level: z.enum(['full', 'differential', 'incremental', 'restore', 'verify', 'copy']),
   jobId: z.string(),
   /** planning -> saving -> sealing -> done | failed; a run never goes back. */
   phase: z.enum(['planning', 'saving', 'sealing', 'done', 'failed']),
@@ -25,7 +25,7 @@ const runSchema = z.object({
   /** Planned totals. */
   records: z.number().int().nonnegative(),
   bytes: z.string(),
-  /** The backup that must not be removed while this runs: the parent of a backup, what a restore restores. */
+  /** The backup that must not be removed while this runs: the parent of a backup, what a restore restores or a copy is made of. */
   needs: z.ulid().optional(),
   /** What a backup that failed left is kept until then; absent: nothing is. */
   keptUntil: z.string().optional(),
@@ -70,6 +70,12 @@ return 1`;
 
 const NOTE_RESULT = `if redis.call('HEXISTS', KEYS[1], 'run') == 1 then redis.call('HSET', KEYS[1], 'result', ARGV[1]) end`;
 const ADD_HOST = `if redis.call('HEXISTS', KEYS[1], 'run') == 1 then redis.call('HSET', KEYS[1], ARGV[1], '1') end`;
+
+const SET_FIELD = `if redis.call('HEXISTS', KEYS[1], 'run') == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end`;
+
+function sentField(lts: string, object: string): string {
+  return `sent-file:${lts}:${object}`;
+}
 
 /** State of running work, visible to every process; lost with Redis without loss of any sealed backup. */
 export class RunStore {
@@ -197,6 +203,17 @@ export class RunStore {
   async hosts(id: string): Promise<string[]> {
     const fields = await this.redis.hkeys(runKey(id));
     return fields.filter((name) => name.startsWith('host:')).map((name) => name.slice('host:'.length));
+  }
+
+  /** Files of a seal that are in an LTS, verified: hash by object. */
+  async sentFiles(id: string, lts: string, objects: readonly string[]): Promise<Map<string, string>> {
+    const values = objects.length === 0 ? [] : await this.redis.hmget(runKey(id), ...objects.map((object) => sentField(lts, object)));
+    return new Map(values.flatMap((sha512, index) => (sha512 === null ? [] : [[objects[index] ?? '', sha512] as const])));
+  }
+
+  /** Nothing is noted of a run that is not on record. */
+  async noteSentFile(id: string, lts: string, object: string, sha512: string): Promise<void> {
+    await this.redis.eval(SET_FIELD, 1, runKey(id), sentField(lts, object), sha512);
   }
 
   /** What a restore or verification has come to (JSON), before its end is on record: whoever does its job once more tells the same, and does nothing again. */

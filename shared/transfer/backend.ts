@@ -79,6 +79,9 @@ export interface StoredObject {
   readonly bytes: number;
 }
 
+/** Globus works on three transfers of an identity at once; the rest would wait there, where nothing can be added to them any more. */
+export const DEFAULT_TASKS = 3;
+
 /** online: fetch begins at once · recalling: ordered, on its way · offline: on tape only. */
 export type StageState = 'online' | 'recalling' | 'offline';
 
@@ -101,6 +104,8 @@ export const REPLACEABLE_PREFIX = 'restore-kit/';
 export interface TransferBackend {
   readonly name: string;
   readonly kind: string;
+  /** Of an async one: whose live transfers are counted together, over all LTS and hosts, and how many there may be. Absent: the LTS's own, DEFAULT_TASKS. */
+  readonly tasks?: { readonly identity: string; readonly max: number };
   capabilities(): BackendCapabilities;
   /** Credentials, reachability, write permission, free bytes (null = unknown). Throws BwError. */
   probe(): Promise<{ readonly freeBytes: number | null }>;

@@ -15,11 +15,16 @@ export interface CompiledProduct {
 
 /** JavaScript of the whole product, for tests that run it as processes of their own; made once per test file. `more`: folders of tests. */
 export function compiledProduct(more: readonly string[] = []): CompiledProduct {
+  return compiledRooms([...ROOMS, ...more]);
+}
+
+/** The same of some folders only, which import nothing of others. */
+export function compiledRooms(rooms: readonly string[]): CompiledProduct {
   const product = { dir: '' };
   beforeAll(async () => {
     product.dir = await mkdtemp(join(tmpdir(), 'bw-test-'));
     await chmod(product.dir, 0o755);
-    for (const room of [...ROOMS, ...more]) await compileBelow(room, product.dir);
+    for (const room of rooms) await compileBelow(room, product.dir);
     await copyFile(join(ROOT, 'package.json'), join(product.dir, 'package.json'));
     await symlink(join(ROOT, 'node_modules'), join(product.dir, 'node_modules'));
   });

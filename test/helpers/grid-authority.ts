@@ -20,7 +20,8 @@ const USER = '/O=bw-test/CN=alice';
 /** `account`: who the user is at the server. */
 export async function makeAuthority(dir: string, account: string): Promise<Authority> {
   const at = (name: string): string => join(dir, name);
-  await mkdir(at('ca'));
+  await chmod(dir, 0o711); // the server reads the CA once more as the user's account
+  await mkdir(at('ca'), { mode: 0o755 });
   await writeFile(at('index.txt'), '');
   await writeFile(at('openssl.cnf'), configOf(dir));
   await openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', at('ca.key'), '-out', at('ca.pem'), '-days', '2', '-subj', CA);

@@ -85,5 +85,5 @@ async function untilGreets(port: number, child: ChildProcess): Promise<void> {
     if (greeted) return;
     await sleep(10);
   }
-  throw new Error(`globus-gridftp-server ended with ${child.exitCode ?? 'a signal'}`);
+  throw new Error(`globus-gridftp-server ended with ${child.exitCode}`);
 }

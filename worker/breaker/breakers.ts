@@ -6,7 +6,7 @@ import { toBwError, type BwError } from '../../shared/errors/bw-error.js';
 import { suspectOutage } from '../../shared/errors/outages.js';
 import type { Metrics } from '../../shared/metrics/metrics.js';
 import type { Probe } from './probes.js';
-import { fillsStaging, ltsOf, needsToBegin, suspectsOf, type Surroundings } from './needs.js';
+import { holdsBack, ltsOf, needsToBegin, suspectsOf, type Surroundings } from './needs.js';
 import { outage } from './outage.js';
 
 export interface BreakersParts {
@@ -47,6 +47,8 @@ const WAKE_AT_ONCE = 100;
  */
 export class Breakers {
   #known = new Map<string, Breaker>();
+  /** By job the LTS it did without: its success says nothing of them. */
+  readonly #missed = new Map<string, readonly string[]>();
   #timing: BreakerTiming = { firstMs: 5_000, mostMs: 600_000 };
 
   constructor(private readonly parts: BreakersParts) {}
@@ -62,8 +64,8 @@ export class Breakers {
     const { surroundings, isStagingHigh } = this.parts;
     const out = needsToBegin(asking.job, surroundings).find((each) => this.isOpen(each));
     if (out !== undefined) await this.#park(asking, out);
-    const lts = fillsStaging(asking.job) ? surroundings.lts.map(ltsOf).find((each) => this.isOpen(each)) : undefined;
-    if (lts !== undefined && (await isStagingHigh())) await this.#park(asking, lts);
+    const lts = holdsBack(asking.job, surroundings, (each) => this.isOpen(each));
+    if (lts !== null && (await isStagingHigh())) await this.#park(asking, lts);
   }
 
   /** After a job failed: throws DelayedError when that is for an outage, and the job was parked. */
@@ -74,10 +76,24 @@ export class Breakers {
     }
   }
 
+  /** Of work for an LTS that is no job's: whether that is out, which is on record then. */
+  async suspect(lts: string, error: BwError, work: string): Promise<boolean> {
+    return suspectOutage(error).kinds.includes('lts') && this.#isOut(ltsOf(lts), { job: { id: work }, queue: 'tasks' }, error);
+  }
+
+  /** After something failed at an LTS that keeps nobody, since others have it: nothing is parked, but it may be out for whoever needs it. */
+  async note(job: Pick<ParkableJob, 'id' | 'name'>, lts: string, error: BwError): Promise<void> {
+    if (job.name === 'send') this.#missed.set(String(job.id), [...(this.#missed.get(String(job.id)) ?? []), lts]);
+    if (!suspectOutage(error).kinds.includes('lts')) return;
+    await this.#isOut(ltsOf(lts), { job, queue: 'copies' }, error);
+  }
+
   /** After a job has done its work. */
   async succeeded({ job }: Asking): Promise<void> {
     const { store, surroundings } = this.parts;
-    const needs = job.name === 'send' ? surroundings.lts.map(ltsOf) : needsToBegin(job, surroundings);
+    const missed = this.#missed.get(String(job.id)) ?? [];
+    this.#missed.delete(String(job.id));
+    const needs = job.name === 'send' ? surroundings.lts.filter((lts) => !missed.includes(lts)).map(ltsOf) : needsToBegin(job, surroundings);
     for (const resource of needs) {
       if ((this.#known.get(label(resource))?.errors.length ?? 0) > 0) await store.change(resource, afterSuccess);
     }
@@ -123,7 +139,7 @@ export class Breakers {
     }
   }
 
-  async #isOut(resource: Resource, { job, queue }: Asking, error: BwError): Promise<boolean> {
+  async #isOut(resource: Resource, { job, queue }: { readonly job: Pick<ParkableJob, 'id'>; readonly queue: string }, error: BwError): Promise<boolean> {
     const { surroundings: { host }, roomBytes, now } = this.parts;
     const { kinds, certain } = suspectOutage(error);
     const seen = certain || this.isOpen(resource) ? error : await this.#look(resource, 0);

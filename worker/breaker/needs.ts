@@ -1,4 +1,5 @@
 import type { Resource } from '../../shared/breaker/breaker.js';
+import type { CopyGoal } from '../../shared/copies/enough.js';
 import type { BwError } from '../../shared/errors/bw-error.js';
 import { suspectOutage } from '../../shared/errors/outages.js';
 import { laneAt } from '../../shared/queues/priorities.js';
@@ -7,7 +8,7 @@ import { laneAt } from '../../shared/queues/priorities.js';
 export interface NeedyJob {
   readonly name: string;
   readonly priority: number;
-  readonly data: { readonly topdir?: unknown; readonly consolidates?: unknown };
+  readonly data: { readonly topdir?: unknown; readonly consolidates?: unknown; readonly lts?: unknown };
 }
 
 /** Where jobs of a worker find what they need. */
@@ -15,25 +16,49 @@ export interface Surroundings {
   readonly host: string;
   /** Names of all LTS. */
   readonly lts: readonly string[];
+  /** By topdir where its backups go, and how many of these a seal needs; a topdir that is not here needs all. */
+  readonly goals?: ReadonlyMap<string, CopyGoal>;
 }
 
 export const CATALOG: Resource = { kind: 'catalog', name: 'catalog' };
 
 /** What a job cannot begin without (pure). Restores and verifications begin always: one LTS of several is enough for them. */
-export function needsToBegin(job: NeedyJob, { host, lts }: Surroundings): Resource[] {
+export function needsToBegin(job: NeedyJob, surroundings: Surroundings): Resource[] {
+  const { host, lts } = surroundings;
   const mount = mountOf(job);
   switch (job.name) {
     case 'backup':
-      return isSeal(job) ? [CATALOG, ...lts.map(ltsOf)] : [CATALOG, ...(job.data.consolidates === undefined ? mount : [])];
+      return isSeal(job) ? [CATALOG, ...neededToSeal(job, surroundings).map(ltsOf)] : [CATALOG, ...(job.data.consolidates === undefined ? mount : [])];
     case 'shard':
       return [CATALOG, { kind: 'staging', name: host }, ...mount];
     case 'sweep-backup':
     case 'erase':
-    case 'refresh-kit':
       return [CATALOG, ...lts.map(ltsOf)];
+    case 'refresh-kit':
+      return [CATALOG];
+    case 'copy':
+      return [CATALOG, ...(typeof job.data.lts === 'string' ? [ltsOf(job.data.lts)] : [])];
     default:
       return [];
   }
+}
+
+/** LTS without any of which the backup cannot seal: none where fewer than all are enough; the seal itself counts who is there. */
+function neededToSeal(job: NeedyJob, surroundings: Surroundings): readonly string[] {
+  const { lts, toSeal } = goalOfJob(job, surroundings);
+  return toSeal < lts.length ? [] : lts;
+}
+
+function goalOfJob({ data: { topdir } }: NeedyJob, { lts, goals }: Surroundings): CopyGoal {
+  return (typeof topdir === 'string' ? goals?.get(topdir) : undefined) ?? { lts, toSeal: lts.length };
+}
+
+/** An LTS that is out and without which what the job puts into staging cannot leave it, or null (pure). */
+export function holdsBack(job: NeedyJob, surroundings: Surroundings, isOut: (resource: Resource) => boolean): Resource | null {
+  if (!fillsStaging(job)) return null;
+  const { lts, toSeal } = goalOfJob(job, surroundings);
+  const out = lts.map(ltsOf).filter(isOut);
+  return lts.length - out.length < toSeal ? (out[0] ?? null) : null;
 }
 
 /** Whether it fills staging: while an LTS is out, none is begun above the high water (pure). */

@@ -45,7 +45,7 @@ export async function reclaimJobs(reclaiming: Reclaiming): Promise<number> {
 
 async function heldBy({ queues, config: { host } }: WorkerContext, { lockers }: WorkerProcess): Promise<HeldJob[]> {
   const held: HeldJob[] = [];
-  for (const queue of [QUEUES.backup, QUEUES.cleanup, transferQueue(host), cleanupQueue(host)]) {
+  for (const queue of [QUEUES.backup, QUEUES.cleanup, QUEUES.copies, transferQueue(host), cleanupQueue(host)]) {
     for (const job of await queues.named(queue).getActive()) {
       const token = await lockHolder(queues.redis, queue, String(job.id));
       if (token !== null && lockers.some((locker) => token.startsWith(`${locker}:`))) held.push({ queue, job, token });

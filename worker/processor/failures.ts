@@ -50,6 +50,7 @@ const ROOT_JOBS: ReadonlySet<string> = new Set(['backup', 'restore', 'verify']);
 
 /** The backup, restore or verification a job belongs to. */
 export function runOf(job: Job): string | undefined {
+  if (job.name === 'copy') return undefined; // each start of it has one of its own
   const { verifyId, restoreId, backupId } = job.data as { backupId?: string; restoreId?: string; verifyId?: string };
   return verifyId ?? restoreId ?? backupId;
 }

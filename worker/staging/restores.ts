@@ -6,7 +6,7 @@ export interface Reservation {
   /** Its directory in this host's staging, or one below: what lies there is what was reserved. */
   readonly owner: string;
   /** For people. */
-  readonly kind: 'restore' | 'verify';
+  readonly kind: 'restore' | 'verify' | 'copy';
   readonly signal: AbortSignal;
 }
 

@@ -66,7 +66,7 @@ export const pauseAnswer = z.object({
 export type PauseInfo = z.infer<typeof pauseAnswer>;
 
 const file = z.object({ name: z.string(), type: z.string(), size: count.nullish(), last_modified: z.string().nullish() });
-export const listAnswer = z.object({ DATA: z.array(file), rename_supported: z.boolean().nullish() });
+export const listAnswer = z.object({ DATA: z.array(file), length: count.nullish(), rename_supported: z.boolean().nullish() });
 export const statAnswer = z.object({ type: z.string(), size: count.nullish() });
 export type FileEntry = z.infer<typeof file>;
 

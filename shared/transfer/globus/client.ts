@@ -13,7 +13,8 @@ import { Tokens } from './tokens.js';
 export interface ClientOptions extends HttpOptions {
   readonly transferUrl: string;
   readonly authUrl: string;
-  readonly clientFile: string;
+  readonly clientId: string;
+  readonly secretFile: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -101,7 +102,8 @@ export class GlobusClient {
       const page = await this.#orNull(this.#call(listAnswer, 'GET', ['operation', 'endpoint', id(collection), 'ls'], { query: { path, limit: LIST_AT_ONCE, offset }, signal }, path));
       if (page === null) return null;
       found.push(...page.DATA);
-      if (page.DATA.length !== LIST_AT_ONCE) return found;
+      // What vanished meanwhile is counted in `length` and is not in DATA.
+      if ((page.length ?? page.DATA.length) !== LIST_AT_ONCE) return found;
     }
   }
 
@@ -120,7 +122,7 @@ export class GlobusClient {
     await this.#call(doneAnswer, 'POST', ['operation', 'endpoint', id(collection), 'mkdir'], { body: { DATA_TYPE: 'mkdir', path } }, path);
   }
 
-  /** False when there is nothing under the old name, or something under the new one. */
+  /** False when the collection could not: there is nothing under the old name, or something under the new one; it says that in words only. */
   async rename(collection: string, from: string, to: string): Promise<boolean> {
     const body = { DATA_TYPE: 'rename', old_path: from, new_path: to };
     try {
@@ -128,7 +130,7 @@ export class GlobusClient {
       return true;
     } catch (thrown) {
       const answer = answerOf(thrown);
-      if (answer !== null && (answer.isMissing || /Exists$/.test(answer.code))) return false;
+      if (answer !== null && (answer.isMissing || /RenameFailed|Exists$/.test(answer.code))) return false;
       throw thrown;
     }
   }
@@ -163,7 +165,7 @@ export class GlobusClient {
       } catch (thrown) {
         if (!(thrown instanceof GlobusAnswerError)) throw thrown;
         const again = thrown.status === 401 ? !renewed : thrown.code === 'ConsentRequired' && this.#tokens.require(requiredScopes(thrown.answer));
-        if (!again) throw answerError(thrown, context, this.#tokens.clientId);
+        if (!again) throw answerError(thrown, context, this.options.clientId);
         if (thrown.status !== 401) continue;
         await this.#tokens.replace(token);
         renewed = true;

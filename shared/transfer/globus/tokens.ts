@@ -1,5 +1,5 @@
 import { tokenAnswer } from './answers.js';
-import { readCredentials, type Credentials } from './credentials.js';
+import { readSecret } from './read-secret.js';
 import { faultError, GlobusAnswerError } from './globus-error.js';
 import type { Http } from './http.js';
 import { checked } from './checked.js';
@@ -13,7 +13,8 @@ export interface TokenOptions {
   readonly http: Http;
   readonly lts: string;
   readonly authUrl: string;
-  readonly clientFile: string;
+  readonly clientId: string;
+  readonly secretFile: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -22,14 +23,8 @@ export interface TokenOptions {
 export class Tokens {
   #current: Promise<{ token: string; endsAt: number }> | null = null;
   #scopes: readonly string[] = [TRANSFER_SCOPE];
-  #clientId = '';
 
   constructor(private readonly options: TokenOptions) {}
-
-  /** '' before the first token. */
-  get clientId(): string {
-    return this.#clientId;
-  }
 
   async get(): Promise<string> {
     const old = this.#current;
@@ -57,12 +52,11 @@ export class Tokens {
   }
 
   async #ask(): Promise<{ token: string; endsAt: number }> {
-    const { http, authUrl, clientFile, lts, now } = this.options;
-    const credentials = await readCredentials(clientFile, lts);
-    this.#clientId = credentials.clientId;
+    const { http, authUrl, clientId, secretFile, lts, now } = this.options;
+    const secret = await readSecret(secretFile, lts);
     const body = new URLSearchParams({ grant_type: 'client_credentials', scope: this.#scopes.join(' ') }).toString();
     const url = new URL('/v2/oauth2/token', authUrl);
-    const raw = await http.json({ method: 'POST', url, body, headers: () => Promise.resolve(headersOf(credentials)) }).catch((thrown: unknown) => {
+    const raw = await http.json({ method: 'POST', url, body, headers: () => Promise.resolve(headersOf(clientId, secret)) }).catch((thrown: unknown) => {
       if (!(thrown instanceof GlobusAnswerError)) throw thrown;
       throw faultError(thrown.status >= 500 ? 'io' : thrown.status === 429 ? 'busy' : 'auth', { lts, subject: url.host, detail: thrown.message, cause: thrown });
     });
@@ -72,7 +66,7 @@ export class Tokens {
   }
 }
 
-function headersOf({ clientId, secret }: Credentials): Record<string, string> {
+function headersOf(clientId: string, secret: string): Record<string, string> {
   return {
     authorization: `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`,
     'content-type': 'application/x-www-form-urlencoded',

@@ -56,7 +56,7 @@ const TABLE: readonly (readonly [RegExp, Verdict])[] = [
     verdict('TRANSFER_DENIED', 'the long-term storage does not let us do this', 'Check owner and mode of the LTS directory for the account that the server gives us, and whether it is mounted read-only there.'),
   ],
   [
-    /Connection refused|Unable to connect|ENOTFOUND|EAI_AGAIN|Name or service not known|EHOSTUNREACH|ENETUNREACH|No route to host|ETIMEDOUT|timed out/i,
+    /Connection refused|ECONNREFUSED|Unable to connect|ENOTFOUND|EAI_AGAIN|Name or service not known|EHOSTUNREACH|ENETUNREACH|No route to host|ETIMEDOUT|timed out/i,
     verdict('TRANSFER_IO', 'the GridFTP server does not answer', 'Is it running, and are its control port and its data ports open to this host? It is tried again.'),
   ],
   [

@@ -46,13 +46,13 @@ function expiryOf(pem: string, file: string): Date {
   try {
     return new Date(new X509Certificate(pem).validTo);
   } catch (thrown) {
-    throw unusable(file, 'it holds no certificate (PEM)', thrown);
+    throw unusable(file, 'it holds no certificate (PEM)', thrown as Error);
   }
 }
 
 /** As the Globus tools find them: HASH.0, HASH.1, ... */
 async function readAuthorities(dir: string): Promise<string[]> {
-  const names = await readdir(dir).catch((thrown: unknown) => { throw unusable(dir, 'it cannot be read', thrown); });
+  const names = await readdir(dir).catch((thrown: unknown) => { throw unusable(dir, 'it cannot be read', thrown as Error); });
   const found = names.filter((name) => /^[0-9a-f]{8}\.\d$/.test(name));
   if (found.length === 0) throw unusable(dir, 'there is no HASH.0 in it (openssl rehash makes them)');
   return Promise.all(found.map((name) => readText(join(dir, name))));
@@ -64,20 +64,20 @@ async function readSecret(file: string): Promise<string> {
 }
 
 async function assertPrivate(file: string): Promise<void> {
-  const { mode } = await stat(file).catch((thrown: unknown) => { throw unusable(file, 'it cannot be read', thrown); });
+  const { mode } = await stat(file).catch((thrown: unknown) => { throw unusable(file, 'it cannot be read', thrown as Error); });
   if ((mode & 0o077) !== 0) throw unusable(file, `its mode is 0${(mode & 0o777).toString(8)}: others can read it (chmod 600)`);
 }
 
 async function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((thrown: unknown) => { throw unusable(file, 'it cannot be read', thrown); });
+  return readFile(file, 'utf8').catch((thrown: unknown) => { throw unusable(file, 'it cannot be read', thrown as Error); });
 }
 
-function unusable(file: string, why: string, cause?: unknown): BwError {
+function unusable(file: string, why: string, cause?: Error): BwError {
   return new BwError('LTS_CREDENTIALS_UNUSABLE', {
     message: `a file with credentials of the long-term storage cannot be used: ${why}`,
     retry: 'operator',
     subject: file,
     hint: 'It has to be readable by this user and by nobody else; the files are named by lts[].gridftp.',
-    ...(cause === undefined ? {} : { cause, detail: String(cause) }),
+    ...(cause === undefined ? {} : { cause, detail: cause.message }),
   });
 }

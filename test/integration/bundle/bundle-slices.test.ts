@@ -1,6 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { storedFiles } from '../../../shared/catalog/index.js';
 import { compareTrees } from '../../../shared/compare/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
@@ -35,8 +35,9 @@ it('bundles the small slices of many backups, which are restored from there', as
   expect(new Set(locations.map((location) => location?.object))).toEqual(new Set(objects.filter((object) => object.startsWith('bundles/'))));
   expect(objects.filter((object) => object.startsWith('alice'))).toEqual([]); // nor is any file of ours an object of its own
   expect(manifests.flatMap(storedFiles).every((file) => Object.keys(file.locations).length === 0)).toBe(true);
-  expect(await readdir(join(site.dir, 'staging', 'here', 'bundles', 'lts'))).toEqual([]);
-  expect(await site.worker.context.queues.redis.keys('{bw}:bundle:*')).toEqual([]);
+  const left = async () => [await site.worker.context.queues.redis.keys('{bw}:bundle:*'), await readdir(join(site.dir, 'staging', 'here', 'bundles', 'lts'))];
+  await vi.waitFor(async () => { expect(await left()).toEqual([[], []]); });
+  expect(await site.worker.context.queues.transfer('here').getFailedCount()).toBe(0);
   for (const manifest of manifests) {
     const target = join(site.dir, 'restore', manifest.basepathId);
     expect(await restore(site, manifest, { target })).toMatchObject({ state: 'completed', returnValue: { outcome: 'clean' } });

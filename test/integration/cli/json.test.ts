@@ -5,6 +5,7 @@ import { checkOutput, showOutput } from '../../../producer/cli/config/outputs.js
 import {
   backupOutput, backupsOutput, capacityOutput, errorOutput, exceptionLineOutput, lsLine, planOutput, rebuildOutput, restoreOutput, standaloneOutput, statusOutput,
 } from '../../../producer/cli/outputs.js';
+import { doctorOutput } from '../../../producer/cli/doctor/outputs.js';
 import { shardsOutput } from '../../../producer/cli/plan-shards-command.js';
 import { reconcileOutput } from '../../../producer/cli/reconcile-outputs.js';
 import { verifyOutput } from '../../../producer/cli/verify-outputs.js';
@@ -43,6 +44,9 @@ describe('--json', () => {
     const alice = await json(planOutput, 0, 'plan', site.at('top/alice'));
     expect(alice).toMatchObject({ plan: [{ kind: 'full', act: 'nothing', level: 'full' }, { kind: 'other', act: 'nothing', level: 'incremental' }], excluded: { entries: 0, bytes: '0', paths: [] } });
     expect(await json(capacityOutput, 0, 'plan', '--capacity', '--slots', '3')).toMatchObject({ slots: 3, fits: true, topdirs: [{ basepaths: 2, measured: 2 }] });
+    const doctor = await json(doctorOutput, 0, 'doctor');
+    expect(doctor.checks.filter(({ state }) => state === 'fail')).toEqual([]);
+    expect(doctor.checks.map(({ area }) => area)).toEqual(['dar', 'redis', 'hosts', 'clock', ...Array<string>(5).fill('directory'), 'topdir', 'lts']);
     const { shards, ...planned } = await json(shardsOutput, 0, 'plan', '--shards', site.at('top/alice'));
     expect(planned).toMatchObject({ records: 4, directories: 2, sourceBytes: '3', limits: { files: 300_000, bytesPerFile: 850 } });
     expect(shards).toMatchObject([{ number: 1, kind: 'plain', files: 2, directories: 1, bytes: '3', first: 'b.txt', last: 'sub/a.txt', slices: 1 }]);
@@ -71,7 +75,7 @@ describe('--json', () => {
     const differs = await json(restoreOutput, 1, 'restore', site.at('top/alice'), '--to', site.at('restore/r2'), '--compare', site.at('top/alice'));
     expect(differs.compared).toMatchObject({ same: false });
     expect(await json(reconcileOutput, 0, 'reconcile', '--dry-run', '--lts')).toEqual({ v: 1, dryRun: true, findings: [], problems: [], hostsWithoutWorker: ['here'] });
-    expect(await json(rebuildOutput, 0, 'catalog', 'rebuild')).toEqual({ v: 1, backups: 4, basepaths: 2, adopted: [], problems: [] });
+    expect(await json(rebuildOutput, 0, 'catalog', 'rebuild')).toEqual({ v: 1, backups: 4, basepaths: 2, adopted: [], fromLts: null, problems: [] });
     expect(await json(standaloneOutput, 0, 'standalone', '--once')).toMatchObject({ sealed: 0, topdirs: [{ found: 2, added: 0, enqueued: 0 }] });
   });
 

@@ -23,7 +23,7 @@ interface OnTape {
 
 /** A backup of three archives of several slices, all of which went to tape. */
 async function onTape(): Promise<OnTape> {
-  const site = await testSite({ settings: { dar: { sliceSize: '1MiB', compression: 'none' }, shards: { maxFiles: 5 }, worker: { slots: 2 } } });
+  const site = await testSite({ settings: { dar: { sliceSize: '1MiB', compression: 'none' }, shards: { maxFiles: 9 }, worker: { slots: 2 } } });
   const source = join(site.topdir, 'tara');
   for (let i = 0; i < 12; i++) {
     await mkdir(join(source, `d${i}`), { recursive: true });
@@ -43,13 +43,14 @@ async function onTape(): Promise<OnTape> {
   return { site, manifest, source, tape, archives };
 }
 
-/** Until every archive waits for the library; then all of them look again. */
-async function wakeWhenParked({ site }: OnTape, count: number): Promise<void> {
+/** When every archive waits for the library, it delivers, and they look again. */
+async function deliverWhenParked({ site, tape }: OnTape, count: number, objects?: readonly string[]): Promise<void> {
   const { backup } = site.worker.context.queues;
   const parked = await until('archives wait', async () => {
     const delayed = await backup.getJobs(['delayed']);
     return delayed.length === count ? delayed : null;
   });
+  tape.deliver(objects);
   for (const job of parked) await job.promote();
 }
 
@@ -67,10 +68,8 @@ describe('a restore from tape', () => {
     expect(order?.slice(0, archives.flat().length)).toEqual([...archives].reverse().flat()); // metadata lies on no known tape
     expect(tape.fetches).toEqual([]);
     for (const [i, next] of [archives[2], archives[0], archives[1]].entries()) {
-      tape.deliver(next);
-      await wakeWhenParked(made, 3 - i);
-      await until('it was fetched', () => (tape.fetches.flat().length >= tape.objects.size - 1 || next?.every((object) => tape.fetches.flat().includes(object)) === true ? true : null));
-      if (i === 1) tape.deliver(); // the metadata
+      await deliverWhenParked(made, 3 - i, [...(next ?? []), ...(i === 2 ? tape.objects.keys() : [])]); // at last the metadata
+      await until('it was fetched', () => (next?.every((object) => tape.fetches.flat().includes(object)) === true ? true : null));
     }
     expect(await ended).toMatchObject([{ state: 'completed', returnValue: { outcome: 'clean' } }]);
     const archiveOf = (object = ''): number => archives.findIndex((each) => each.includes(object));
@@ -87,8 +86,7 @@ describe('a restore from tape', () => {
     const jobId = await orderRestore(site, manifest, { target: join(site.dir, 'restore', 'one'), paths: [toPathJson(bytePath.fromText('d3/f'))] });
     const ended = site.waitFor([jobId]);
     await until('the recall is ordered', () => (tape.orders.length > 0 ? true : null));
-    tape.deliver();
-    await wakeWhenParked(made, 1);
+    await deliverWhenParked(made, 1);
     expect(await ended).toMatchObject([{ state: 'completed', returnValue: { outcome: 'clean', archives: 1 } }]);
     const [order] = tape.orders;
     expect(new Set(order)).toEqual(new Set(tape.fetches.flat()));

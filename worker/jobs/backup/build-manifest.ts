@@ -19,9 +19,14 @@ export interface ManifestInput {
   readonly plan: PlanFile;
   readonly results: readonly ShardResult[];
   readonly items: ReadonlyMap<string, StoredItem>;
+  /** Where it goes. */
   readonly ltsNames: readonly string[];
+  /** How many of these must have each slice; absent: all. */
+  readonly toSeal?: number;
   /** Of these, where our own files are objects of their own; elsewhere they go into a bundle when the backup is sealed. */
   readonly plainLts: readonly string[];
+  /** Those that should have our own files and have not. */
+  readonly missedLts?: readonly string[];
   readonly topdir: TopdirConfig;
   readonly policyHash: Config['policyHash'];
   readonly index: MadeFile & { readonly records: number };
@@ -33,12 +38,13 @@ export interface ManifestInput {
 
 /**
  * Puts the manifest together from what the shards reported (pure). Invariant 1: every slice it names is
- * verified in every LTS, or it throws SLICE_NOT_COMMITTED. Throws TOO_MANY_EXCEPTIONS above the limit.
+ * verified in as many LTS as a seal needs, or it throws SLICE_NOT_COMMITTED. Throws TOO_MANY_EXCEPTIONS above the limit.
  */
 export function buildManifest(input: ManifestInput): Manifest {
   const counts = sumCounts(input);
   checkExceptions(counts.exceptions, input.topdir.limits.maxExceptions, input.job.backupId);
   const { job, plan } = input;
+  const lacks = lackingIn(input);
   return {
     format: MANIFEST_FORMAT,
     version: MANIFEST_VERSION,
@@ -50,6 +56,7 @@ export function buildManifest(input: ManifestInput): Manifest {
     reason: job.reason,
     shrunk: plan.shrunk,
     source: { topdir: job.topdir, path: job.path, readFrom: plan.root, ...plan.source },
+    ...(lacks.length === 0 ? {} : { lacks }),
     policyHash: input.policyHash,
     startedAt: plan.startedAt,
     capturedAt: plan.capturedAt,
@@ -131,10 +138,18 @@ function restoreOrder(made: MadeArchive, { shards, consolidates }: PlanFile): nu
 const METADATA_ORDER = 1_000_000;
 
 function sliceOf(input: ManifestInput, slice: MadeSlice): ManifestSlice {
-  const committed = input.items.get(slice.object)?.committed ?? {};
-  for (const lts of input.ltsNames) if (committed[lts] === undefined) throw notCommitted(slice, lts);
+  const committed = pick(input.items.get(slice.object)?.committed ?? {}, input.ltsNames);
+  const { ltsNames, toSeal = ltsNames.length } = input;
+  const missing = ltsNames.filter((lts) => committed[lts] === undefined);
+  if (ltsNames.length - missing.length < Math.max(1, toSeal)) throw notCommitted(slice, missing.join(', '));
   const { number, name, bytes, sha512 } = slice;
-  return { number, name, bytes, sha512, locations: pick(committed, input.ltsNames) };
+  return { number, name, bytes, sha512, locations: committed };
+}
+
+/** LTS that lack something of it. */
+function lackingIn({ ltsNames, missedLts = [], results, items }: ManifestInput): string[] {
+  const slices = results.flatMap(({ archives }) => archives.flatMap((made) => made.slices));
+  return ltsNames.filter((lts) => missedLts.includes(lts) || slices.some(({ object }) => items.get(object)?.committed[lts] === undefined));
 }
 
 function pick(committed: Readonly<Record<string, ObjectLocation>>, names: readonly string[]): Record<string, ObjectLocation> {

@@ -10,7 +10,7 @@ import type { WorkerContext } from '../../context.js';
  */
 export async function finishSealFromLts(context: WorkerContext, job: BackupJob, workDir: string, signal: AbortSignal): Promise<Manifest> {
   for (const backend of context.backends) {
-    const manifest = await manifestIn(backend, job.basepathId, job.backupId);
+    const manifest = await manifestIn(backend, job.basepathId, job.backupId, workDir);
     if (manifest === null) continue;
     await adoptBackup(context.catalog, backend, manifest, workDir, signal);
     return manifest;

@@ -1,7 +1,10 @@
 import type { Manifest } from '../../../shared/catalog/manifest.js';
+import { owedBy } from '../../../shared/copies/copy-state.js';
+import { orderCopy } from '../../../shared/copies/order.js';
 import { readJournal } from '../../../shared/journal/index.js';
 import type { BackupJob } from '../../../shared/queues/job-data.js';
 import { orderKitRefresh } from '../../../shared/runs/order-kit.js';
+import { orderMetadataBundles } from '../../../shared/runs/order-site-jobs.js';
 import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
 import { sealedRecords, settleSealed } from '../../../shared/runs/record-sealed.js';
 import type { WorkerContext } from '../../context.js';
@@ -20,6 +23,15 @@ export async function recordSealed(context: WorkerContext, job: BackupJob, seale
   await settleSealed(context, manifest, (error) => { context.logger.warn({ err: error }, 'manifest not usable'); });
   if (!sealed.isTidy || !(await tidyUp(context, job.backupId))) await orderSweeps(context.queues, context.runs, job);
   await orderKitRefresh(context.queues);
+  const waits = context.config.lts.flatMap(({ bundle }) => (bundle === null ? [] : [bundle.maxWaitMs]));
+  if (waits.length > 0) await orderMetadataBundles(context.queues, Math.min(...waits));
+  await orderMissing(context, manifest);
+}
+
+/** As it is on record: who sealed it may have noted that one more LTS lacks something. Should this be cut off, the reconciler orders it. */
+async function orderMissing({ catalog, queues, config }: WorkerContext, { basepathId, backupId }: Manifest): Promise<void> {
+  const manifest = await catalog.readManifest(basepathId, backupId);
+  for (const lts of owedBy(manifest, config.lts.map(({ name }) => name))) await orderCopy(queues, { basepathId, backupId, lts, repair: false });
 }
 
 /** Whoever sealed it may have died, or lost its lock, before that was on record. */

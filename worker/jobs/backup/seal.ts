@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeManifest, storedFiles } from '../../../shared/catalog/manifest-codec.js';
+import { copyRecord, decodeManifest, encodeManifest, exists, linkExclusive, storedFiles } from '../../../shared/catalog/index.js';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
+import type { TopdirConfig } from '../../../shared/config/config.js';
+import type { CopyGoal } from '../../../shared/copies/enough.js';
 import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
 import { mergeDifference, mergeSettled, type MergedIndex } from '../../../shared/index/merge.js';
 import { renderArchivesTsv, renderSha512Sums } from '../../../shared/restore-kit/index.js';
@@ -12,10 +14,10 @@ import { newStart } from '../../../shared/runs/start-name.js';
 import { BW_BKUP_VERSION } from '../../../shared/version.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
-import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import { readPart } from '../shard/kept-parts.js';
 import { bundlesOf } from '../transfer/bundle-slices.js';
-import { buildManifest } from './build-manifest.js';
+import { inOrder, toEnough } from '../transfer/to-enough.js';
+import { buildManifest, type ManifestInput } from './build-manifest.js';
 import { concatenate } from './concatenate.js';
 import { readPlan, type PlanFile } from './plan-file.js';
 import { finishSealFromLts } from './finish-seal.js';
@@ -42,7 +44,7 @@ interface SealWork {
 }
 
 /**
- * Makes the backup true: final index, manifest, both to every LTS (manifest last), then the exclusive link in the
+ * Makes the backup true: final index, manifest, both to enough LTS (manifest last), then the exclusive link in the
  * catalog. A crash before the link leaves no backup; a crash after it leaves nothing to do.
  */
 export async function sealBackup(context: WorkerContext, job: BackupJob, workName: string, run: JobRun): Promise<Sealed> {
@@ -54,12 +56,18 @@ export async function sealBackup(context: WorkerContext, job: BackupJob, workNam
     ...(await readResults(run, dir)),
     start: newStart(run.job.attemptsStarted),
   };
-  const manifest = await composeManifest(context, work);
-  const conflict = await uploadAll(context, work, manifest, run.signal);
-  if (conflict) return { manifest: await finishSealFromLts(context, job, dir, run.signal), byUs: false, isTidy: false };
+  const uploaded = await uploadAll(context, work, run);
+  if (uploaded === 'conflict') return { manifest: await finishSealFromLts(context, job, dir, run.signal), byUs: false, isTidy: false };
+  const { manifest, missed } = uploaded;
   const files = storedFiles(manifest).map(({ name }) => ({ from: join(dir, name), name }));
   const outcome = await context.catalog.seal({ manifest, files });
+  for (const lts of missed) await noteMissed(context, manifest, lts);
   return { manifest, byUs: outcome === 'sealed', isTidy: isTidy(run, work.parts, context.config.host) };
+}
+
+/** The manifest says that an LTS has our files, which then went out before the manifest itself was there: its copy is not whole. */
+async function noteMissed({ catalog, now }: WorkerContext, { basepathId, backupId, index }: Manifest, lts: string): Promise<void> {
+  await catalog.addCopyRecord(basepathId, copyRecord({ backupId, lts, at: now().toISOString(), locations: { [index.name]: null } }));
 }
 
 async function readResults(run: JobRun, dir: string): Promise<Pick<SealWork, 'results' | 'parts'>> {
@@ -74,25 +82,28 @@ function hasResult(value: unknown): value is { result: string } {
   return typeof value === 'object' && value !== null && 'result' in value && typeof value.result === 'string';
 }
 
-async function composeManifest(context: WorkerContext, work: SealWork): Promise<Manifest> {
+/** What the manifest is made of, before it is known which LTS have our own files. */
+async function composeInput(context: WorkerContext, work: SealWork): Promise<ManifestInput> {
   checkComplete(work);
   const index = await makeIndex(work);
   const exceptionFiles = [work.plan.exceptions, ...work.parts.map((part) => part.exceptions)].filter((name) => name !== null);
-  return buildManifest({
+  const topdir = configuredTopdir(context.config, work.job.topdir);
+  return {
     job: work.job,
     plan: work.plan,
     results: work.parts,
     items: await context.items.all(work.job.backupId),
-    ltsNames: context.backends.map((backend) => backend.name),
-    plainLts: plainBackends(context).map((backend) => backend.name),
-    topdir: configuredTopdir(context.config, work.job.topdir),
+    ltsNames: topdir.lts,
+    plainLts: plainGoal(context, topdir).lts,
+    toSeal: topdir.copies.toSeal,
+    topdir,
     policyHash: context.config.policyHash,
     index: { name: `index.${work.start}.zst`, bytes: index.bytes, sha512: index.sha512, records: index.records },
     exceptions: await concatenate(work.dir, exceptionFiles, `exceptions.${work.start}.ndjson`),
     darVersion: context.dar.version,
     bwVersion: BW_BKUP_VERSION,
     sealedAt: context.now(),
-  });
+  };
 }
 
 function makeIndex({ dir, plan, results, start }: SealWork): Promise<MergedIndex> {
@@ -118,31 +129,82 @@ function checkComplete(work: SealWork): void {
   });
 }
 
-/** True when an LTS holds another manifest of this backup already: an earlier start got further than we thought. */
-async function uploadAll(context: WorkerContext, work: SealWork, manifest: Manifest, signal: AbortSignal): Promise<boolean> {
-  const dir = `${work.job.basepathId}/${work.job.backupId}`;
-  const named = storedFiles(manifest).map((file): Upload => ({ file, path: join(work.dir, file.name), object: `${dir}/${file.name}` }));
-  const helpers = [
-    await ownFile(work, `archives.${work.start}.tsv`, 'archives.tsv', renderArchivesTsv(manifest)),
-    await ownFile(work, `SHA512SUMS.${work.start}`, 'SHA512SUMS', renderSha512Sums(manifest)),
-  ];
-  const last = await ownFile(work, `manifest.${work.start}.json`, 'manifest.json', encodeManifest(manifest));
-  const key = `${work.job.backupId}-${work.start}`;
+interface Uploaded {
+  readonly manifest: Manifest;
+  /** LTS that it says have our files, and that did not get the manifest. */
+  readonly missed: readonly string[];
+}
+
+/**
+ * Our files to as many LTS as answer, then the manifest, which says which these are. 'conflict' when an LTS holds another manifest of this backup already: an earlier
+ * start got further than we thought.
+ */
+async function uploadAll(context: WorkerContext, work: SealWork, run: JobRun): Promise<Uploaded | 'conflict'> {
   try {
-    for (const backend of plainBackends(context)) await uploadFiles(backend, key, [...named, ...helpers], signal);
+    const { lts, toSeal } = plainGoal(context, configuredTopdir(context.config, work.job.topdir));
+    // While all are needed, one that holds another manifest is always seen.
+    const mayMiss = toSeal < lts.length;
+    const fixed = mayMiss ? await readFixed(work.dir) : null;
+    const made = fixed ?? (await uploadFilesOf(context, work, run));
+    const manifest = mayMiss && fixed === null ? await fixManifest(work, made) : made;
     await refuseIfOver(context, work.job);
     await context.catalog.chain(manifest); // nor one whose parent was removed: Redis, which protects it, may have been lost
-    for (const backend of plainBackends(context)) await uploadFiles(backend, key, [last], signal);
-    return false;
+    const last = await ownFile(work, `manifest.${work.start}.json`, 'manifest.json', encodeManifest(manifest));
+    const stored = Object.keys(manifest.index.locations);
+    const done = await uploadTo(context, work, run, { lts: stored, toSeal: Math.min(toSeal, stored.length) }, [last]);
+    return { manifest, missed: stored.filter((name) => !done.includes(name)) };
   } catch (thrown) {
-    if (toBwError(thrown).code === 'TRANSFER_OBJECT_EXISTS') return true;
+    if (toBwError(thrown).code === 'TRANSFER_OBJECT_EXISTS') return 'conflict';
     throw thrown;
   }
 }
 
-/** Those to which our own files go before the seal, each by itself; to the others in bundles, after it. */
-function plainBackends(context: WorkerContext): TransferBackend[] {
-  return context.backends.filter(({ name }) => bundlesOf(context, name) === null);
+/** All files but the manifest; returns that, naming the LTS that have them. */
+async function uploadFilesOf(context: WorkerContext, work: SealWork, run: JobRun): Promise<Manifest> {
+  const input = await composeInput(context, work);
+  const draft = buildManifest(input);
+  const dir = `${work.job.basepathId}/${work.job.backupId}`;
+  const named = storedFiles(draft).map((file): Upload => ({ file, path: join(work.dir, file.name), object: `${dir}/${file.name}` }));
+  const helpers = [
+    await ownFile(work, `archives.${work.start}.tsv`, 'archives.tsv', renderArchivesTsv(draft)),
+    await ownFile(work, `SHA512SUMS.${work.start}`, 'SHA512SUMS', renderSha512Sums(draft)),
+  ];
+  const goal = plainGoal(context, input.topdir);
+  const done = await uploadTo(context, work, run, goal, [...named, ...helpers]);
+  return buildManifest({ ...input, plainLts: goal.lts.filter((name) => done.includes(name)), missedLts: goal.lts.filter((name) => !done.includes(name)) });
+}
+
+/** Returns the LTS that have them. Throws the first error, or OUTAGE, when these are not enough. */
+async function uploadTo(context: WorkerContext, work: SealWork, { job, signal }: JobRun, { lts, toSeal }: CopyGoal, uploads: readonly Upload[]): Promise<string[]> {
+  return toEnough(context, {
+    backends: inOrder(context.backends, lts),
+    isEnough: (done) => done.length >= toSeal,
+    act: (backend, own) => uploadFiles(backend, `${work.job.backupId}-${work.start}`, uploads, own),
+    onMissed: (backend, error) => context.breakers.note(job, backend.name, error),
+    signal,
+  });
+}
+
+/** In the work directory: the one manifest of this backup, from before any LTS is given it. */
+const FIXED = 'manifest.fixed.json';
+
+/** Once a manifest may be in an LTS, that of every later start is the same one: an LTS that is out then cannot hold another. */
+async function readFixed(dir: string): Promise<Manifest | null> {
+  const path = join(dir, FIXED);
+  return (await exists(path)) ? decodeManifest(await readFile(path), path) : null;
+}
+
+/** The first start that comes here decides. */
+async function fixManifest({ dir, start }: SealWork, manifest: Manifest): Promise<Manifest> {
+  const temporary = join(dir, `manifest.${start}.tmp`);
+  await writeFile(temporary, encodeManifest(manifest), { mode: 0o600 });
+  return (await linkExclusive(temporary, join(dir, FIXED))) === 'linked' ? manifest : ((await readFixed(dir)) ?? manifest);
+}
+
+/** Where our own files go before the seal, each by itself; to the others in bundles, after it. */
+function plainGoal(context: WorkerContext, { lts, copies }: TopdirConfig): CopyGoal {
+  const plain = lts.filter((name) => bundlesOf(context, name) === null);
+  return { lts: plain, toSeal: Math.max(0, Math.min(plain.length, copies.toSeal - (lts.length - plain.length))) };
 }
 
 /**

@@ -5,7 +5,7 @@ import { releaseCommitted } from './release-job.js';
 
 /**
  * Gives back what was sent in small batches and waits for the end of its backup: while staging is used up it does not. Only what is
- * committed in every LTS (invariant 2).
+ * committed in enough LTS (invariant 2).
  */
 export async function releaseSmall(context: WorkerContext): Promise<number> {
   let released = 0;

@@ -1,7 +1,7 @@
 import type { JobRun } from '../../processor/run-job.js';
 import type { WorkerContext } from '../../context.js';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
-import { storedFiles } from '../../../shared/catalog/manifest-codec.js';
+import { ownObjects } from '../../../shared/copies/named.js';
 import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
 import { parseJob, sweepJobSchema, type SweepJob } from '../../../shared/queues/job-data.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
@@ -9,9 +9,6 @@ import { namedByOthers } from './named-objects.js';
 
 /** Clocks of a storage may be ahead of ours. */
 const NO_AGE_MS = -3_600_000;
-
-/** Objects beside those a manifest names. */
-const HELPER_OBJECTS = ['manifest.json', 'archives.tsv', 'SHA512SUMS'] as const;
 
 /** Gives this host's staging of an ended backup or restore back; of a restore also its work directory, which is all that it has. */
 export async function sweepStagingJob(context: WorkerContext, run: JobRun): Promise<void> {
@@ -48,9 +45,9 @@ export async function sweepBackupJob(context: WorkerContext, run: JobRun): Promi
 
 async function sweepLts(context: WorkerContext, backend: TransferBackend, data: SweepJob, manifest: Manifest | null): Promise<number> {
   const prefix = `${data.basepathId}/${data.backupId}`;
-  const named = manifest === null ? new Set<string>() : namedObjects(manifest, backend.name, prefix);
+  const isOwn = manifest === null ? () => false : ownObjects(manifest, prefix);
   const unnamed: string[] = [];
-  for await (const { object } of backend.list(prefix)) if (!named.has(object)) unnamed.push(object);
+  for await (const { object } of backend.list(prefix)) if (!isOwn(object)) unnamed.push(object);
   const others = unnamed.length === 0 ? new Set<string>() : await namedByOthers(context, data);
   const rubbish = unnamed.filter((object) => !others.has(object));
   await backend.remove(rubbish);
@@ -72,16 +69,6 @@ async function sealedManifest(context: WorkerContext, basepathId: string, backup
     if (toBwError(thrown).code === 'MANIFEST_MISSING') return null;
     throw thrown; // damaged or foreign: what it names is unknown, so nothing may be removed
   }
-}
-
-function namedObjects(manifest: Manifest, lts: string, prefix: string): Set<string> {
-  const named = new Set(HELPER_OBJECTS.map((name) => `${prefix}/${name}`));
-  const parts = [...manifest.archives.flatMap((archive) => archive.slices), ...storedFiles(manifest)];
-  for (const part of parts) {
-    const location = part.locations[lts];
-    if (location !== undefined) named.add(location.object);
-  }
-  return named;
 }
 
 async function refuseWhileRunning(context: WorkerContext, backupId: string): Promise<void> {

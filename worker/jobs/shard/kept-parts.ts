@@ -5,6 +5,7 @@ import { toBwError } from '../../../shared/errors/bw-error.js';
 import { isGone } from '../../../shared/hosts/silence.js';
 import type { SettledFile } from '../../../shared/index/merge-newest.js';
 import type { ShardJob } from '../../../shared/queues/job-data.js';
+import { hasEnough } from '../../../shared/copies/enough.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import { shardPartSchema, type ShardPart } from '../../../shared/runs/shard-result.js';
 import type { WorkerContext } from '../../context.js';
@@ -63,7 +64,7 @@ export async function readPart(workDir: string, file: string): Promise<NamedPart
 
 /** A host that is gone and has slices still to be sent: the backup would wait until it comes back, with or without its staging. */
 export async function goneHost({ backends, config, presence }: Pick<WorkerContext, 'backends' | 'config' | 'presence'>, items: readonly StoredItem[]): Promise<string | null> {
-  const unsent = items.filter(({ host, committed }) => host !== config.host && backends.some(({ name }) => committed[name] === undefined));
+  const unsent = items.filter((item) => item.host !== config.host && !hasEnough(item, backends.map(({ name }) => name)));
   if (unsent.length === 0) return null;
   const heard = await presence.heard();
   return unsent.find(({ host }) => isGone(host, heard))?.host ?? null;

@@ -2,6 +2,7 @@ import { link, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isolateCatalogue, listCatalogue, rehash, sliceFile, sliceNumbers, testSlicesFrom, type CompleteSlice } from '../../../shared/dar/index.js';
 import type { ShardReconciler } from '../../../shared/index/reconcile.js';
+import { hasEnough } from '../../../shared/copies/enough.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { MadeArchive } from '../../../shared/runs/shard-result.js';
 import { hashFileOf } from '../../staging/staging.js';
@@ -49,7 +50,7 @@ export async function findArchive({ context, sender }: Pick<AdoptPlace, 'context
   for (let number = 1; number <= last; number++) {
     const item = onRecord.get(number);
     const file = sliceFile(base, number);
-    const isAway = item !== undefined && context.backends.every((backend) => item.committed[backend.name] !== undefined);
+    const isAway = item !== undefined && hasEnough(item, context.backends.map(({ name }) => name));
     if (!isAway && !here.includes(number)) throw new Error(`slice ${number} of ${last} is missing`);
     const slice = { number, file, bytes: item?.bytes ?? (await stat(file)).size, sha512: item?.sha512 ?? '' };
     slices.push(slice);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { TopdirConfig } from '../../../shared/config/config.js';
+import { goalToNote } from '../../../shared/copies/enough.js';
 import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
 import { readRoot } from '../../../shared/paths/basepath-root.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
@@ -77,7 +78,8 @@ export async function findShard(of: StartOfShard): Promise<AdoptPlace> {
   const parent = { id: state.jobId, queue: context.queues.backup.qualifiedName };
   const check = (): Promise<void> => checkCounts(context, data, start);
   const claim = { shard: data.shard, start };
-  const sender = new SliceSender(context, { backupId, basepathId, priorityClass, start, claim, parent, check, signal, logger });
+  const goal = goalToNote({ lts: topdir.lts, toSeal: topdir.copies.toSeal }, context.backends.map(({ name }) => name));
+  const sender = new SliceSender(context, { backupId, basepathId, priorityClass, start, claim, parent, check, signal, logger, ...goal });
   return { ...of, state, plan, shard, topdir, root: readRoot(topdir, fromPathJson(job.path)), workDir, sender };
 }
 

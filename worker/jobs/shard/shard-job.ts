@@ -250,7 +250,7 @@ function logSaved(frame: ShardFrame, result: ShardResult): void {
 function recordMetrics(frame: ShardFrame, result: ShardResult): void {
   const { metrics } = frame.context;
   const { level } = frame.state;
-  if (level === 'restore' || level === 'verify') return;
+  if (level === 'restore' || level === 'verify' || level === 'copy') return;
   for (const { dar, entries, slices } of result.archives) {
     metrics.darExited({ operation: 'create', status: { code: dar.exitCode, signal: null }, peakRssBytes: dar.peakRssBytes });
     const bytes = slices.reduce((sum, slice) => sum + slice.bytes, 0);

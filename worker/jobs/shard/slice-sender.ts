@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { CopyGoal } from '../../../shared/copies/enough.js';
 import type { CompleteSlice } from '../../../shared/dar/index.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
 import { sendJobId } from '../../../shared/queues/names.js';
@@ -14,6 +15,8 @@ export interface SenderOptions {
   readonly backupId: string;
   readonly basepathId: string;
   readonly priorityClass: PriorityClass;
+  /** Where they go; absent: every LTS. */
+  readonly goal?: CopyGoal;
   /** Of which the slices are, `s0001-t1-abcd`. */
   readonly start: string;
   /** Who must be the one that counts: the same start, or the one that takes over what that left. */
@@ -93,7 +96,7 @@ export class SliceSender {
       if (await isTooLate(context, this.options, this.options.start)) return true;
       await check(); // sending took a while
       await this.#add(sent);
-      await context.runs.addSent(backupId, slices.reduce((sum, { bytes }) => sum + bytes, 0) * context.backends.length);
+      await context.runs.addSent(backupId, [...sent.values()].reduce((sum, { bytes, committed }) => sum + bytes * Object.keys(committed).length, 0));
       if (context.staging.account.isTight) await orderRelease(context, { backupId, basepathId }, [...sent.keys()]);
       return true;
     } catch (thrown) {
@@ -148,6 +151,7 @@ export class SliceSender {
   }
 
   #item(slice: CompleteSlice): StoredItem {
+    const { goal } = this.options;
     return {
       host: this.context.config.host,
       file: slice.file,
@@ -155,6 +159,7 @@ export class SliceSender {
       sha512: slice.sha512,
       start: this.options.start,
       committed: {},
+      ...(goal === undefined ? {} : { goal: { lts: [...goal.lts], toSeal: goal.toSeal } }),
     };
   }
 }

@@ -1,8 +1,8 @@
 import { DelayedError } from 'bullmq';
 import type { JobRun } from '../../processor/run-job.js';
-import { ltsOf } from '../../breaker/needs.js';
-import { outage } from '../../breaker/outage.js';
 import type { WorkerContext } from '../../context.js';
+import { handOver, waitForTasks } from '../../tasks/hand-over.js';
+import { goalOf, stillNeeded } from '../../../shared/copies/enough.js';
 import type { BwError } from '../../../shared/errors/bw-error.js';
 import { CLEANUP_PRIORITY } from '../../../shared/queues/priorities.js';
 import { JOB_VERSION, parseJob, transferJobSchema, type ReleaseJob, type TransferJob } from '../../../shared/queues/job-data.js';
@@ -10,24 +10,30 @@ import { keptForMs } from '../../../shared/runs/kept.js';
 import { orderSweeps } from '../../../shared/runs/order-sweeps.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
+import { Outbox } from '../../../shared/tasks/outbox.js';
 import { sendItems } from '../../../shared/transfer/engine.js';
+import { inOrder, toEnough } from './to-enough.js';
 import { sendBundled, splitSmall } from './bundle-slices.js';
 
 /** Less is given back with the rest of the backup's staging when that has ended, which is soon: a job for it would cost more than it frees (unless somebody waits for it). */
 export const RELEASE_BYTES = 1024 * 1024;
 
 /**
- * Brings a batch of this host's slices to every LTS, verified there, then orders their staging released. Repeating
+ * Brings a batch of this host's slices to every LTS they go to, verified there, then orders their staging released. Repeating
  * it has no further effect: committed items are skipped, and the backend adopts what it finds equal.
  */
 export async function transferJob(context: WorkerContext, run: JobRun): Promise<{ sent: number }> {
   const data = parseJob(transferJobSchema, run.job.data, run.job.id);
+  const isInTasks = async (): Promise<boolean> => (await inTasks(context, data)).length > 0;
+  const isOver = async (): Promise<boolean> => !(await isInTasks());
+  if ((await isInTasks()) && (await hasEnded(context, data))) await waitForTasks(run, isOver); // what a task still brings is swept after it
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
   const waitUntilMs = await sendToAll(context, data, run);
   if (waitUntilMs !== null) {
     await run.job.moveToDelayed(waitUntilMs, run.token);
     throw new DelayedError('waits for a bundle');
   }
+  if (await isInTasks()) await waitForTasks(run, isOver);
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
   const left = await context.items.get(data.backupId, data.objects);
   const bytes = [...left.values()].reduce((sum, item) => sum + item.bytes, 0);
@@ -47,25 +53,48 @@ export async function isTooLate(context: WorkerContext, data: Pick<TransferJob, 
   return true;
 }
 
-/** One LTS that is out keeps nothing from the others. Throws the first error, or OUTAGE. Returns when to come again for slices that wait for a bundle; null: for none. */
+async function hasEnded({ runs }: WorkerContext, { backupId }: TransferJob): Promise<boolean> {
+  const phase = (await runs.read(backupId))?.phase;
+  return phase === undefined || phase === 'done' || phase === 'failed';
+}
+
+/**
+ * One LTS that is out keeps nothing from the others, and nobody when enough others have it. Throws the first error, or OUTAGE. Returns when to come again for slices that
+ * wait for a bundle; null: for none. An asynchronous LTS comes last, and only where it is needed: its tasks may take hours, and its copy can be made up later.
+ */
 async function sendToAll(context: WorkerContext, data: TransferJob, run: JobRun): Promise<number | null> {
-  const out = context.backends.filter(({ name }) => context.breakers.isOpen(ltsOf(name)));
-  let first: unknown = null;
-  const waits: number[] = [];
-  for (const backend of context.backends) {
-    if (out.includes(backend)) continue;
-    const until = await sendTo(context, backend, data, run).catch((thrown: unknown) => { first ??= thrown; });
-    if (typeof until === 'number') waits.push(until);
-  }
-  if (first !== null) throw first as Error;
-  for (const backend of out) if ((await openItems(context, backend, data)).length > 0) throw outage(backend.name);
-  return waits.length === 0 ? null : Math.min(...waits);
+  const configured = context.backends.map(({ name }) => name);
+  const goal = goalOf((await ownItems(context, data))[0]?.[1] ?? {}, configured);
+  const open: TransferBackend[] = [];
+  for (const backend of inOrder(context.backends, goal.lts)) if ((await openItems(context, backend, data)).length > 0) open.push(backend);
+  open.sort((a, b) => Number(a.capabilities().async) - Number(b.capabilities().async));
+  const waits = new Map<string, number>();
+  const handed = new Set<string>();
+  // What waits for a bundle or a task will be there, and counts when all has been tried.
+  const coming = (item: StoredItem): number => [...new Set([...waits.keys(), ...handed])].filter((name) => item.committed[name] === undefined).length;
+  await toEnough(context, {
+    backends: open,
+    isEnough: async (_, atEnd) => (await ownItems(context, data)).every(([, item]) => stillNeeded(item, configured) <= (atEnd ? coming(item) : 0)),
+    act: async (backend, signal) => {
+      const until = await sendTo(context, backend, data, { ...run, signal });
+      if (until !== null) waits.set(backend.name, until);
+      if (backend.capabilities().async) handed.add(backend.name);
+    },
+    onlyIfNeeded: (backend) => backend.capabilities().async,
+    onMissed: (backend, error) => context.breakers.note(run.job, backend.name, error),
+    signal: run.signal,
+  });
+  return waits.size === 0 ? null : Math.min(...waits.values());
 }
 
 /** Items that are not on record any more belong to an abandoned start, and another host sends what it has taken over: nothing to do for them. */
-async function openItems(context: WorkerContext, backend: TransferBackend, data: TransferJob): Promise<TransferItem[]> {
+async function ownItems(context: WorkerContext, data: TransferJob): Promise<[string, StoredItem][]> {
   const items = await context.items.get(data.backupId, data.objects);
-  return [...items].filter(([, item]) => item.host === context.config.host && item.committed[backend.name] === undefined).map(toTransferItem);
+  return [...items].filter(([, item]) => item.host === context.config.host);
+}
+
+async function openItems(context: WorkerContext, backend: TransferBackend, data: TransferJob): Promise<TransferItem[]> {
+  return (await ownItems(context, data)).filter(([, item]) => item.committed[backend.name] === undefined).map(toTransferItem);
 }
 
 /** Small ones go into bundles, after those that do not: when to come again for them, or null. */
@@ -77,6 +106,10 @@ async function sendTo(context: WorkerContext, backend: TransferBackend, data: Tr
 
 async function sendAlone(context: WorkerContext, backend: TransferBackend, data: TransferJob, open: readonly TransferItem[], run: JobRun): Promise<void> {
   if (open.length === 0) return;
+  if (backend.capabilities().async) {
+    await handOver(context, run, { lts: backend.name, backupId: data.backupId, kind: 'slice', items: open });
+    return;
+  }
   const startedAt = performance.now();
   const results = await sendItems({
     backend,
@@ -92,6 +125,13 @@ async function sendAlone(context: WorkerContext, backend: TransferBackend, data:
   const errors = results.flatMap((result) => (result.error === undefined ? [] : [result.error]));
   for (const error of errors) context.metrics.transferFailed({ lts: backend.name, code: error.code });
   await throwUnlessAbandoned(context, data, errors);
+}
+
+/** What of it waits for a task of an asynchronous LTS, or is in one. */
+async function inTasks(context: WorkerContext, data: TransferJob): Promise<string[]> {
+  const outbox = new Outbox(context.queues.redis);
+  const pending = context.backends.filter((backend) => backend.capabilities().async).map(({ name }) => outbox.pending(name, context.config.host, data.objects));
+  return (await Promise.all(pending)).flatMap((objects) => [...objects]);
 }
 
 /** A start that was given up, or taken over by another host, while its slices were on their way makes their errors meaningless. */

@@ -76,6 +76,7 @@ class GsiLines extends Duplex {
   readonly #socket: Socket;
   readonly #splitter = new LineSplitter();
   #sealed = false;
+  #refusal = '';
 
   constructor(socket: Socket) {
     super();
@@ -102,13 +103,22 @@ class GsiLines extends Duplex {
   }
 
   #take(line: string): void {
-    if (this.#sealed) return this.#unseal(line);
+    if (this.#sealed) {
+      this.#unseal(line);
+      return;
+    }
     const token = /^(?:335|235)[ -]ADAT=(.*)$/.exec(line)?.[1];
     if (token !== undefined && token !== '') this.push(Buffer.from(token, 'base64'));
     if (line.startsWith('220 ')) this.#socket.write('AUTH GSSAPI\r\n');
     else if (line.startsWith('334')) this.emit('challenge');
     else if (line.startsWith('235')) this.#accept();
-    else if (/^[45]\d\d /.test(line)) this.emit('refused', new Error(line));
+    else this.#noteRefusal(line);
+  }
+
+  /** The reasons stand on the lines before the last. */
+  #noteRefusal(line: string): void {
+    if (this.#refusal !== '' || /^[45]\d\d[ -]/.test(line)) this.#refusal += `${line}\n`;
+    if (/^[45]\d\d /.test(line)) this.emit('refused', new Error(this.#refusal));
   }
 
   #accept(): void {

@@ -14,6 +14,7 @@ import { importOutput } from '../../../../producer/cli/import-command.js';
 import { deadDismissOutput, deadListOutput, deadRetryOutput, deadShowOutput } from '../../../../producer/cli/dead/outputs.js';
 import { reconcileOutput } from '../../../../producer/cli/reconcile-outputs.js';
 import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
+import { doctorOutput } from '../../../../producer/cli/doctor/outputs.js';
 import { breakerOutput } from '../../../../producer/cli/breaker/outputs.js';
 import { restoreDryRunOutput } from '../../../../producer/cli/restore-dry-run/outputs.js';
 import { topdirRestoreLine } from '../../../../producer/cli/topdir-restore/outputs.js';
@@ -58,6 +59,7 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   drain: drainOutput,
   preempt: stopOutput,
   reconcile: reconcileOutput,
+  doctor: doctorOutput,
   'standalone --once': standaloneOutput,
   'config check': checkOutput,
   'config show': showOutput,

@@ -25,7 +25,7 @@ const journal = (fields: Partial<JournalFacts> = {}): JournalFacts => ({
 const LETTER: DeadLetter = { v: 1, runId: OTHER, kind: 'backup', basepathId: BASEPATH, path: '/u/staff/alice', level: 'full', startedAt: FULL.startedAt, failedAt: FULL.sealedAt, code: 'X', message: 'y', last: null };
 const FACTS: BasepathFacts = {
   basepathId: BASEPATH, nowMs: T0 + 10 * DAY, manifests: [FULL, INCREMENTAL], unusable: [], buried: new Set(), indexed: factsOf([FULL, INCREMENTAL]), journal: journal(), failures: null,
-  letters: [], inFlight: false, openRuns: new Set(), sweeping: new Set(), stored: [stored(FULL.backupId, objectsOf(FULL)), stored(INCREMENTAL.backupId, objectsOf(INCREMENTAL))], ltsNames: ['tape'],
+  letters: [], inFlight: false, openRuns: new Set(), sweeping: new Set(), stored: [stored(FULL.backupId, objectsOf(FULL)), stored(INCREMENTAL.backupId, objectsOf(INCREMENTAL))], ltsNames: ['tape'], copying: new Set(),
 };
 const other = (name: string): Stored => stored(OTHER, new Map([[`${BASEPATH}/${OTHER}/${name}`, 7]]));
 const without = (set: ReadonlySet<string>, id: string): Set<string> => new Set([...set].filter((each) => each !== id));

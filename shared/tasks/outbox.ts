@@ -1,0 +1,78 @@
+import type { Redis } from 'ioredis';
+import { inTaskKey, outboxKey, taskErrorsKey, taskKey } from '../queues/names.js';
+import { REDIS_NOW } from '../redis/redis-now.js';
+import { parseError, parseOutboxItem, type OutboxItem, type StoredError } from './task-record.js';
+
+/** KEYS: outbox, in-task, errors. ARGV: pairs of object and item. What is in a task, or there already, stays as it is; what went wrong before is forgotten. Answers with the tasks, '' for what waits. */
+const PUT = `${REDIS_NOW}
+local tasks = {}
+for i = 1, #ARGV, 2 do
+  local task = redis.call('HGET', KEYS[2], ARGV[i])
+  if not task then
+    local item = cjson.decode(ARGV[i + 1])
+    item.sinceMs = now
+    redis.call('HSETNX', KEYS[1], ARGV[i], cjson.encode(item))
+    redis.call('HDEL', KEYS[3], ARGV[i])
+  end
+  tasks[#tasks + 1] = task or ''
+end
+return tasks`;
+
+/** KEYS: task. ARGV: job. */
+const WAIT_FOR = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+return redis.call('HSET', KEYS[1], 'wake:' .. ARGV[1], '1')`;
+
+const TAKE_ERRORS = `
+local found = {}
+for i = 1, #ARGV do
+  local error = redis.call('HGET', KEYS[1], ARGV[i])
+  if error then
+    found[#found + 1] = error
+    redis.call('HDEL', KEYS[1], ARGV[i])
+  end
+end
+return found`;
+
+/** What hosts have to bring to asynchronous LTS: from here it gets into tasks, and back when a task did not bring it. */
+export class Outbox {
+  constructor(readonly redis: Redis) {}
+
+  /** Puts there what is in no task yet; whoever waits for what is in one is woken at its end, too. Twice has the effect of once. */
+  async put(lts: string, host: string, items: readonly Omit<OutboxItem, 'sinceMs' | 'tries'>[]): Promise<void> {
+    if (items.length === 0) return;
+    const fields = items.flatMap((item) => [item.object, JSON.stringify({ ...item, sinceMs: 0, tries: 0 })]);
+    const tasks = (await this.redis.eval(PUT, 3, outboxKey(lts, host), inTaskKey(lts), taskErrorsKey(lts), ...fields)) as string[];
+    const waits = new Set(tasks.flatMap((task, index) => (task === '' ? [] : [`${task} ${items[index]?.job ?? ''}`])));
+    for (const wait of waits) {
+      const [task = '', ...job] = wait.split(' ');
+      await this.redis.eval(WAIT_FOR, 1, taskKey(task), job.join(' '));
+    }
+  }
+
+  /** Everything that waits. */
+  async all(lts: string, host: string): Promise<OutboxItem[]> {
+    return (await this.redis.hvals(outboxKey(lts, host))).map(parseOutboxItem);
+  }
+
+  async count(lts: string, host: string): Promise<number> {
+    return this.redis.hlen(outboxKey(lts, host));
+  }
+
+  async drop(lts: string, host: string, objects: readonly string[]): Promise<void> {
+    if (objects.length > 0) await this.redis.hdel(outboxKey(lts, host), ...objects);
+  }
+
+  /** Of these, those that wait or are in a task. */
+  async pending(lts: string, host: string, objects: readonly string[]): Promise<Set<string>> {
+    if (objects.length === 0) return new Set();
+    const [waiting, inTask] = await Promise.all([this.redis.hmget(outboxKey(lts, host), ...objects), this.redis.hmget(inTaskKey(lts), ...objects)]);
+    return new Set(objects.filter((_, index) => (waiting[index] ?? null) !== null || (inTask[index] ?? null) !== null));
+  }
+
+  /** Why tasks did not bring these; each is told once. */
+  async takeErrors(lts: string, objects: readonly string[]): Promise<StoredError[]> {
+    if (objects.length === 0) return [];
+    return ((await this.redis.eval(TAKE_ERRORS, 1, taskErrorsKey(lts), ...objects)) as string[]).map(parseError);
+  }
+}

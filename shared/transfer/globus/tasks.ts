@@ -1,0 +1,118 @@
+import type { BwError } from '../../errors/bw-error.js';
+import { abortedError } from '../posix/fs-errors.js';
+import type { Task } from './answers.js';
+import type { GlobusClient } from './client.js';
+import { deleteDocument, labelOf, transferDocument, type Move } from './documents.js';
+import { faultError } from './globus-error.js';
+import { judgeTask, needsErrors, pauseText, type Judgement } from './judge-task.js';
+
+export interface TasksOptions {
+  readonly lts: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Between two looks at a task that is waited for. */
+  readonly pollMs: number;
+  readonly stuckAfterMs: number;
+}
+
+export interface SeenTask extends Judgement {
+  readonly task: Task;
+}
+
+const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);
+/** A cancel that is not done after so many looks is left to itself. */
+const CANCEL_LOOKS = 24;
+/** Paths per delete task. */
+const DELETE_AT_ONCE = 5_000;
+
+/** Tasks of the service, from the outside: how they stand, waiting for them, ending them. */
+export class Tasks {
+  constructor(
+    readonly client: GlobusClient,
+    readonly options: TasksOptions,
+  ) {}
+
+  /** null: Globus does not know it any more. A stuck one is cancelled here. */
+  async look(taskId: string): Promise<SeenTask | null> {
+    const task = await this.client.task(taskId);
+    if (task === null) return null;
+    const seen = await this.#judge(task);
+    if (seen.state !== 'stuck') return seen;
+    const ended = await this.#cancel(taskId);
+    return ended ?? { ...seen, state: 'stalled' };
+  }
+
+  /** Cancels it and waits until it has ended, however; null when it is not known, or does not end for now. */
+  async stop(taskId: string): Promise<SeenTask | null> {
+    for (let looks = 0; looks < CANCEL_LOOKS; looks += 1) {
+      const seen = looks === 0 ? await this.#cancel(taskId) : await this.#read(taskId);
+      if (seen === null || ENDED.has(seen.state)) return seen;
+      await this.options.sleep(this.options.pollMs);
+    }
+    return null;
+  }
+
+  /** Waits for its success. Throws what it failed with; an abort cancels it: TRANSFER_ABORTED. */
+  async success(taskId: string, signal?: AbortSignal): Promise<Task> {
+    for (;;) {
+      const seen = signal?.aborted === true ? null : await this.look(taskId);
+      if (signal?.aborted === true) {
+        await this.stop(taskId);
+        throw abortedError(taskId);
+      }
+      if (seen?.state === 'succeeded') return seen.task;
+      if (seen === null || ['failed', 'cancelled', 'needs-operator'].includes(seen.state)) throw this.errorOf(seen, taskId);
+      await this.options.sleep(this.options.pollMs, signal).catch(() => undefined); // the abort is seen above
+    }
+  }
+
+  errorOf(seen: Judgement | null, subject: string): BwError {
+    const { lts } = this.options;
+    if (seen === null) return faultError('io', { lts, subject, detail: 'Globus does not know this task, or not any more: it keeps them for 30 days' });
+    if (seen.state === 'cancelled') return abortedError(subject);
+    return faultError(seen.fault ?? 'io', { lts, subject, detail: seen.detail });
+  }
+
+  /** Removes files of a collection; those that are not there are no error. `recursive`: directories of ours, with what is in them. */
+  async remove(collection: string, paths: readonly string[], recursive = false): Promise<void> {
+    for (let at = 0; at < paths.length; at += DELETE_AT_ONCE) {
+      const submissionId = await this.client.submissionId();
+      const document = deleteDocument(submissionId, labelOf(submissionId, 'delete'), collection, paths.slice(at, at + DELETE_AT_ONCE), recursive);
+      await this.success((await this.client.submit(document)).taskId);
+    }
+  }
+
+  /** Moves files and waits for it. Returns the destinations of what was moved; with `onlyDifferent` what is equal is not in there. */
+  async transfer(what: string, route: { readonly source: string; readonly destination: string }, moves: readonly Move[], options: { signal?: AbortSignal | undefined; onlyDifferent?: boolean } = {}): Promise<ReadonlySet<string>> {
+    const submissionId = await this.client.submissionId();
+    const { signal, onlyDifferent = false } = options;
+    const document = transferDocument({ submissionId, label: labelOf(submissionId, what), ...route, moves, onlyDifferent });
+    const { taskId } = await this.client.submit(document);
+    await this.success(taskId, signal);
+    const skipped = await this.client.skipped(taskId);
+    if (skipped.length > 0) throw faultError('io', { lts: this.options.lts, subject: taskId, detail: `left out: ${skipped.slice(0, 5).join('; ')}` });
+    const moved = new Set<string>();
+    for await (const path of this.client.successes(taskId)) moved.add(path);
+    return moved;
+  }
+
+  /** `Canceled` is no proof: the task is read again. */
+  async #cancel(taskId: string): Promise<SeenTask | null> {
+    await this.client.cancel(taskId);
+    return this.#read(taskId);
+  }
+
+  async #read(taskId: string): Promise<SeenTask | null> {
+    const task = await this.client.task(taskId);
+    return task === null ? null : this.#judge(task);
+  }
+
+  async #judge(task: Task): Promise<SeenTask> {
+    const { now, stuckAfterMs } = this.options;
+    const errors = needsErrors(task) ? await this.client.errors(task.task_id) : [];
+    const judged = judgeTask(task, errors, { now: now(), stuckAfterMs });
+    if (judged.state !== 'paused') return { ...judged, task };
+    return { ...judged, task, detail: pauseText(await this.client.pauseInfo(task.task_id)) };
+  }
+}

@@ -1,0 +1,106 @@
+import type { Logger } from 'pino';
+import { toBwError, type BwError } from '../../shared/errors/bw-error.js';
+import { isSubmitHopeless, stateOf, whyCancel } from '../../shared/tasks/decide-task.js';
+import { storedError, taskName, type OutboxItem, type TaskRecord } from '../../shared/tasks/task-record.js';
+import type { TransferHandle, TransferStatus } from '../../shared/transfer/backend.js';
+import { closeTask, settleTask, toTransferItem, type SettleParts, type TaskEnd } from './settle-task.js';
+
+export interface DriveParts extends SettleParts {
+  readonly logger: Logger;
+  /** By the clock of Redis, or close to it. */
+  readonly nowMs: () => number;
+  /** Told of every call outside that failed, and of what the service reports. */
+  readonly onTrouble: (task: TaskRecord, error: BwError) => Promise<void>;
+}
+
+export interface Circumstances {
+  /** This process has just put it on record: nobody outside can know of its key. */
+  readonly isNew: boolean;
+  readonly hostIsGone: boolean;
+}
+
+/**
+ * One step in the life of a task, whoever began it: submit under the key on record, or ask how it is, or settle it. Everything is on record before and
+ * after, so that a step that was cut off is done again by whoever holds the task next, with the same key: for the service it is one task.
+ */
+export async function driveTask(parts: DriveParts, task: TaskRecord, circumstances: Circumstances): Promise<void> {
+  const items = await parts.store.items(task.id);
+  try {
+    if (task.handle === null) await submit(parts, task, items, circumstances);
+    else await look(parts, task, items, task.handle, circumstances);
+  } catch (thrown) {
+    await noteTrouble(parts, task, toBwError(thrown));
+  }
+}
+
+async function submit(parts: DriveParts, task: TaskRecord, items: readonly OutboxItem[], { isNew, hostIsGone }: Circumstances): Promise<void> {
+  const { backend, store, self, logger, nowMs } = parts;
+  const toSend = items.map(toTransferItem);
+  try {
+    const left = isNew ? null : await backend.reconcile(task.key, toSend);
+    if (left === null && hostIsGone) {
+      logger.warn({ task: task.id, lts: task.lts, host: task.host }, 'a task that was never submitted is given up: its host is gone');
+      await closeTask(parts, task, items, new Map());
+      return;
+    }
+    const handle = left ?? (await backend.submit(task.key, toSend));
+    const submitted: TaskRecord = { ...task, handle, state: 'submitted', seenMs: nowMs(), error: null, failures: 0 };
+    await store.note(submitted, self);
+    logger.info({ task: task.id, lts: task.lts, name: taskName(submitted), items: items.length, bytes: task.bytes, backups: task.backups.length, adopted: left !== null }, 'task submitted');
+  } catch (thrown) {
+    const error = toBwError(thrown);
+    if (!isSubmitHopeless(error, task.failures + 1) || !(await isNotThere(parts, task, items))) throw thrown;
+    await parts.onTrouble(task, error);
+    await settleTask(parts, task, items, { state: 'failed', error, proven: [] });
+  }
+}
+
+/** Only what the service surely does not have may be submitted under another key. */
+async function isNotThere({ backend }: DriveParts, task: TaskRecord, items: readonly OutboxItem[]): Promise<boolean> {
+  return backend.reconcile(task.key, items.map(toTransferItem)).then((handle) => handle === null, () => false);
+}
+
+async function look(parts: DriveParts, task: TaskRecord, items: readonly OutboxItem[], handle: TransferHandle, { hostIsGone }: Circumstances): Promise<void> {
+  const { backend, store, self } = parts;
+  const status = await backend.poll(handle, items.map(toTransferItem));
+  const state = stateOf(status);
+  if (state === null) {
+    const ended: TaskRecord = { ...seen(parts, task, status), state: 'verifying' };
+    if (!(await store.note(ended, self))) return;
+    // What it did not bring is made again elsewhere.
+    const own = hostIsGone ? { ...parts, wanted: () => Promise.resolve([]) } : parts;
+    await settle(own, ended, items, { state: status.state as TaskEnd['state'], error: status.error ?? null, proven: status.proven });
+    return;
+  }
+  const going: TaskRecord = { ...seen(parts, task, status), state };
+  if (!(await store.note(going, self))) return;
+  if (status.error !== undefined && status.error.code !== task.error?.code) await parts.onTrouble(going, status.error);
+  const hasError = status.error !== undefined;
+  const unwanted = hasError ? items.length - (await parts.wanted(task, items)).length : 0;
+  const why = whyCancel({ state, hasError, unwanted, hostIsGone });
+  if (why === null) return;
+  parts.logger.warn({ task: task.id, name: taskName(task), why, unwanted }, 'task cancelled: what it has not brought is sent again');
+  await backend.cancel(handle, items.map(toTransferItem)); // the next look sees what came of it
+}
+
+async function settle(parts: DriveParts, task: TaskRecord, items: readonly OutboxItem[], end: TaskEnd): Promise<void> {
+  const { logger, nowMs } = parts;
+  if (end.error !== null) await parts.onTrouble(task, end.error);
+  if (!(await settleTask(parts, task, items, end))) return;
+  const ms = nowMs() - task.createdMs;
+  logger.info({ task: task.id, lts: task.lts, name: taskName(task), ended: end.state, code: end.error?.code, ms }, 'task settled');
+}
+
+function seen({ nowMs }: DriveParts, task: TaskRecord, { bytes, files, error }: TransferStatus): TaskRecord {
+  const now = nowMs();
+  const ms = now - task.seenMs;
+  const rate = task.seenMs === 0 || ms <= 0 ? 0 : Math.max(0, ((bytes - task.doneBytes) / ms) * 1000);
+  return { ...task, doneBytes: bytes, doneItems: files, rate, seenMs: now, error: error === undefined ? null : storedError(error), failures: 0 };
+}
+
+async function noteTrouble(parts: DriveParts, task: TaskRecord, error: BwError): Promise<void> {
+  const { store, self, logger } = parts;
+  logger.warn({ err: error, task: task.id, lts: task.lts, name: taskName(task) }, 'task not looked after: again later, with the same key');
+  await store.note({ ...task, error: storedError(error), failures: task.failures + 1 }, self);
+  await parts.onTrouble(task, error);
+}
