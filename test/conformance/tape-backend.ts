@@ -17,8 +17,14 @@ export class TapeBackend extends MemoryBackend {
   readonly media = new Map<string, string>();
   readonly #away = new Map<string, StageState>();
 
-  constructor(private readonly tells = true) {
+  /** Absent: it does not tell. */
+  readonly stageStates?: (objects: readonly string[]) => Promise<ReadonlyMap<string, StageState>>;
+
+  constructor(tells = true) {
     super();
+    if (!tells) return;
+    const stateOf = (object: string): StageState => (this.objects.has(object) ? (this.#away.get(object) ?? 'online') : 'offline');
+    this.stageStates = (objects) => Promise.resolve(new Map(objects.map((object) => [object, stateOf(object)])));
   }
 
   override capabilities() {
@@ -39,12 +45,6 @@ export class TapeBackend extends MemoryBackend {
     this.orders.push([...objects]);
     for (const object of objects) if (this.#away.has(object)) this.#away.set(object, 'recalling');
     return super.stage();
-  }
-
-  get stageStates(): ((objects: readonly string[]) => Promise<ReadonlyMap<string, StageState>>) | undefined {
-    if (!this.tells) return undefined;
-    const stateOf = (object: string): StageState => (this.objects.has(object) ? (this.#away.get(object) ?? 'online') : 'offline');
-    return (objects) => Promise.resolve(new Map(objects.map((object) => [object, stateOf(object)])));
   }
 
   mediumOf(objects: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -88,8 +88,8 @@ describe('a restore from tape', () => {
     await until('the recall is ordered', () => (tape.orders.length > 0 ? true : null));
     await deliverWhenParked(made, 1);
     expect(await ended).toMatchObject([{ state: 'completed', returnValue: { outcome: 'clean', archives: 1 } }]);
-    const [order] = tape.orders;
+    const [order = []] = tape.orders;
     expect(new Set(order)).toEqual(new Set(tape.fetches.flat()));
-    expect(order?.length).toBeLessThan(archives.find((each) => each.includes(order[0] ?? ''))?.length ?? 0);
+    expect(order.length).toBeLessThan(archives.find((each) => each.includes(order[0] ?? ''))?.length ?? 0);
   });
 });
