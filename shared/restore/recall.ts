@@ -1,4 +1,5 @@
 import type { StageState } from '../transfer/backend.js';
+import { isAway } from '../transfer/recall.js';
 
 /** Objects in one order of recall: enough for a tape library to find its best way, few enough for one call. */
 const BATCH_OBJECTS = 1_000;
@@ -18,8 +19,8 @@ const PATIENCE_MS = 6 * 3_600_000;
  * is on its way any more, or it has taken too long. What is missing then is waited for slice by slice.
  */
 export function mayOpen(states: readonly StageState[], first: StageState, waitedMs: number): boolean {
-  if (states.every((state) => state === 'online')) return true;
-  return first === 'online' && (states.every((state) => state !== 'recalling') || waitedMs > PATIENCE_MS);
+  if (!states.some(isAway)) return true;
+  return !isAway(first) && (states.every((state) => state !== 'recalling') || waitedMs > PATIENCE_MS);
 }
 
 /** How long what waits for a recall stays away, ms (pure): with many that ask, each asks less often. */

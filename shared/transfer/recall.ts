@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { BwError, toBwError } from '../errors/bw-error.js';
-import type { TransferBackend } from './backend.js';
+import type { StageState, TransferBackend } from './backend.js';
 
 /** Recalls take minutes; asking more often only loads the storage. */
 const LOOK_MS = 30_000;
@@ -14,10 +14,15 @@ type Recalling = Pick<TransferBackend, 'name' | 'capabilities' | 'stage' | 'stag
 export async function assertRecalled(backend: Recalling, objects: readonly string[]): Promise<void> {
   if (!backend.capabilities().staging || backend.stageStates === undefined) return;
   const states = await backend.stageStates(objects);
-  const away = objects.filter((object) => states.get(object) !== 'online');
+  const away = objects.filter((object) => isAway(states.get(object)));
   if (away.length === 0) return;
   await backend.stage(away);
   throw notRecalled(backend.name, away);
+}
+
+/** Has to be recalled, or is on its way (pure). What is not there at all is not waited for. */
+export function isAway(state: StageState | undefined): boolean {
+  return state === 'offline' || state === 'recalling';
 }
 
 /** Does what needs objects as soon as they are there: what fails because they are on tape is done again, their recall ordered. */

@@ -264,7 +264,7 @@ function recallTests(make: Make): void {
       tape.toTape(objects);
       await expect(backend.fetch({ ...items[0] as TransferItem, file })).rejects.toMatchObject({ code: 'RESTORE_NOT_RECALLED', retry: 'retry' });
       await expect(access(file)).rejects.toThrow();
-      expect([...((await backend.stageStates?.([...objects, 'a/never-there'])) ?? new Map<string, string>()).values()]).toEqual(backend.stageStates === undefined ? [] : ['offline', 'offline', 'offline']);
+      expect([...((await backend.stageStates?.([...objects, 'a/never-there'])) ?? new Map<string, string>()).values()]).toEqual(backend.stageStates === undefined ? [] : ['offline', 'offline', 'missing']);
     }
     await backend.stage(objects);
     await backend.stage(objects);

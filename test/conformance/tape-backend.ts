@@ -23,7 +23,7 @@ export class TapeBackend extends MemoryBackend {
   constructor(tells = true) {
     super();
     if (!tells) return;
-    const stateOf = (object: string): StageState => (this.objects.has(object) ? (this.#away.get(object) ?? 'online') : 'offline');
+    const stateOf = (object: string): StageState => (this.objects.has(object) ? (this.#away.get(object) ?? 'online') : 'missing');
     this.stageStates = (objects) => Promise.resolve(new Map(objects.map((object) => [object, stateOf(object)])));
   }
 

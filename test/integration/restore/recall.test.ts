@@ -2,13 +2,15 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { restoreRequest } from '../../../producer/cli/restore-request.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { compareTrees } from '../../../shared/compare/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { toPathJson } from '../../../shared/paths/path-json.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
+import { MemoryBackend } from '../../conformance/memory-backend.js';
 import { TapeBackend } from '../../conformance/tape-backend.js';
-import { orderRestore } from '../../helpers/restore.js';
+import { orderRestore, restore } from '../../helpers/restore.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
 import { until } from '../bad-input/until.js';
 
@@ -76,6 +78,30 @@ describe('a restore from tape', () => {
     expect([...new Set(tape.fetches.map(([object]) => archiveOf(object)))].filter((each) => each >= 0)).toEqual([2, 0, 1]);
     expect(tape.fetches.filter(({ length }) => length > 1).length).toBeGreaterThanOrEqual(3);
     expect(tape.fetches.flat().length).toBe(tape.objects.size); // each came once
+    const compared = await compareTrees({ left: bytePath.fromText(source), right: bytePath.fromText(target), content: 'hash' });
+    expect(compared.differences).toEqual([]);
+  });
+
+  it('that failed is gone on with from another storage: what is there stays', async () => {
+    const made = await onTape();
+    const { site, manifest, source, tape, archives } = made;
+    const [lost = ''] = archives[1] ?? [];
+    const content = tape.objects.get(lost);
+    tape.objects.delete(lost);
+    const target = join(site.dir, 'restore', 'again');
+    const ended = site.waitFor([await orderRestore(site, manifest, { target })]);
+    await deliverWhenParked(made, 3);
+    expect((await ended)[0]?.reason).toContain('RESTORE_OBJECT_MISSING');
+    await site.worker.settled();
+    const disk = new MemoryBackend();
+    for (const [object, bytes] of [...tape.objects, [lost, content ?? Buffer.alloc(0)] as const]) disk.objects.set(object, bytes);
+    Object.defineProperty(disk, 'name', { value: 'lts' });
+    (site.worker.context.backends as TransferBackend[]).splice(0, 1, disk);
+    const request = await restoreRequest({ ...site, logger: site.worker.context.logger }, manifest.basepathId, { to: target, resume: true });
+    const again = await restore(site, manifest, request);
+    expect(again).toMatchObject({ state: 'completed', returnValue: { outcome: 'clean' } });
+    expect((again.returnValue as { skipped: number }).skipped).toBeGreaterThanOrEqual(6); // of two archives, with what the third had begun
+    expect(new Set(disk.calls).size).toBeLessThan(disk.objects.size);
     const compared = await compareTrees({ left: bytePath.fromText(source), right: bytePath.fromText(target), content: 'hash' });
     expect(compared.differences).toEqual([]);
   });

@@ -93,7 +93,7 @@ export async function untilRecalled(context: WorkerContext, run: JobRun, archive
     const objects = copies.flatMap((copy) => (copy?.lts === backend.name ? [copy.object] : []));
     if (objects.length === 0) continue;
     const states = await backend.stageStates(objects);
-    const stateOf = (object: string) => states.get(object) ?? 'offline';
+    const stateOf = (object: string) => states.get(object) ?? 'missing';
     const away = objects.filter((object) => stateOf(object) === 'offline');
     if (away.length > 0) await backend.stage(away);
     if (!mayOpen(objects.map(stateOf), stateOf(objects.at(-1) ?? ''), Date.now() - run.job.timestamp)) await parkUntilRecalled(run, parts);

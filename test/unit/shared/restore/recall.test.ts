@@ -17,6 +17,7 @@ describe('an archive whose slices are recalled', () => {
     [true, ['online', 'online'], 'online', 0],
     [false, ['recalling', 'online'], 'online', hour],
     [false, ['offline', 'recalling'], 'recalling', 9 * hour],
+    [true, ['missing', 'online'], 'online', 0], // to learn that it is
     // Not all of it fits the disk of the storage.
     [true, ['offline', 'online'], 'online', 0],
     [true, ['recalling', 'online'], 'online', 7 * hour],
