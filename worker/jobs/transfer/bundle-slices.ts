@@ -1,4 +1,4 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { BundlePool, type BundlePlan, type PoolPart } from '../../../shared/bundle/bundle-pool.js';
@@ -13,6 +13,7 @@ import { sendItems } from '../../../shared/transfer/engine.js';
 import type { TransferJob } from '../../../shared/queues/job-data.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
+import { sendFilesStep } from '../../tasks/send-files.js';
 import { inTurn } from './in-turn.js';
 
 /** A waiting job looks again after this at least, ms: whoever closes a bundle wakes those that wait for it, and may die before. */
@@ -61,13 +62,15 @@ export async function sendBundled(context: WorkerContext, backend: TransferBacke
   const sinceMs = run.job.timestamp; // of the job, which may wait for the second or third time
   const { bytes, isBegun } = await pool.add(items.map(({ object, bytes: size, sha512 }) => ({ backupId: data.backupId, object, bytes: size, sha512, sinceMs, jobId: String(run.job.id) })));
   const due = sinceMs + limits.maxWaitMs;
+  let isSending = false;
   if (isBegun || bytes >= limits.minBytes || due <= nowMs || context.staging.account.isTight) {
     const turn = `${context.config.host} ${backend.name}`;
-    await inTurn(turn, () => closeBundles({ context, backend, limits, pool, run }));
+    isSending = (await inTurn(turn, () => closeBundles({ context, backend, limits, pool, run }))) === 'waits';
   }
   const left = await context.items.get(data.backupId, items.map(({ object }) => object));
   const isOpen = [...left.values()].some((item) => isWaiting(item, context.config.host, backend.name));
-  return isOpen ? Math.min(Math.max(due, nowMs + 1), nowMs + LOOK_AGAIN_MS) : null;
+  if (!isOpen) return null;
+  return isSending ? nowMs + LOOK_AGAIN_MS : Math.min(Math.max(due, nowMs + 1), nowMs + LOOK_AGAIN_MS);
 }
 
 function poolOf({ queues, config }: WorkerContext, lts: string): BundlePool {
@@ -79,18 +82,18 @@ function isWaiting(item: StoredItem | undefined, host: string, lts: string): ite
 }
 
 /** The one that was begun first, whoever began it; then all that are due. */
-async function closeBundles(bundling: Bundling): Promise<void> {
+async function closeBundles(bundling: Bundling): Promise<'over' | 'waits'> {
   const { context, limits, pool, run } = bundling;
   for (;;) {
     run.signal.throwIfAborted();
     const { plan, waiting } = await pool.read();
     if (plan !== null) {
-      await finishBundle(bundling, plan);
+      if ((await finishBundle(bundling, plan)) === 'waits') return 'waits';
       continue;
     }
     const counting = await dropOthers(bundling, waiting);
     const choice = chooseBundle(counting, limits, context.now().getTime(), context.staging.account.isTight);
-    if (choice.close === null) return;
+    if (choice.close === null) return 'over';
     const object = bundleObject(ulid(context.now().getTime()), context.config.host);
     await pool.begin({ object, parts: [...choice.close], made: null });
     run.logger.info({ object, parts: choice.close.length, why: choice.why }, 'bundle closed');
@@ -122,30 +125,34 @@ async function filesOf(context: WorkerContext, lts: string, parts: readonly Pool
 }
 
 /** Makes the tar, unless an earlier start did, sends and proves it, commits what is in it. A crash anywhere is followed by the same again, under the same name. */
-async function finishBundle(bundling: Bundling, plan: BundlePlan): Promise<void> {
+async function finishBundle(bundling: Bundling, plan: BundlePlan): Promise<'over' | 'waits'> {
   const { context, backend, pool, run } = bundling;
-  const dir = join(context.staging.root, BUNDLES_DIR, backend.name);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const dir = await context.staging.createDirectory(join(BUNDLES_DIR, backend.name));
   const file = join(dir, `${bundleId(plan.object)}.tar`);
   const made = plan.made ?? (await makeTar(bundling, plan, file));
-  if (made === null) return;
+  if (made === null) return 'over';
   const item: TransferItem = { object: plan.object, file, ...made };
   const isThere = await stat(file).then(() => true, () => false);
   if (isThere) {
-    const [result] = await sendItems({ backend, items: [item], key: bundleId(plan.object), resume: plan.made !== null, signal: run.signal });
+    await context.staging.shareFiles([file]);
+    const request = { backend, items: [item], key: bundleId(plan.object), resume: plan.made !== null, signal: run.signal };
+    const sent = backend.capabilities().async ? await sendFilesStep(context, request, `${run.job.queueName} ${String(run.job.id)}`) : await sendItems(request);
+    if (sent === null) return 'waits'; // in a task of many; whoever ends that wakes this job
+    const [result] = sent;
     if (result?.error !== undefined) {
       if (TAR_LOST.includes(result.error.code)) await giveUp(bundling, file);
       throw result.error;
     }
   } else if ((await backend.verify(item, { signal: run.signal })) !== 'match') {
     await giveUp(bundling, file); // the staging it lay in is gone, and it had not arrived: its slices go into another one
-    return;
+    return 'over';
   }
   await commitParts(bundling, plan);
   await pool.remove(plan.parts);
   await pool.end();
   await rm(file, { force: true });
   await wakeOthers(bundling, plan);
+  return 'over';
 }
 
 /** Null when a part is not sound: it is left out, and the others wait for the next bundle. */
