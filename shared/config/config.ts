@@ -6,8 +6,8 @@ export interface Config {
   /** Name of this host in queue names, logs and `hosts:` overrides; letters, digits, `.`, `_`, `-`. */
   readonly host: string;
   readonly topdirs: readonly TopdirConfig[];
-  /** restoreShare: 0 to 1, what backups leave to restores. */
-  readonly staging: { readonly dir: string; readonly budgetBytes: number; readonly restoreShare: number; readonly maxPauseMs: number };
+  /** restoreShare: 0 to 1, what backups leave to restores. group: gid that may read slices and put fetched ones; null = nobody. */
+  readonly staging: { readonly dir: string; readonly budgetBytes: number; readonly restoreShare: number; readonly maxPauseMs: number; readonly group: number | null };
   readonly catalog: { readonly dir: string };
   /** Host-local state: embedded Redis, sockets. */
   readonly state: { readonly dir: string };

@@ -117,6 +117,7 @@ export const hostSections = {
     budget: { doc: 'Bytes all slices of this host may take there, or a share of the filesystem.', format: 'budget', default: '80%' },
     restoreShare: { doc: 'Share of the budget that backups leave to restores and verifications.', format: 'share', default: '20%' },
     maxPause: { doc: 'A dar that has been stopped this long because staging is used up ends its archive and gives its slot to others.', format: 'duration', default: '1h' },
+    group: { doc: 'Number of the group (`getent group NAME`) of the user that a transfer service maps us to, such as a Globus collection: it may read slices, and put fetched ones where a restore waits for them. none = nobody but us.', format: 'count', default: null, nullable: true, min: 1 },
   },
   state: {
     dir: { doc: 'Host-local state: the embedded Redis, sockets, the HTTP token.', format: 'absolutePath', default: '/var/lib/bw-bkup' },

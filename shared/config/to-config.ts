@@ -33,7 +33,7 @@ export function toConfig({ host, site, topdirs, lts, shardMemory }: Settings, { 
   return {
     host,
     ...policy,
-    staging: { dir: present(site.staging.dir), budgetBytes: stagingBudgetBytes, restoreShare: site.staging.restoreShare, maxPauseMs: site.staging.maxPause },
+    staging: { dir: present(site.staging.dir), budgetBytes: stagingBudgetBytes, restoreShare: site.staging.restoreShare, maxPauseMs: site.staging.maxPause, group: site.staging.group },
     state: site.state,
     redis: { url: redisUrl },
     worker: toWorker(site.worker),
