@@ -197,12 +197,24 @@ export interface ShardLimits {
 }
 
 /** Every backend adds its own settings: `| { backend: 'x'; x: XConfig }`. */
-export type LtsConfig = LtsCommon & ({ readonly backend: 'posix' } | { readonly backend: 'rclone'; readonly rclone: RcloneConfig } | { readonly backend: 'gridftp'; readonly gridftp: GridftpConfig });
+export type LtsConfig = LtsCommon & ({ readonly backend: 'posix' } | { readonly backend: 'rclone'; readonly rclone: RcloneConfig } | { readonly backend: 'gridftp'; readonly gridftp: GridftpConfig } | { readonly backend: 'globus'; readonly globus: GlobusConfig });
 
 export interface RcloneConfig {
   readonly remote: string;
   /** null: from the environment. */
   readonly configFile: string | null;
+}
+
+export interface GlobusConfig {
+  /** Ids of collections and of the client are UUIDs. */
+  readonly collection: string;
+  /** Where collections show directories of hosts; host null = of every host without an entry of its own. */
+  readonly sources: readonly { readonly host: string | null; readonly dir: string; readonly collection: string; readonly path: string }[];
+  readonly clientId: string;
+  readonly secretFile: string;
+  readonly maxTasks: number;
+  readonly transferUrl: string;
+  readonly authUrl: string;
 }
 
 export interface GridftpConfig {

@@ -102,10 +102,13 @@ function toVerify({ every, level, sample, recallBytesPerDay, recallObjectsPerDay
   return { everyMs: every, level, samplePercent: Math.max(LEAST_PERCENT, sample * 100), recallPerDay };
 }
 
-function toLts({ name, backend, dir, bandwidth, minObject, maxWait, tape, rclone, gridftp }: LtsSettings): LtsConfig {
+function toLts({ name, backend, dir, bandwidth, minObject, maxWait, tape, rclone, gridftp, globus }: LtsSettings): LtsConfig {
   const common = { name: present(name), dir: present(dir), bandwidthBytesPerSecond: bandwidth, bundle: minObject === null ? null : { minBytes: minObject, maxWaitMs: maxWait }, tape };
   if (backend === 'rclone') return { ...common, backend, rclone: { remote: present(rclone.remote), configFile: rclone.configFile } };
   if (backend === 'gridftp') return { ...common, backend, gridftp: toGridftp(gridftp) };
+  if (backend === 'globus') {
+    return { ...common, backend, globus: { ...globus, collection: present(globus.collection), clientId: present(globus.clientId), secretFile: present(globus.secretFile) } };
+  }
   return { ...common, backend };
 }
 
