@@ -18,7 +18,7 @@ export const STORES = {
     reads: ['read', 'readAll', 'running', 'partDone', 'preemptions', 'currentStart', 'isCurrentStart', 'keptPart', 'hosts', 'progress', 'result'],
   },
   ItemStore: { file: 'shared/runs/item-store.ts', writes: ['add', 'takeOver', 'commit', 'remove'], reads: ['get', 'all'] },
-  BundlePool: { file: 'shared/bundle/bundle-pool.ts', writes: ['add', 'begin', 'noteMade', 'end', 'remove', 'leaveOut'], reads: ['read', 'leftOut'] },
+  BundlePool: { file: 'shared/bundle/bundle-pool.ts', writes: ['add', 'begin', 'note', 'end', 'remove', 'leaveOut'], reads: ['read', 'plan', 'leftOut'] },
   Catalog: {
     file: 'shared/catalog/catalog.ts',
     writes: ['createWork', 'removeWork', 'seal', 'addCopyRecord', 'sweepUnsealed', 'sweepBackup', 'bringBackRemoved', 'bringBackJournal'],
