@@ -39,7 +39,7 @@ command(program, 'producer', 'scan topdirs and enqueue what is due').action(
 );
 command(program, 'worker', 'do jobs on this host').action(ending(async (options: CommonOptions) => (await import('./daemons.js')).workerCommand(options)));
 command(program, 'status', 'state of every basepath, and running work')
-  .option('--check', 'only what is past due (exit code 6), failed for good, or out (exit code 1)')
+  .option('--check', 'only what is past due (exit code 6), failed for good, out, or missing a copy for too long (exit code 1)')
   .action(ending(async (options: CommonOptions) => (await import('../producer/cli/status-command.js')).statusCommand(options)));
 command(program, 'plan [basepath]', 'what is due, why, and at which priority, without doing it')
   .option('--capacity', 'whether the full cycle fits, from what was measured')

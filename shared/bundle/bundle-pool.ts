@@ -23,6 +23,8 @@ const planSchema = z.object({
   parts: z.array(partSchema).min(1),
   /** Of the tar, when it has been made. */
   made: z.object({ bytes: z.number(), sha512: z.string() }).nullable(),
+  /** It is in the LTS, verified; its parts are to be committed. */
+  sent: z.boolean(),
 });
 
 /** A bundle that was begun: on record before it is made, so that a crash leaves one that somebody finishes. */
@@ -30,29 +32,55 @@ export type BundlePlan = z.infer<typeof planSchema>;
 
 export interface Pooled {
   readonly waiting: readonly PoolPart[];
-  readonly plan: BundlePlan | null;
+  /** Begun bundles, the oldest first. */
+  readonly plans: readonly BundlePlan[];
 }
 
-const PLAN = 'plan';
-const PART = 'part ';
-const ALONE = 'alone ';
-
-/** What waits already keeps its place. Returns bytes waiting in all, and whether a bundle is begun. */
+/**
+ * Fields of the hash: `part X` waits, `in X` is in a begun bundle, `plan OBJECT` is one, `alone X` goes into none; `bytes`: of what waits; X: `BACKUP OBJECT`.
+ * What waits already keeps its place. ARGV: triples of X, part, bytes. Returns bytes waiting in all, and how many of these are in begun bundles.
+ */
 const ADD = `
+local begun = 0
 for i = 1, #ARGV, 3 do
-  if redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[i + 1]) == 1 then redis.call('HINCRBY', KEYS[1], 'bytes', ARGV[i + 2]) end
+  if redis.call('HEXISTS', KEYS[1], 'in ' .. ARGV[i]) == 1 then begun = begun + 1
+  elseif redis.call('HSETNX', KEYS[1], 'part ' .. ARGV[i], ARGV[i + 1]) == 1 then redis.call('HINCRBY', KEYS[1], 'bytes', ARGV[i + 2]) end
 end
-return { tonumber(redis.call('HGET', KEYS[1], 'bytes') or '0'), redis.call('HEXISTS', KEYS[1], 'plan') }`;
+return { tonumber(redis.call('HGET', KEYS[1], 'bytes') or '0'), begun }`;
 
-/** Fields with the bytes that wait no more; nothing is left of a pool in which nothing waits. */
-const REMOVE = `
-for i = 1, #ARGV, 2 do
-  if redis.call('HDEL', KEYS[1], ARGV[i]) == 1 then redis.call('HINCRBY', KEYS[1], 'bytes', 0 - ARGV[i + 1]) end
-end
+const FORGET_EMPTY = `
 if redis.call('HLEN', KEYS[1]) == 1 and redis.call('HGET', KEYS[1], 'bytes') == '0' then redis.call('DEL', KEYS[1]) end`;
 
+/** ARGV: pairs of X and bytes. */
+const REMOVE = `
+for i = 1, #ARGV, 2 do
+  if redis.call('HDEL', KEYS[1], 'part ' .. ARGV[i]) == 1 then redis.call('HINCRBY', KEYS[1], 'bytes', 0 - ARGV[i + 1]) end
+end${FORGET_EMPTY}`;
+
+/** ARGV: bundle, plan, then as REMOVE. */
+const BEGIN = `
+redis.call('HSET', KEYS[1], 'plan ' .. ARGV[1], ARGV[2])
+for i = 3, #ARGV, 2 do
+  if redis.call('HDEL', KEYS[1], 'part ' .. ARGV[i]) == 1 then redis.call('HINCRBY', KEYS[1], 'bytes', 0 - ARGV[i + 1]) end
+  redis.call('HSET', KEYS[1], 'in ' .. ARGV[i], ARGV[1])
+end`;
+
+/** ARGV: bundle, then triples as ADD; those with a part wait again, unless somebody ended it before. */
+const END = `
+if redis.call('HDEL', KEYS[1], 'plan ' .. ARGV[1]) == 0 then return end
+for i = 2, #ARGV, 3 do
+  redis.call('HDEL', KEYS[1], 'in ' .. ARGV[i])
+  if ARGV[i + 1] ~= '' and redis.call('HSETNX', KEYS[1], 'part ' .. ARGV[i], ARGV[i + 1]) == 1 then redis.call('HINCRBY', KEYS[1], 'bytes', ARGV[i + 2]) end
+end${FORGET_EMPTY}`;
+
+/** ARGV: bundle, plan. Not when it has ended. */
+const NOTE = `
+if redis.call('HEXISTS', KEYS[1], 'plan ' .. ARGV[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'plan ' .. ARGV[1], ARGV[2])
+return 1`;
+
 /**
- * Slices of one host that wait to be bundled for one LTS, and the bundle that is being made of some of them. In Redis beside the transfer items, and of no more
+ * Slices of one host that wait to be bundled for one LTS, and the bundles that are being made of some of them. In Redis beside the transfer items, and of no more
  * value than these: what is in here counts only as far as an item says so.
  */
 export class BundlePool {
@@ -66,52 +94,66 @@ export class BundlePool {
     this.#key = bundleKey(host, lts);
   }
 
-  /** Adding twice is adding once. */
-  async add(parts: readonly PoolPart[]): Promise<{ readonly bytes: number; readonly isBegun: boolean }> {
-    const args = parts.flatMap((part) => [PART + fieldOf(part), JSON.stringify(part), String(part.bytes)]);
-    const [bytes, begun] = (await this.redis.eval(ADD, 1, this.#key, ...args)) as [number, number];
-    return { bytes, isBegun: begun === 1 };
+  /** Adding twice is adding once. `begun`: how many of these are in bundles that are begun. */
+  async add(parts: readonly PoolPart[]): Promise<{ readonly bytes: number; readonly begun: number }> {
+    const [bytes, begun] = (await this.redis.eval(ADD, 1, this.#key, ...triples(parts))) as [number, number];
+    return { bytes, begun };
   }
 
   async read(): Promise<Pooled> {
-    const fields = await this.redis.hgetall(this.#key);
-    const plan = fields[PLAN];
+    const fields = Object.entries(await this.redis.hgetall(this.#key));
+    const of = (mark: string): string[] => fields.flatMap(([field, json]) => (field.startsWith(mark) ? [json] : []));
     return {
-      waiting: Object.entries(fields).flatMap(([field, json]) => (field.startsWith(PART) ? [partSchema.parse(JSON.parse(json))] : [])),
-      plan: plan === undefined ? null : planSchema.parse(JSON.parse(plan)),
+      waiting: of('part ').map((json) => partSchema.parse(JSON.parse(json))),
+      plans: of('plan ').map((json) => planSchema.parse(JSON.parse(json))).sort((a, b) => (a.object < b.object ? -1 : 1)),
     };
   }
 
-  /** Puts a bundle on record before it is made; false when another one is begun. */
-  async begin(plan: BundlePlan): Promise<boolean> {
-    return (await this.redis.hsetnx(this.#key, PLAN, JSON.stringify(plan))) === 1;
+  async plan(object: string): Promise<BundlePlan | null> {
+    const json = await this.redis.hget(this.#key, `plan ${object}`);
+    return json === null ? null : planSchema.parse(JSON.parse(json));
   }
 
-  async noteMade(plan: BundlePlan): Promise<void> {
-    await this.redis.hset(this.#key, PLAN, JSON.stringify(plan));
+  /** Puts a bundle on record before it is made; its parts wait no more. */
+  async begin(plan: BundlePlan): Promise<void> {
+    await this.redis.eval(BEGIN, 1, this.#key, plan.object, JSON.stringify(plan), ...pairs(plan.parts));
   }
 
-  /** The begun bundle is done, or given up: its parts wait on unless they are removed. */
-  async end(): Promise<void> {
-    await this.redis.eval(REMOVE, 1, this.#key, PLAN, '0');
+  /** What is known of it by now; false: it has ended. */
+  async note(plan: BundlePlan): Promise<boolean> {
+    return (await this.redis.eval(NOTE, 1, this.#key, plan.object, JSON.stringify(plan))) === 1;
+  }
+
+  /** The begun bundle is done: `back` wait again, the other parts do not. */
+  async end({ object, parts }: BundlePlan, back: readonly PoolPart[] = []): Promise<void> {
+    const waits = new Set(back);
+    const args = parts.flatMap((part) => [fieldOf(part), waits.has(part) ? JSON.stringify(part) : '', String(part.bytes)]);
+    await this.redis.eval(END, 1, this.#key, object, ...args);
   }
 
   async remove(parts: readonly PoolPart[]): Promise<void> {
-    if (parts.length > 0) await this.redis.eval(REMOVE, 1, this.#key, ...parts.flatMap((part) => [PART + fieldOf(part), String(part.bytes)]));
+    if (parts.length > 0) await this.redis.eval(REMOVE, 1, this.#key, ...pairs(parts));
   }
 
   /** This one goes into no bundle: its file is not sound, which its own transfer finds out and tells. */
   async leaveOut(part: PoolPart): Promise<void> {
-    await this.redis.hset(this.#key, ALONE + fieldOf(part), '1');
-    await this.remove([part]);
+    await this.redis.hset(this.#key, `alone ${fieldOf(part)}`, '1');
   }
 
   /** Objects of a backup that were left out. */
   async leftOut(backupId: string, objects: readonly string[]): Promise<Set<string>> {
     if (objects.length === 0) return new Set();
-    const values = await this.redis.hmget(this.#key, ...objects.map((object) => ALONE + fieldOf({ backupId, object })));
+    const values = await this.redis.hmget(this.#key, ...objects.map((object) => `alone ${fieldOf({ backupId, object })}`));
     return new Set(objects.filter((_, i) => values[i] !== null));
   }
+}
+
+function pairs(parts: readonly PoolPart[]): string[] {
+  return parts.flatMap((part) => [fieldOf(part), String(part.bytes)]);
+}
+
+function triples(parts: readonly PoolPart[]): string[] {
+  return parts.flatMap((part) => [fieldOf(part), JSON.stringify(part), String(part.bytes)]);
 }
 
 function fieldOf({ backupId, object }: Pick<PoolPart, 'backupId' | 'object'>): string {

@@ -1,4 +1,4 @@
-import type { Manifest } from '../catalog/index.js';
+import type { ListedBackup, Manifest } from '../catalog/index.js';
 import { copyStates } from './copy-state.js';
 
 /** What the configuration says of the copies of a topdir. */
@@ -69,6 +69,14 @@ export class CopyTally {
       } else if (topdir?.lts.includes(lts) === true) row.absent += 1;
     }
     return found;
+  }
+}
+
+/** Backups as they come, each counted on its way. */
+export async function* tallied(backups: AsyncIterable<ListedBackup>, tally: CopyTally): AsyncGenerator<ListedBackup> {
+  for await (const listed of backups) {
+    if (listed.ok) tally.add(listed.manifest);
+    yield listed;
   }
 }
 

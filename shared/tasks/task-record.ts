@@ -22,8 +22,8 @@ const outboxItemSchema = z.object({
   sha512: z.string(),
   /** Of a slice; '' of a file. */
   backupId: z.string(),
-  /** slice: on record in the transfer items of its backup · file: anything else, such as a bundle. */
-  kind: z.enum(['slice', 'file']),
+  /** slice: on record in the transfer items of its backup · bundle: of slices, on record in the pool of its host · file: anything else, such as one of a seal. */
+  kind: z.enum(['slice', 'file', 'bundle']),
   /** Of the job that waits for it, as in the backup queue: lower goes first. */
   priority: z.number(),
   /** When it was put there, ms by the clock of Redis. */

@@ -1,4 +1,5 @@
 import { access } from 'node:fs/promises';
+import { BundlePool } from '../../shared/bundle/bundle-pool.js';
 import { Outbox } from '../../shared/tasks/outbox.js';
 import type { OutboxItem } from '../../shared/tasks/task-record.js';
 import type { WorkerContext } from '../context.js';
@@ -11,7 +12,14 @@ type Parts = Pick<WorkerContext, 'runs' | 'items' | 'queues' | 'config'>;
  */
 export async function wantedOf(parts: Parts, host: string, lts: string, all: readonly OutboxItem[]): Promise<OutboxItem[]> {
   const slices = all.filter(({ kind }) => kind === 'slice');
-  return [...(await wantedSlices(parts, host, lts, slices)), ...(await wantedFiles(parts, host, lts, all.filter(({ kind }) => kind === 'file')))];
+  const bundles = all.filter(({ kind }) => kind === 'bundle');
+  return [...(await wantedSlices(parts, host, lts, slices)), ...(await wantedBundles(parts, host, lts, bundles)), ...(await wantedFiles(parts, host, lts, all.filter(({ kind }) => kind === 'file')))];
+}
+
+async function wantedBundles({ runs }: Parts, host: string, lts: string, bundles: readonly OutboxItem[]): Promise<OutboxItem[]> {
+  const wanted: OutboxItem[] = [];
+  for (const bundle of bundles) if ((await new BundlePool(runs.redis, host, lts).plan(bundle.object))?.sent === false) wanted.push(bundle);
+  return wanted;
 }
 
 async function wantedSlices({ runs, items }: Parts, host: string, lts: string, slices: readonly OutboxItem[]): Promise<OutboxItem[]> {

@@ -110,7 +110,9 @@ async function move(place: Place, coming: readonly Coming[], options: TransferOp
   const routes = new Map<string, Move[]>();
   for (const { item, part } of coming) {
     const to = mapFile(sources, host, part, lts);
-    routes.set(to.collection, [...(routes.get(to.collection) ?? []), { from: joinPath(dir, item.object), to: to.path }]);
+    const moves = routes.get(to.collection) ?? [];
+    routes.set(to.collection, moves);
+    moves.push({ from: joinPath(dir, item.object), to: to.path });
   }
   let failure: BwError | null = null;
   for (const [destination, moves] of routes) {

@@ -1,5 +1,6 @@
 import { access, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { sendItems } from '../../../shared/transfer/engine.js';
 import { sampleBytes, sampleItem } from '../../conformance/sample-items.js';
@@ -39,14 +40,14 @@ describe('through the engine, and back in one task', () => {
     await expect(backend.probe()).rejects.toMatchObject({ code: 'GLOBUS_SESSION_EXPIRED', hint: expect.stringContaining('globus session update simulated.example.org') as string });
   });
 
-  it('is polite: what is metered is waited for, and a whole set of 700 is one task', async () => {
-    const { again, globus } = await globusLts(await workspace(), {}, { requestsPerSecond: 60 });
+  it('is polite: what is metered is waited for, and a whole set is one task', async () => {
+    const { again, globus } = await globusLts(await workspace(), {}, { requestsPerSecond: 12 });
     const waits: number[] = [];
-    const backend = again({ sleep: (ms) => { if (ms >= 1000) { waits.push(ms); globus.control({ do: 'advance-clock', ms: 10_000 }); } return noWait(); } });
+    const backend = again({ sleep: (ms) => { if (ms >= 1000) { waits.push(ms); globus.control({ do: 'advance-clock', ms: 10_000 }); } return delay(1); } });
     const from = await workspace();
-    const items = await Promise.all(Array.from({ length: 700 }, (_, n) => sampleItem(from, `b${n % 50}/${n}`, sampleBytes(20, n + 1))));
-    const results = await sendItems({ backend, items, key: await backend.prepare(items), sleep: noWait });
-    expect(results.filter(({ state }) => state === 'committed')).toHaveLength(700);
+    const items = await Promise.all(Array.from({ length: 150 }, (_, n) => sampleItem(from, `b${n % 10}/${n}`, sampleBytes(20, n + 1))));
+    const results = await sendItems({ backend, items, key: await backend.prepare(items), sleep: () => delay(20) });
+    expect(results.filter(({ state }) => state === 'committed')).toHaveLength(150);
     expect(globus.tasks()).toHaveLength(1);
     expect(waits.length).toBeGreaterThan(0);
   });

@@ -136,6 +136,7 @@ describe('trouble', () => {
     lts.globus.control({ do: 'freeze', on: true });
     const handle = await lts.backend.submit(await lts.backend.prepare(items), items);
     lts.globus.control({ do: 'admin-cancel', task: String(handle['task']), message: 'too much' });
+    lts.globus.control({ do: 'freeze', on: false });
     expect(await until(lts.backend, handle, 'failed', items)).toMatchObject({ error: { code: 'GLOBUS_CANCELED', retry: 'operator', detail: 'too much' } });
   });
 

@@ -94,7 +94,7 @@ export function transferWorker(redis: Redis, context: WorkerContext): Worker {
 /** Does one transfer job as far as it goes by itself; `waits`: it is put aside for a task. Any other error is thrown. */
 export async function handOverJob(context: WorkerContext, backup: SampleBackup): Promise<'done' | 'waits'> {
   const parked: number[] = [];
-  const job = { id: backup.jobId, name: 'send', data: backup.data, priority: priorityOf('full', 'shard'), queueName: transferQueue(context.config.host), moveToDelayed: (at: number) => { parked.push(at); return Promise.resolve(); }, promote: () => Promise.resolve() };
+  const job = { id: backup.jobId, name: 'send', timestamp: Date.now(), data: backup.data, priority: priorityOf('full', 'shard'), queueName: transferQueue(context.config.host), moveToDelayed: (at: number) => { parked.push(at); return Promise.resolve(); }, promote: () => Promise.resolve() };
   const signal = new AbortController().signal;
   try {
     await transferJob(context, { job, token: 't', signal, hurry: signal, logger } as unknown as JobRun);

@@ -7,13 +7,14 @@ import { layOutBundle } from '../../../shared/bundle/lay-out.js';
 import { bundleId, bundleObject } from '../../../shared/bundle/names.js';
 import { PartNotSound, writeBundle } from '../../../shared/bundle/write-bundle.js';
 import type { BundleConfig } from '../../../shared/config/config.js';
+import { toBwError } from '../../../shared/errors/bw-error.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
 import { sendItems } from '../../../shared/transfer/engine.js';
 import type { TransferJob } from '../../../shared/queues/job-data.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
-import { sendFilesStep } from '../../tasks/send-files.js';
+import { handOver } from '../../tasks/hand-over.js';
 import { inTurn } from './in-turn.js';
 
 /** A waiting job looks again after this at least, ms: whoever closes a bundle wakes those that wait for it, and may die before. */
@@ -60,17 +61,18 @@ export async function sendBundled(context: WorkerContext, backend: TransferBacke
   const pool = poolOf(context, backend.name);
   const nowMs = context.now().getTime();
   const sinceMs = run.job.timestamp; // of the job, which may wait for the second or third time
-  const { bytes, isBegun } = await pool.add(items.map(({ object, bytes: size, sha512 }) => ({ backupId: data.backupId, object, bytes: size, sha512, sinceMs, jobId: String(run.job.id) })));
+  const { bytes, begun } = await pool.add(items.map(({ object, bytes: size, sha512 }) => ({ backupId: data.backupId, object, bytes: size, sha512, sinceMs, jobId: String(run.job.id) })));
   const due = sinceMs + limits.maxWaitMs;
-  let isSending = false;
-  if (isBegun || bytes >= limits.minBytes || due <= nowMs || context.staging.account.isTight) {
+  if (begun > 0 || bytes >= limits.minBytes || due <= nowMs || context.staging.account.isTight) {
     const turn = `${context.config.host} ${backend.name}`;
-    isSending = (await inTurn(turn, () => closeBundles({ context, backend, limits, pool, run }))) === 'waits';
+    await inTurn(turn, () => closeBundles({ context, backend, limits, pool, run }));
   }
   const left = await context.items.get(data.backupId, items.map(({ object }) => object));
   const isOpen = [...left.values()].some((item) => isWaiting(item, context.config.host, backend.name));
   if (!isOpen) return null;
-  return isSending ? nowMs + LOOK_AGAIN_MS : Math.min(Math.max(due, nowMs + 1), nowMs + LOOK_AGAIN_MS);
+  // In a task of an asynchronous LTS: whoever looks when that is through wakes this job.
+  const isOnItsWay = (await pool.read()).plans.length > 0;
+  return Math.min(due > nowMs ? due : isOnItsWay ? Infinity : nowMs + 1, nowMs + LOOK_AGAIN_MS);
 }
 
 function poolOf({ queues, config }: WorkerContext, lts: string): BundlePool {
@@ -81,22 +83,20 @@ function isWaiting(item: StoredItem | undefined, host: string, lts: string): ite
   return item !== undefined && item.host === host && item.committed[lts] === undefined;
 }
 
-/** The one that was begun first, whoever began it; then all that are due. */
-async function closeBundles(bundling: Bundling): Promise<'over' | 'waits'> {
+/** Those that are begun, whoever began them; then all that are due. */
+async function closeBundles(bundling: Bundling): Promise<void> {
   const { context, limits, pool, run } = bundling;
+  for (const plan of (await pool.read()).plans) await finishBundle(bundling, plan);
   for (;;) {
     run.signal.throwIfAborted();
-    const { plan, waiting } = await pool.read();
-    if (plan !== null) {
-      if ((await finishBundle(bundling, plan)) === 'waits') return 'waits';
-      continue;
-    }
-    const counting = await dropOthers(bundling, waiting);
+    const counting = await dropOthers(bundling, (await pool.read()).waiting);
     const choice = chooseBundle(counting, limits, context.now().getTime(), context.staging.account.isTight);
-    if (choice.close === null) return 'over';
+    if (choice.close === null) return;
     const object = bundleObject(ulid(context.now().getTime()), context.config.host);
-    await pool.begin({ object, parts: [...choice.close], made: null });
+    const plan: BundlePlan = { object, parts: [...choice.close], made: null, sent: false };
+    await pool.begin(plan);
     run.logger.info({ object, parts: choice.close.length, why: choice.why }, 'bundle closed');
+    await finishBundle(bundling, plan);
   }
 }
 
@@ -124,35 +124,46 @@ async function filesOf(context: WorkerContext, lts: string, parts: readonly Pool
   return files;
 }
 
-/** Makes the tar, unless an earlier start did, sends and proves it, commits what is in it. A crash anywhere is followed by the same again, under the same name. */
-async function finishBundle(bundling: Bundling, plan: BundlePlan): Promise<'over' | 'waits'> {
-  const { context, backend, pool, run } = bundling;
+/**
+ * Makes the tar, unless an earlier start did, sends and proves it, commits what is in it. A crash anywhere is followed by the same again, under the same name. To an
+ * asynchronous LTS it goes by a task, with other objects; whoever looks when that is through goes on from there.
+ */
+async function finishBundle(bundling: Bundling, plan: BundlePlan): Promise<void> {
+  const { context, backend, pool } = bundling;
   const dir = await context.staging.createDirectory(join(BUNDLES_DIR, backend.name));
   const file = join(dir, `${bundleId(plan.object)}.tar`);
   const made = plan.made ?? (await makeTar(bundling, plan, file));
-  if (made === null) return 'over';
-  const item: TransferItem = { object: plan.object, file, ...made };
-  const isThere = await stat(file).then(() => true, () => false);
-  if (isThere) {
-    await context.staging.shareFiles([file]);
-    const request = { backend, items: [item], key: bundleId(plan.object), resume: plan.made !== null, signal: run.signal };
-    const sent = backend.capabilities().async ? await sendFilesStep(context, request, `${run.job.queueName} ${String(run.job.id)}`) : await sendItems(request);
-    if (sent === null) return 'waits'; // in a task of many; whoever ends that wakes this job
-    const [result] = sent;
-    if (result?.error !== undefined) {
-      if (TAR_LOST.includes(result.error.code)) await giveUp(bundling, file);
-      throw result.error;
-    }
-  } else if ((await backend.verify(item, { signal: run.signal })) !== 'match') {
-    await giveUp(bundling, file); // the staging it lay in is gone, and it had not arrived: its slices go into another one
-    return 'over';
-  }
+  if (made === null) return;
+  if (!plan.sent && !(await sendTar(bundling, { ...plan, made }, { object: plan.object, file, ...made }))) return;
   await commitParts(bundling, plan);
-  await pool.remove(plan.parts);
-  await pool.end();
+  await pool.end(plan);
   await rm(file, { force: true });
   await wakeOthers(bundling, plan);
-  return 'over';
+}
+
+/** False: it is not there yet, or never will be, and its slices go into another one. */
+async function sendTar(bundling: Bundling, plan: BundlePlan, item: TransferItem): Promise<boolean> {
+  const { context, backend, run } = bundling;
+  // The staging it lay in is gone: then only what has arrived counts.
+  const isThere = await stat(item.file).then(() => true, () => false);
+  if (!isThere) {
+    if ((await backend.verify(item, { signal: run.signal })) === 'match') return true;
+    await giveUp(bundling, plan, item.file);
+    return false;
+  }
+  await context.staging.shareFiles([item.file]);
+  try {
+    if (backend.capabilities().async) {
+      await handOver(context, run, { lts: backend.name, backupId: bundleId(plan.object), kind: 'bundle', items: [item] });
+      return false;
+    }
+    const [result] = await sendItems({ backend, items: [item], key: bundleId(plan.object), resume: true, signal: run.signal });
+    if (result?.error !== undefined) throw result.error;
+    return true;
+  } catch (thrown) {
+    if (TAR_LOST.includes(toBwError(thrown).code)) await giveUp(bundling, plan, item.file);
+    throw thrown;
+  }
 }
 
 /** Null when a part is not sound: it is left out, and the others wait for the next bundle. */
@@ -162,21 +173,22 @@ async function makeTar(bundling: Bundling, plan: BundlePlan, file: string): Prom
   const layout = layOutBundle(plan.object, plan.parts.map((part) => ({ ...part, name: part.object, part })));
   try {
     const made = await writeBundle(layout, file, ({ part }) => files.get(part) ?? '', run.signal);
-    await pool.noteMade({ ...plan, made });
+    await pool.note({ ...plan, made });
     return made;
   } catch (thrown) {
     if (!(thrown instanceof PartNotSound)) throw thrown;
     run.logger.warn({ object: plan.object, why: thrown.message }, 'a slice that is not sound was left out of a bundle');
     const part = plan.parts.find(({ object }) => object === thrown.part.name);
     if (part !== undefined && files.has(part)) await pool.leaveOut(part);
-    await giveUp(bundling, file);
-    if (part !== undefined) await wakeOthers(bundling, { ...plan, parts: [part] });
+    await giveUp(bundling, plan, file, part);
+    if (part !== undefined) await wakeOthers(bundling, { parts: [part] });
     return null;
   }
 }
 
-async function giveUp({ pool }: Bundling, file: string): Promise<void> {
-  await pool.end();
+/** What was in it waits for another one, but for `without`. */
+async function giveUp({ pool }: Bundling, plan: BundlePlan, file: string, without?: PoolPart): Promise<void> {
+  await pool.end(plan, plan.parts.filter((part) => part !== without));
   await rm(file, { force: true });
 }
 
