@@ -16,7 +16,7 @@ export async function assertRecalled(backend: Recalling, objects: readonly strin
   const states = await backend.stageStates(objects);
   const away = objects.filter((object) => isAway(states.get(object)));
   if (away.length === 0) return;
-  await backend.stage(away);
+  await order(backend, away);
   throw notRecalled(backend.name, away);
 }
 
@@ -32,10 +32,17 @@ export async function whenRecalled<T>(backend: Recalling, objects: readonly stri
       return await act();
     } catch (thrown) {
       if (toBwError(thrown).code !== NOT_RECALLED) throw thrown;
-      await backend.stage(objects);
+      await order(backend, objects);
     }
     await delay(LOOK_MS, undefined, { signal });
   }
+}
+
+/** Ordering what is ordered already may be refused for just that. */
+export async function order(backend: Pick<TransferBackend, 'stage'>, objects: readonly string[]): Promise<void> {
+  await backend.stage(objects).catch((thrown: unknown) => {
+    if (toBwError(thrown).code !== NOT_RECALLED) throw thrown;
+  });
 }
 
 export function notRecalled(lts: string, objects: readonly string[]): BwError {

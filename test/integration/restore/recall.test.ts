@@ -24,7 +24,7 @@ interface OnTape {
 }
 
 /** A backup of three archives of several slices, all of which went to tape. */
-async function onTape(): Promise<OnTape> {
+async function onTape(tells = true): Promise<OnTape> {
   const site = await testSite({ settings: { dar: { sliceSize: '1MiB', compression: 'none' }, shards: { maxFiles: 9 }, worker: { slots: 2 } } });
   const source = join(site.topdir, 'tara');
   for (let i = 0; i < 12; i++) {
@@ -34,7 +34,7 @@ async function onTape(): Promise<OnTape> {
   await site.backUp();
   const [manifest] = await site.manifests();
   if (manifest === undefined) throw new Error('nothing was sealed');
-  const tape = new TapeBackend();
+  const tape = new TapeBackend(tells);
   const objects = manifest.archives.flatMap(({ slices }) => slices).map(({ locations }) => locations.lts?.object ?? '');
   for (const object of objects) tape.objects.set(object, await readFile(join(site.dir, 'lts', object)));
   tape.toTape(objects);
@@ -106,8 +106,8 @@ describe('a restore from tape', () => {
     expect(compared.differences).toEqual([]);
   });
 
-  it('recalls of an archive only the slices that hold what is wanted', async () => {
-    const made = await onTape();
+  it.each([[true], [false]])('recalls of an archive only the slices that hold what is wanted; the storage tells what is there: %s', async (tells) => {
+    const made = await onTape(tells);
     const { site, manifest, tape, archives } = made;
     const jobId = await orderRestore(site, manifest, { target: join(site.dir, 'restore', 'one'), paths: [toPathJson(bytePath.fromText('d3/f'))] });
     const ended = site.waitFor([jobId]);
@@ -116,6 +116,7 @@ describe('a restore from tape', () => {
     expect(await ended).toMatchObject([{ state: 'completed', returnValue: { outcome: 'clean', archives: 1 } }]);
     const [order = []] = tape.orders;
     expect(new Set(order)).toEqual(new Set(tape.fetches.flat()));
+    expect(tape.orders.length).toBe(tells ? 1 : 2); // again by who found it on tape
     expect(order.length).toBeLessThan(archives.find((each) => each.includes(order[0] ?? ''))?.length ?? 0);
   });
 });

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest, ManifestArchive, ManifestSlice } from '../../../shared/catalog/manifest.js';
 import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
@@ -74,6 +75,7 @@ async function withoutThoseFetched(context: SliceReading, slices: readonly Manif
   } catch (thrown) {
     signal.throwIfAborted();
     context.logger.warn({ err: toBwError(thrown), lts: backend.name }, 'slices not fetched together: one by one');
+    for (const { item } of items) await rm(item.file, { force: true }); // what came before that
     return slices;
   }
 }

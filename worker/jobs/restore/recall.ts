@@ -11,6 +11,7 @@ import { firstCopy } from '../../../shared/restore/fetch-list.js';
 import { lastSlices } from '../../../shared/restore/needs.js';
 import { lookAgainMs, mayOpen, recallBatches } from '../../../shared/restore/recall.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
+import { order } from '../../../shared/transfer/recall.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { archiveOf } from './open-archive.js';
@@ -44,7 +45,7 @@ async function orderFrom(context: WorkerContext, backend: TransferBackend, wante
   const objects = wanted.flatMap((slice) => firstCopy(slice, context.backends) ?? []).filter(({ lts }) => lts === backend.name).map(({ object }) => object);
   try {
     const media = (await backend.mediumOf?.(objects)) ?? new Map<string, string>();
-    for (const batch of recallBatches(objects, media)) await backend.stage(batch);
+    for (const batch of recallBatches(objects, media)) await order(backend, batch);
   } catch (thrown) {
     context.logger.warn({ err: toBwError(thrown), lts: backend.name }, 'recall not ordered ahead: archives order their own');
   }
@@ -89,19 +90,33 @@ export async function neededSlices({ workDir }: OpenRestore, part: number): Prom
 export async function untilRecalled(context: WorkerContext, run: JobRun, archive: ManifestArchive, needed: ReadonlySet<number> | null, parts: number): Promise<void> {
   for (const backend of context.backends) {
     if (!backend.capabilities().staging || backend.stageStates === undefined) continue;
-    const copies = archive.slices.filter(({ number }) => needed?.has(number) ?? true).map((slice) => firstCopy(slice, context.backends));
-    const objects = copies.flatMap((copy) => (copy?.lts === backend.name ? [copy.object] : []));
+    const objects = objectsIn(context, backend, archive, needed);
     if (objects.length === 0) continue;
     const states = await backend.stageStates(objects);
     const stateOf = (object: string) => states.get(object) ?? 'missing';
     const away = objects.filter((object) => stateOf(object) === 'offline');
-    if (away.length > 0) await backend.stage(away);
-    if (!mayOpen(objects.map(stateOf), stateOf(objects.at(-1) ?? ''), Date.now() - run.job.timestamp)) await parkUntilRecalled(run, parts);
+    if (away.length > 0) await order(backend, away);
+    if (!mayOpen(objects.map(stateOf), stateOf(objects.at(-1) ?? ''), Date.now() - run.job.timestamp)) await park(run, parts);
   }
 }
 
+/** The same where the storage does not tell: what was asked for is on tape. Its recall is ordered, should that not have been possible before. */
+export async function orderAndPark(context: WorkerContext, run: JobRun, archive: ManifestArchive, needed: ReadonlySet<number> | null, parts: number): Promise<never> {
+  for (const backend of context.backends) {
+    const objects = backend.capabilities().staging ? objectsIn(context, backend, archive, needed) : [];
+    if (objects.length > 0) await order(backend, objects);
+  }
+  return park(run, parts);
+}
+
+/** Of the slices that are needed, in their order. */
+function objectsIn({ backends }: WorkerContext, { name }: TransferBackend, { slices }: ManifestArchive, needed: ReadonlySet<number> | null): string[] {
+  const copies = slices.filter(({ number }) => needed?.has(number) ?? true).map((slice) => firstCopy(slice, backends));
+  return copies.flatMap((copy) => (copy?.lts === name ? [copy.object] : []));
+}
+
 /** Throws DelayedError: no attempt is spent. */
-export async function parkUntilRecalled(run: JobRun, parts: number): Promise<never> {
+async function park(run: JobRun, parts: number): Promise<never> {
   const ms = lookAgainMs(parts);
   run.logger.debug({ ms }, 'archive is being recalled: its job waits');
   await run.job.moveToDelayed(Date.now() + ms, run.token);

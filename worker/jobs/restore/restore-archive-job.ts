@@ -10,7 +10,7 @@ import { extractPart } from './extract-part.js';
 import { archiveOf } from './open-archive.js';
 import { manifestOf, openRestoreOf, restoreGone } from './open-restore.js';
 import { attributeProblems } from './problems.js';
-import { neededSlices, parkUntilRecalled, untilRecalled } from './recall.js';
+import { neededSlices, orderAndPark, untilRecalled } from './recall.js';
 import { reportWhile } from './report-progress.js';
 import { currentTarget } from './target.js';
 
@@ -34,7 +34,7 @@ export async function restoreArchiveJob(context: WorkerContext, run: JobRun): Pr
   const onStart: ExtractSpec['onStart'] = (child) => reportWhile(context, reported, child, () => { over.abort(); });
   const done = await extractPart({ context, restore, part, to: extractTo, pass: 'default-acls-excluded', only: part.records, signal, onStart, needed, impatient: true }).catch((thrown: unknown) => {
     if (over.signal.aborted) throw restoreGone(data.restoreId);
-    if (thrown instanceof BwError && thrown.code === NOT_RECALLED && !run.signal.aborted) return parkUntilRecalled(run, restore.plan.parts.length);
+    if (thrown instanceof BwError && thrown.code === NOT_RECALLED && !run.signal.aborted) return orderAndPark(context, run, archive, needed, restore.plan.parts.length);
     throw thrown;
   });
   run.signal.throwIfAborted();
