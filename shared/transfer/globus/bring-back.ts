@@ -1,22 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, copyFile, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toBwError, type BwError } from '../../errors/bw-error.js';
-import { shareDirectory } from '../../files/share.js';
 import { NO_HASH, type TransferItem, type TransferOptions, type Verdict } from '../backend.js';
 import { assertObjectName, PART_MARK } from '../object-name.js';
 import { objectCorrupt, objectMissing } from '../posix/fetch-object.js';
-import { sourceError, throwIfAborted } from '../posix/fs-errors.js';
+import { errnoOf, sourceError, throwIfAborted } from '../posix/fs-errors.js';
 import { hashContent, showContent } from '../posix/hash-file.js';
 import type { Move } from './documents.js';
-import { joinPath, mapFile } from './path-map.js';
+import { isMapped, joinPath, mapFile } from './path-map.js';
 import type { Place } from './place.js';
 import { byDirectory } from './publish.js';
+import { prepareScratch } from './scratch.js';
 
 /** Objects of a directory that are asked for one by one, rather than by its whole listing. */
 const FEW = 3;
-/** Scratch files of a process that died are removed after this long, ms. */
-const SCRATCH_KEPT_MS = 2 * 24 * 3600 * 1000;
 
 interface Coming {
   readonly item: TransferItem;
@@ -36,7 +34,7 @@ export async function bringBack(place: Place, items: readonly TransferItem[], op
   const coming: Coming[] = [];
   for (const item of items) {
     const fault = (await inTheWay(item)) ?? faultOf(item, sizes.get(item.object) ?? null);
-    if (fault === null) coming.push({ item, part: `${item.file}${PART_MARK}${randomUUID()}` });
+    if (fault === null) coming.push({ item, part: await partOf(place, item) });
     else errors.set(item.file, fault);
   }
   try {
@@ -64,17 +62,6 @@ export async function verifyBack(place: Place, item: TransferItem, options: Tran
     throw error;
   } finally {
     await rm(file, { force: true });
-  }
-}
-
-/** The scratch directory, without what a process that died left there. */
-export async function prepareScratch({ scratchDir, tasks, group = null }: Place): Promise<void> {
-  await mkdir(scratchDir, { recursive: true, mode: 0o700 });
-  if (group !== null) await shareDirectory(scratchDir, group, 'putting');
-  for (const name of await readdir(scratchDir)) {
-    const path = join(scratchDir, name);
-    const old = await stat(path).then(({ mtimeMs }) => mtimeMs < tasks.options.now() - SCRATCH_KEPT_MS, () => false); // gone meanwhile
-    if (old) await rm(path, { force: true });
   }
 }
 
@@ -134,5 +121,20 @@ async function settle({ item, part }: Coming, failure: BwError | null, options: 
   }
   options.onProgress?.({ bytes: item.bytes, object: item.object });
   throwIfAborted(options.signal, item.object);
-  await rename(part, item.file).catch((thrown: unknown) => { throw sourceError(thrown, item.file); });
+  await put(part, item.file).catch((thrown: unknown) => { throw sourceError(thrown, item.file); });
+}
+
+/** Beside the file, or where a collection shows it. */
+async function partOf(place: Place, { file }: TransferItem): Promise<string> {
+  const name = `${PART_MARK}${randomUUID()}`;
+  if (isMapped(place.sources, place.host, file)) return `${file}${name}`;
+  await prepareScratch(place);
+  return join(place.scratchDir, name);
+}
+
+async function put(part: string, file: string): Promise<void> {
+  await rename(part, file).catch((thrown: unknown) => {
+    if (errnoOf(thrown) !== 'EXDEV') throw thrown;
+    return copyFile(part, file, constants.COPYFILE_EXCL);
+  });
 }

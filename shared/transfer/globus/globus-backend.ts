@@ -17,11 +17,12 @@ import {
 } from '../backend.js';
 import { createLimiter } from '../bandwidth.js';
 import { assertObjectName, PART_MARK } from '../object-name.js';
-import { bringBack, prepareScratch, verifyBack } from './bring-back.js';
+import { bringBack, verifyBack } from './bring-back.js';
 import { GlobusClient } from './client.js';
 import { joinPath, mapFile, type SourceMap } from './path-map.js';
 import type { Place } from './place.js';
 import { listObjects, probe, removeObjects, statObject, sweepParts } from './remote-files.js';
+import { prepareScratch } from './scratch.js';
 import { Sender } from './send.js';
 import { Tasks } from './tasks.js';
 
@@ -32,7 +33,7 @@ export interface GlobusOptions {
   readonly collection: string;
   readonly sources: readonly SourceMap[];
   readonly host: string;
-  /** Local, below one of `sources`: for what is verified. */
+  /** Local, below one of `sources`: for what is verified, and for what lies where no collection sees it. */
   readonly scratchDir: string;
   /** staging.group. */
   readonly group?: number | null;

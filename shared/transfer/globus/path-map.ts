@@ -25,6 +25,11 @@ export function mapFile(sources: readonly SourceMap[], host: string, file: strin
   return { collection: best.collection, path: joinPath(best.path, rest) };
 }
 
+/** Whether a collection shows a file of this host (pure). */
+export function isMapped(sources: readonly SourceMap[], host: string, file: string): boolean {
+  return sources.some((source) => (source.host === null || source.host === host) && below(source.dir, file) !== null);
+}
+
 /** Path of `name` below a directory of a collection. */
 export function joinPath(dir: string, name: string): string {
   if (name === '') return dir;

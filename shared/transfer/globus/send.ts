@@ -14,6 +14,7 @@ import { parseHandle, serialise, type SendHandle } from './handle.js';
 import { joinPath, mapFile } from './path-map.js';
 import type { Place } from './place.js';
 import { publish, type Published } from './publish.js';
+import { copyUnseen, removeCopies, sentFrom } from './scratch.js';
 import type { SeenTask } from './tasks.js';
 
 /** Local files looked at together. */
@@ -112,6 +113,7 @@ export class Sender {
     const error = failure ?? this.#wrong(handle, published, bytes) ?? handle.refused;
     if (error !== null) return this.#failed(handle, error, items, published);
     this.#known.delete(handle.key);
+    if (items !== null) await removeCopies(this.place, items);
     return { state: 'sent', bytes, files: published.done.size };
   }
 
@@ -187,6 +189,7 @@ export class Sender {
   /** What is left of it goes at once where the items are known; else sweepParts takes it. */
   async #removeParts({ key }: SendHandle, items: readonly TransferItem[] | null): Promise<void> {
     if (items === null) return;
+    await removeCopies(this.place, items);
     const paths = items.map(({ object }) => joinPath(this.place.dir, `${object}${suffixOf(key)}`));
     await this.place.tasks.cleanUp(this.place.collection, paths);
   }
@@ -202,6 +205,7 @@ export class Sender {
 
   /** Submits under the key if it is a submission id. Any other key, or one that is used up by a task that failed, is found by its label. */
   async #start(key: string, items: readonly TransferItem[], signal: AbortSignal | undefined): Promise<string> {
+    await copyUnseen(this.place, items);
     if (uuid.safeParse(key).success) {
       const posted = await this.#post(key, key, items, signal);
       if (posted !== null && (posted.isNew || (await this.place.tasks.client.task(posted.taskId))?.status !== 'FAILED')) return posted.taskId;
@@ -228,9 +232,9 @@ export class Sender {
 
   #document(submissionId: string, key: string, items: readonly TransferItem[]) {
     const { sources, host, lts, collection, dir } = this.place;
-    const moves = items.map(({ object, file, sha512 }) => {
-      const mapped = mapFile(sources, host, file, lts);
-      return { collection: mapped.collection, from: mapped.path, to: joinPath(dir, `${object}${suffixOf(key)}`), sha512 };
+    const moves = items.map((item) => {
+      const mapped = mapFile(sources, host, sentFrom(this.place, item), lts);
+      return { collection: mapped.collection, from: mapped.path, to: joinPath(dir, `${item.object}${suffixOf(key)}`), sha512: item.sha512 };
     });
     const source = moves[0]?.collection ?? '';
     const other = moves.find((move) => move.collection !== source);

@@ -11,7 +11,7 @@ export interface TasksOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
-  /** Between two looks at a task that is waited for. */
+  /** Between two looks at a task that is waited for, in the long run: small ones end soon. */
   readonly pollMs: number;
   readonly stuckAfterMs: number;
 }
@@ -20,6 +20,8 @@ export interface SeenTask extends Judgement {
   readonly task: Task;
 }
 
+/** Before the second look, ms; doubled from then on, up to pollMs. */
+const FIRST_PAUSE_MS = 250;
 const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);
 /** A cancel that is not done after this long, ms, is left to itself. */
 const CANCEL_MS = 120_000;
@@ -57,7 +59,7 @@ export class Tasks {
 
   /** Waits for its success. Throws what it failed with. One that needs a person is cancelled: nobody would know that it goes on. An abort cancels it too: TRANSFER_ABORTED. */
   async success(taskId: string, signal?: AbortSignal, until = Infinity): Promise<Task | null> {
-    while (this.options.now() < until) {
+    for (let pause = FIRST_PAUSE_MS; this.options.now() < until; pause *= 2) {
       const seen = signal?.aborted === true ? null : await this.look(taskId);
       if (signal?.aborted === true) {
         await this.stop(taskId);
@@ -66,7 +68,7 @@ export class Tasks {
       if (seen?.state === 'succeeded') return seen.task;
       if (seen?.state === 'paused' || seen?.state === 'needs-operator') await this.stop(taskId);
       if (seen === null || ['failed', 'cancelled', 'paused', 'needs-operator'].includes(seen.state)) throw this.errorOf(seen, taskId);
-      await this.options.sleep(this.options.pollMs, signal).catch(() => undefined); // the abort is seen above
+      await this.options.sleep(Math.min(pause, this.options.pollMs), signal).catch(() => undefined); // the abort is seen above
     }
     return null;
   }
