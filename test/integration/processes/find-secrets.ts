@@ -54,9 +54,13 @@ async function valueOf(redis: Redis, key: string): Promise<unknown> {
   }
 }
 
+/** A process is looked at for so long after it was first seen, ms: between fork and exec it still shows its parent's arguments. */
+const YOUNG_MS = 500;
+
 /** Command lines of all processes of the machine, as long as it runs. */
 export class CommandLines {
   readonly #seen = new Map<string, Buffer>();
+  readonly #since = new Map<string, number>();
   readonly #timer: NodeJS.Timeout;
   #looking = false;
 
@@ -68,11 +72,16 @@ export class CommandLines {
 
   async look(): Promise<void> {
     this.#looking = true;
-    for (const pid of await readdir('/proc')) {
-      if (!/^\d+$/.test(pid)) continue;
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    for (const pid of pids) {
+      const since = this.#since.get(pid) ?? performance.now();
+      this.#since.set(pid, since);
+      if (performance.now() - since > YOUNG_MS) continue;
       const line = await readFile(`/proc/${pid}/cmdline`).catch(() => Buffer.alloc(0));
       this.#seen.set(line.toString('latin1'), line);
     }
+    const living = new Set(pids);
+    for (const pid of this.#since.keys()) if (!living.has(pid)) this.#since.delete(pid);
     this.#looking = false;
   }
 

@@ -69,7 +69,7 @@ export async function secretsStayInTheirFiles(product: CompiledProduct): Promise
     for (const each of [watcher, monitor]) each.disconnect();
   });
   monitor.on('monitor', (_time: string, args: readonly string[]) => told.push(args.join(' ')));
-  const lines = new CommandLines(40);
+  const lines = new CommandLines(20);
   onTestFinished(() => { lines.stop(); });
 
   const [producer, worker] = await Promise.all([listening(startCli(product, ['producer'], { config })), listening(startCli(product, ['worker'], { config }))]);
