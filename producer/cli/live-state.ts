@@ -4,15 +4,17 @@ import type { Config } from '../../shared/config/config.js';
 import { embeddedSocket } from '../../shared/redis/location.js';
 import { RedisBreakers } from '../../shared/breaker/breaker-store.js';
 import { readOutages } from './breaker/outage-rows.js';
+import { readTasks } from './tasks/task-rows.js';
 import { hangsOf } from './hangs/show-hangs.js';
 import type { runRowSchema, statusOutput } from './outputs.js';
 import { countParked } from '../../shared/limits/places.js';
+import { TaskStore } from '../../shared/tasks/task-store.js';
 import { readLastRound, type LastRound } from '../../shared/reconcile/last-round.js';
 import type { RunStore } from '../../shared/runs/run-store.js';
 
-type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'topdirRestores' | 'queues' | 'parked' | 'drained' | 'outages' | 'hangs' | 'reconciled'>;
+type LiveState = Pick<z.infer<typeof statusOutput>, 'running' | 'topdirRestores' | 'queues' | 'parked' | 'drained' | 'outages' | 'tasks' | 'hangs' | 'reconciled'>;
 
-const NOT_KNOWN: LiveState = { running: null, topdirRestores: null, queues: null, parked: null, drained: null, outages: null, hangs: null, reconciled: null };
+const NOT_KNOWN: LiveState = { running: null, topdirRestores: null, queues: null, parked: null, drained: null, outages: null, tasks: null, hangs: null, reconciled: null };
 
 /** Running work and queues. Nulls when Redis does not answer: that is no reason not to show the rest. */
 export async function readLiveState(config: Config): Promise<LiveState> {
@@ -43,11 +45,12 @@ async function ask(config: Config): Promise<LiveState> {
     const parked = await countParked(redis, config.topdirs.map(({ path }) => path));
     const drained = [...(await new DrainedHosts(redis).all())].map(([name, each]) => ({ host: name, ...each }));
     const outages = await readOutages(new RedisBreakers(redis));
+    const tasks = await readTasks(new TaskStore(redis));
     const { readStanding } = await import('../../shared/hosts/read-standing.js');
     const hangs = hangsOf(await readStanding(queues));
     const [{ TopdirRestores }, { topdirRestoreRows }] = await Promise.all([import('../../shared/topdir-restore/store.js'), import('./topdir-restore/status-rows.js')]);
     const topdirRestores = await topdirRestoreRows(new TopdirRestores(redis));
-    return { topdirRestores, drained, outages, hangs, parked, reconciled: summed(await readLastRound(redis)), running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
+    return { topdirRestores, drained, outages, tasks, hangs, parked, reconciled: summed(await readLastRound(redis)), running: await runningRows(new RunStore(redis)), queues: Object.fromEntries(counts) };
   } finally {
     redis.disconnect();
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { pathJsonSchema } from '../../shared/paths/path-json.js';
+import { taskRowSchema } from './tasks/outputs.js';
 import { outageRowSchema } from './breaker/outputs.js';
 import { hangsSchema } from './hangs/outputs.js';
 import { topdirRestoreRowSchema } from './topdir-restore/outputs.js';
@@ -114,6 +115,8 @@ export const statusOutput = z.strictObject({
   drained: z.array(drainedRowSchema).nullable(),
   /** What the last round of the reconciler found; null when there was none, or Redis does not answer. */
   reconciled: z.strictObject({ at: instant, repaired: count, left: count, problems: count }).nullable(),
+  /** Transfers of asynchronous long-term storage that may be alive at its service; null when Redis does not answer. */
+  tasks: z.array(taskRowSchema).nullable(),
   /** What is out, so that jobs wait; null when Redis does not answer. */
   outages: z.array(outageRowSchema).nullable(),
   /** What hung, and what follows; null when Redis does not answer. */

@@ -16,6 +16,7 @@ import { isHeldUp, printHangs } from './hangs/show-hangs.js';
 import { readLiveState } from './live-state.js';
 import { statusOutput, type statusRowSchema } from './outputs.js';
 import { plural, print, printJson } from './print.js';
+import { taskLines } from './tasks/task-rows.js';
 import { openSite, type CommonOptions, type Site } from './site.js';
 import { resumeCommand } from './topdir-restore/options.js';
 import { topdirRestoreLines } from './topdir-restore/status-rows.js';
@@ -169,7 +170,7 @@ const PARKED = {
   hung: 'their basepath hangs',
 } as const;
 
-function printLive({ config }: Site, { running, topdirRestores, queues, parked, drained, outages, hangs, reconciled }: Output): void {
+function printLive({ config }: Site, { running, topdirRestores, queues, parked, drained, outages, tasks, hangs, reconciled }: Output): void {
   if (running === null) {
     const unknown = `Redis at ${redisLocation(config)} does not answer: what is running is unknown.`;
     print(config.redis.url === null ? 'Nothing is running: no standalone, and no command that works by itself.' : unknown);
@@ -181,6 +182,7 @@ function printLive({ config }: Site, { running, topdirRestores, queues, parked, 
     print(`${run.kind} ${run.id} of ${run.basepathId}: ${run.phase} for ${since}, ${done}, ${formatBytes(run.sentBytes)} in long-term storage`);
   }
   for (const row of topdirRestores ?? []) for (const line of topdirRestoreLines(row, Date.now())) print(line);
+  for (const row of tasks ?? []) for (const line of taskLines(row)) print(line);
   for (const row of outages ?? []) for (const line of outageLines(row)) print(line);
   for (const { host, since, user, reason } of drained ?? []) {
     print(`${host} is drained for ${formatDuration(Math.max(0, Date.now() - Date.parse(since)))}${user === null ? '' : ` by ${user}`}${reason === '' ? '' : ` (${reason})`}; to end that: bw-bkup resume ${host}`);

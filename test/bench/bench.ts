@@ -5,6 +5,7 @@ import { formatError, toBwError } from '../../shared/errors/bw-error.js';
 import { killAll, run } from '../../shared/process/index.js';
 import { bigFiles } from './cases/big-files.js';
 import { due } from './cases/due.js';
+import { globusTasks } from './cases/globus-tasks.js';
 import { history } from './cases/history.js';
 import { incremental } from './cases/incremental.js';
 import { kills } from './cases/kills.js';
@@ -43,6 +44,7 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   preemption,
   kills,
   transfers,
+  'globus-tasks': globusTasks,
 };
 
 interface Options {

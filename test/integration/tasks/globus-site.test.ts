@@ -1,7 +1,10 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { drainCleanup } from '../../../bin/drain-cleanup.js';
 import { compareTrees } from '../../../shared/compare/index.js';
+import { fromPathJson } from '../../../shared/paths/path-json.js';
+import { enqueueBackup } from '../../../producer/scheduler/enqueue.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { CLIENT, simulatedGlobus, type SimulatedGlobus } from '../../helpers/globus-simulator.js';
 import { restore } from '../../helpers/restore.js';
@@ -44,11 +47,19 @@ it('full, incremental and restore through Globus: slices of several backups in o
   const transfers = globus.tasks().filter(({ type }) => type === 'TRANSFER');
   expect(transfers.length).toBeLessThan(slices.length);
   expect(await liveTasks(site.worker.context.queues.redis)).toBe(0);
-  const [manifest] = fulls;
+  for (const user of users) await writeFile(join(site.topdir, user, 'new'), user);
+  for (const { basepathId, source } of fulls.slice(0, 1)) {
+    const { queues } = site.worker.context;
+    const request = { basepathId, topdir: site.topdir, path: fromPathJson(source.path), level: 'incremental', priorityClass: 'incremental', policyHash: site.config.policyHash, reason: 'test', acceptSource: false } as const;
+    const { jobId } = await enqueueBackup(queues, request, Date.now());
+    expect(await site.waitFor([jobId])).toMatchObject([{ state: 'completed', reason: null }]);
+  }
+  const manifest = (await site.manifests()).find(({ level }) => level === 'incremental');
   if (manifest === undefined) throw new Error('a manifest');
   const target = join(site.dir, 'restore', 'r1');
   expect(await restore(site, manifest, { target })).toMatchObject({ state: 'completed', reason: null });
   const { differences } = await compareTrees({ left: bytePath.fromText(manifest.source.path as string), right: bytePath.fromText(target), content: 'hash' });
   expect(differences).toEqual([]);
+  await drainCleanup(site.worker.context.queues, 'here');
   expect((await readdir(join(site.dir, 'staging', 'here'))).filter((name) => !['files', 'bundles'].includes(name))).toEqual([]);
 }, 60_000);
