@@ -8,7 +8,7 @@ function read(text: string): Reply[] {
   const reader = new ReplyReader();
   const splitter = new LineSplitter();
   // Byte by byte: a network cuts where it likes.
-  return [...text].flatMap((byte) => splitter.take(Buffer.from(byte, 'latin1'))).flatMap((line) => reader.take(line) ?? []);
+  return Array.from(Buffer.from(text, 'latin1'), (byte) => splitter.take(Uint8Array.of(byte))).flat().flatMap((line) => reader.take(line) ?? []);
 }
 
 describe('answers', () => {
