@@ -17,7 +17,7 @@ function createBackend(lts: LtsConfig, { host, staging }: Pick<Config, 'host' | 
   if (lts.backend === 'rclone') return createRcloneBackend({ name: lts.name, dir: lts.dir, tape: lts.tape, ...lts.rclone, bandwidth });
   if (lts.backend === 'globus') {
     // Beside the hosts' parts of staging, and hidden like nothing of theirs: nobody sweeps it.
-    return createGlobusBackend({ name: lts.name, dir: lts.dir, ...lts.globus, host, scratchDir: join(staging.dir, `.globus-${host}`) });
+    return createGlobusBackend({ name: lts.name, dir: lts.dir, ...lts.globus, host, scratchDir: join(staging.dir, `.globus-${host}`), group: staging.group });
   }
   if (lts.backend === 'gridftp') {
     const { server, auth, streams, concurrent } = lts.gridftp;
