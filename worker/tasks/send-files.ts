@@ -7,7 +7,7 @@ import { toError } from '../../shared/tasks/task-record.js';
 import type { TransferItem } from '../../shared/transfer/backend.js';
 import { sendItems, type ItemResult, type SendRequest } from '../../shared/transfer/engine.js';
 
-type Context = Pick<WorkerContext, 'queues' | 'config'>;
+type Context = Pick<WorkerContext, 'queues' | 'config' | 'staging'>;
 type Request = Pick<SendRequest, 'backend' | 'items' | 'signal'>;
 
 /** A job that waits for a small file looks this often, ms: one command. */
@@ -38,7 +38,7 @@ export async function sendFiles(context: Context, request: SendRequest): Promise
 }
 
 /** The same without waiting: null while some are under way. `job` (`QUEUE ID`, or '') is woken when one is through. Repeating it has no further effect. */
-export async function sendFilesStep({ queues, config }: Context, { backend, items }: Request, job: string): Promise<ItemResult[] | null> {
+export async function sendFilesStep({ queues, config, staging }: Context, { backend, items }: Request, job: string): Promise<ItemResult[] | null> {
   const outbox = new Outbox(queues.redis);
   const lts = backend.name;
   const sent = await outbox.sentFiles(lts, items.map(({ object }) => object));
@@ -50,6 +50,7 @@ export async function sendFilesStep({ queues, config }: Context, { backend, item
     await outbox.drop(lts, config.host, objects);
     return items.map((item) => (open.includes(item) ? { item, state: 'failed', error: toError(error) } : committed(item)));
   }
+  await staging.shareFiles(open.map(({ file }) => file));
   await outbox.put(lts, config.host, open.map(({ object, file, bytes, sha512 }) => ({ object, file, bytes, sha512, backupId: '', kind: 'file', priority: PRIORITY, job })));
   return null;
 }

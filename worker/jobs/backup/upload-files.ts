@@ -1,4 +1,4 @@
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { MadeFile } from '../../../shared/runs/shard-result.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
@@ -22,7 +22,7 @@ const FILES_DIR = 'files';
  * success: a second start of a seal finds what the first one sent. Throws the first error.
  */
 export async function uploadFiles(context: WorkerContext, backend: TransferBackend, key: string, uploads: readonly Upload[], signal: AbortSignal): Promise<void> {
-  const dir = backend.capabilities().async ? join(context.staging.root, FILES_DIR, `${key}-${backend.name}`) : null;
+  const dir = backend.capabilities().async ? await context.staging.createDirectory(join(FILES_DIR, `${key}-${backend.name}`)) : null;
   try {
     const items = dir === null ? uploads.map(toItem) : await copied(dir, uploads);
     const results = await sendFiles(context, { backend, items, key, signal, atOnce: AT_ONCE });
@@ -33,7 +33,6 @@ export async function uploadFiles(context: WorkerContext, backend: TransferBacke
 }
 
 async function copied(dir: string, uploads: readonly Upload[]): Promise<TransferItem[]> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
   const items: TransferItem[] = [];
   for (const upload of uploads) {
     const file = join(dir, basename(upload.object));

@@ -1,5 +1,5 @@
 import { DelayedError } from 'bullmq';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { chooseBundle } from '../../../shared/bundle/choose-bundle.js';
@@ -83,8 +83,7 @@ async function describe(context: WorkerContext, { basepathId, backupId }: Pendin
 async function bundleThese(context: WorkerContext, backend: TransferBackend, backups: readonly Described[], run: JobRun): Promise<void> {
   const id = ulid(context.now().getTime());
   const object = metaObject(id);
-  const dir = join(context.staging.root, BUNDLES_DIR, 'meta');
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const dir = await context.staging.createDirectory(join(BUNDLES_DIR, 'meta'));
   const file = join(dir, `${id}.tar`);
   try {
     const made = await writeBundle(layOutBundle(object, backups.flatMap(({ parts }) => parts)), file, ({ from }) => from, run.signal);

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { snapshotObject } from '../../../shared/bundle/names.js';
@@ -29,9 +29,8 @@ export async function snapshotJob(context: WorkerContext, run: JobRun): Promise<
   await context.catalog.assertThere();
   const startedAt = context.now();
   const id = ulid(startedAt.getTime());
-  const dir = join(context.staging.root, BUNDLES_DIR, 'snapshot');
-  await rm(dir, { recursive: true, force: true });
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await rm(join(context.staging.root, BUNDLES_DIR, 'snapshot'), { recursive: true, force: true });
+  const dir = await context.staging.createDirectory(join(BUNDLES_DIR, 'snapshot'));
   const receivers = context.backends.filter(({ name }) => !context.breakers.isOpen(ltsOf(name))).map((backend): Receiver => ({ backend, objects: [], bytes: 0, error: null }));
   const request = { catalog: context.catalog, partBytes: context.config.dar.sliceBytes, fileOf: (part: number) => join(dir, `${part}.tar.zst`), mtime: Math.floor(startedAt.getTime() / 1000), signal: run.signal };
   let backups = 0;

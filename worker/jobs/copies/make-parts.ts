@@ -107,7 +107,7 @@ async function tryFirst(copying: Copying, open: readonly { readonly each: NamedP
 async function openSource({ context, copyId, run }: Copying, part: Part, source: Source): Promise<string> {
   if ('file' in source) return source.file;
   const { backend, location } = source;
-  const file = join(await context.staging.createStart(copyId, PARTS), part.name);
+  const file = join(await context.staging.createStart(copyId, PARTS, 'putting'), part.name);
   await rm(file, { force: true });
   await backend.stage([location.object]);
   await fetchItems(backend, [itemAt(location, part, file)], { signal: run.signal });
