@@ -150,7 +150,10 @@ function decideNamed({ basepathId, stored, ltsNames }: BasepathFacts, manifest: 
   const named = namedIn(manifest, lts).filter(({ object }) => object.startsWith(prefix));
   const command = ltsNames.length > 1 ? `bw-bkup copies repair ${backupId} --lts ${lts}` : `bw-bkup verify ${backupId} --level hash`;
   const subject = `backup ${backupId} of ${basepathId} in ${lts}`;
-  const gone = named.filter(({ object }) => !there.has(object));
+  // Where the index is an object of its own, so is the manifest.
+  const last = { object: `${prefix}manifest.json`, bytes: 0 };
+  const isPlain = manifest.index.locations[lts]?.object.startsWith(prefix) === true;
+  const gone = [...named, ...(isPlain ? [last] : [])].filter(({ object }) => !there.has(object));
   const other = named.filter(({ object, bytes }) => there.has(object) && there.get(object) !== bytes);
   const tell = (kind: Found['kind'], objects: readonly { object: string; bytes: number }[]): Found[] => {
     if (objects.length === 0) return [];

@@ -6,7 +6,8 @@ import { expect } from 'vitest';
 import { drainCleanup } from '../../../bin/drain-cleanup.js';
 import { enqueueVerify } from '../../../producer/scheduler/enqueue-verify.js';
 import { hurryKitRefresh } from '../../../shared/runs/order-kit.js';
-import type { Manifest } from '../../../shared/catalog/index.js';
+import { checkStoredFile, type Manifest } from '../../../shared/catalog/index.js';
+import { orderCopy } from '../../../shared/copies/order.js';
 import { backUpLevel } from '../../helpers/chain.js';
 import { restore } from '../../helpers/restore.js';
 import type { TestSite } from '../../helpers/site.js';
@@ -43,6 +44,7 @@ export async function doAllWork(site: TestSite, rounds: Rounds, repeat: Repeat):
   await repeat(() => verified(site, incremental, 'restore'));
   await repeat(async () => { await backUp(site, 'alice', 'full', { consolidates: incremental.backupId }); });
   await repeat(() => letGo(site));
+  await repeat(() => copiedAgain(site));
   await repeat(() => sweptParts(site, incremental.basepathId));
   await repeat(rounds.whole);
 }
@@ -55,6 +57,19 @@ async function letGo(site: TestSite): Promise<void> {
   await drainCleanup(queues, KILLED_HOST);
   await hurryKitRefresh(queues);
   await drainCleanup(queues, KILLED_HOST);
+}
+
+/** Its index is gone from long-term storage, and is there again, under its own name, made of the catalog's. */
+async function copiedAgain(site: TestSite): Promise<void> {
+  const { queues } = site.worker.context;
+  const [manifest] = await site.manifests();
+  if (manifest === undefined) throw new Error('nothing is sealed');
+  const { basepathId, backupId, index } = manifest;
+  const object = join(site.dir, 'lts', basepathId, backupId, index.name);
+  await rm(object);
+  const jobId = await orderCopy(queues, { basepathId, backupId, lts: 'lts', repair: true });
+  await until('the copy is made', async () => ((await (await queues.copies.getJob(jobId))?.isCompleted()) === true ? true : null), PATIENCE_MS);
+  expect(await checkStoredFile(object, index)).toBeNull();
 }
 
 async function sweptParts(site: TestSite, basepathId: string): Promise<void> {

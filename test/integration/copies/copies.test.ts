@@ -49,7 +49,7 @@ async function files(site: TestSite, name: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile() && !entry.parentPath.includes('restore-kit')).map((entry) => join(entry.parentPath, entry.name).slice(join(site.dir, name).length + 1)).sort();
 }
 
-it('a storage that is out holds up no seal; its copy is made when it is back, and is enough by itself; an erasure takes both', async () => {
+it('a storage that is out holds up no seal; its copy is made when it is back, and is enough by itself; an erasure takes both', { timeout: 180_000 }, async () => {
   const site = await siteOfTwo();
   await mkdir(join(site.topdir, 'alice'));
   await writeFile(join(site.topdir, 'alice', 'big'), randomBytes(3 * MIB));

@@ -65,7 +65,9 @@ async function makeCopy(copying: Copying, repair: boolean): Promise<CopyResult> 
   const damaged = repair ? await damagedOf(copying, parts) : new Set<string>();
   const isMissing = ({ name, locations }: Part): boolean => locations[target.name] === undefined || damaged.has(name);
   const missing = parts.filter(isMissing);
-  if (missing.length === 0) return { state: 'made', objects: 0, bytes: 0 };
+  // Of one that is looked at because it may be damaged, what no manifest names may be gone too.
+  const isWhole = missing.length === 0 && !(repair && manifest.index.locations[target.name] !== undefined);
+  if (isWhole) return { state: 'made', objects: 0, bytes: 0 };
   try {
     const named = await chooseNames(copying, missing);
     await makeParts(copying, named, (part, location) => noted.add(part.name, location));
@@ -77,7 +79,7 @@ async function makeCopy(copying: Copying, repair: boolean): Promise<CopyResult> 
   await noted.put(last);
   const bytes = missing.reduce((sum, part) => sum + part.bytes, 0);
   run.logger.info({ backupId: manifest.backupId, basepathId: manifest.basepathId, lts: target.name, objects: missing.length, bytes }, 'copy made');
-  context.metrics.copyMade({ lts: target.name, bytes });
+  if (missing.length > 0) context.metrics.copyMade({ lts: target.name, bytes });
   return { state: 'made', objects: missing.length, bytes };
 }
 

@@ -78,6 +78,17 @@ describe('decideBasepath', () => {
     ]);
   });
 
+  it('a copy that is owed and that nobody makes is ordered, once; so is told a manifest that is gone', () => {
+    const lacking = { ...FULL, lacks: ['site2'] };
+    const facts = { manifests: [lacking, INCREMENTAL], ltsNames: ['tape', 'site2'] };
+    expect(told(facts)).toEqual(['copy-missing copy']);
+    expect(told({ ...facts, copying: new Set([`${FULL.backupId} site2`]) })).toEqual([]);
+    expect(told({ ...facts, ltsNames: ['tape'] })).toEqual([]);
+    const objects = objectsOf(FULL);
+    objects.delete(`${BASEPATH}/${FULL.backupId}/manifest.json`);
+    expect(told({ stored: [stored(FULL.backupId, objects), stored(INCREMENTAL.backupId, objectsOf(INCREMENTAL))] })).toEqual(['object-missing report']);
+  });
+
   it('objects beside those a sealed manifest names go with its cleanup, named ones never', () => {
     const objects = objectsOf(FULL).set(`${BASEPATH}/${FULL.backupId}/given-up.1.dar`, 3);
     const found = decideBasepath({ ...FACTS, stored: [stored(FULL.backupId, objects), stored(INCREMENTAL.backupId, objectsOf(INCREMENTAL))] });
