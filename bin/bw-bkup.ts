@@ -39,7 +39,7 @@ command(program, 'producer', 'scan topdirs and enqueue what is due').action(
 );
 command(program, 'worker', 'do jobs on this host').action(ending(async (options: CommonOptions) => (await import('./daemons.js')).workerCommand(options)));
 command(program, 'status', 'state of every basepath, and running work')
-  .option('--check', 'only what is past due (exit code 6), failed for good, or out (exit code 1)')
+  .option('--check', 'only what is past due (exit code 6), failed for good, out, or missing a copy for too long (exit code 1)')
   .action(ending(async (options: CommonOptions) => (await import('../producer/cli/status-command.js')).statusCommand(options)));
 command(program, 'plan [basepath]', 'what is due, why, and at which priority, without doing it')
   .option('--capacity', 'whether the full cycle fits, from what was measured')
@@ -157,6 +157,23 @@ command(program, 'reconcile', 'find what does not fit together (jobs, staging, c
 command(program, 'doctor [lts]', 'whether what backups need works here, with a tiny round trip to every long-term storage, or to one').action(
   ending(async (lts: string | undefined, options: CommonOptions) => (await import('../producer/cli/doctor/doctor-command.js')).doctorCommand(lts, options)),
 );
+const copies = program.command('copies').description('what each long-term storage holds of the backups, and copies that are missing');
+command(copies, 'list', 'what each holds and lacks, since when and why (also without `list`)', { isDefault: true })
+  .option('--topdir <dir>', 'only backups of this topdir')
+  .option('--lts <name>', 'only of this long-term storage')
+  .option('--missing', 'also name every copy that is missing')
+  .action(ending(async (options: CommonOptions) => (await import('../producer/cli/copies/copies-command.js')).copiesCommand(options)));
+command(copies, 'make', 'order copies that are missing; with --lts also of backups from before that one was configured')
+  .option('--lts <name>', 'in this long-term storage')
+  .option('--topdir <dir>', 'of backups of this topdir')
+  .option('--basepath <basepath>', 'of backups of this basepath')
+  .option('--backup <id>', 'of this backup')
+  .option('--wait', 'until they are made')
+  .action(ending(async (options: CommonOptions) => (await import('../producer/cli/copies/make-command.js')).copiesMakeCommand(options, startLocal)));
+command(copies, 'repair <backup>', 'read its copies, and make again what is damaged from another one')
+  .option('--lts <name>', 'only the copy in this long-term storage')
+  .option('--wait', 'until that is done')
+  .action(ending(async (backup: string, options: CommonOptions) => (await import('../producer/cli/copies/make-command.js')).copiesRepairCommand(backup, options, startLocal)));
 const breaker = program.command('breaker').description('what is out for all jobs that need it: they wait, without spending attempts');
 command(breaker, 'list', 'what is out, since when, and what to do (also without `list`)', { isDefault: true }).action(
   ending(async (options: CommonOptions) => (await import('../producer/cli/breaker/breaker-command.js')).breakerListCommand(options, startLocal)),

@@ -17,6 +17,9 @@ programs() {
 dar dar dar
 redis-server redis-server redis
 rclone rclone rclone
+globus-url-copy globus-gass-copy-progs globus-gass-copy-progs
+globus-gridftp-server globus-gridftp-server-progs globus-gridftp-server-progs
+openssl openssl openssl
 zstd zstd zstd
 getfacl acl acl
 setfacl acl acl
@@ -61,8 +64,8 @@ os_family() {
 }
 
 # Debian starts a service right after installing it. bw-bkup starts a Redis of its own or uses the site's, so a
-# second one on port 6379 would only be in the way. policy-rc.d (exit 101) is Debian's switch for that; one that
-# the site has is left alone. An already installed redis-server is not touched: this runs only when it is missing.
+# second one on port 6379 would only be in the way, and a GridFTP server is for tests. policy-rc.d (exit 101) is Debian's
+# switch for that; one that the site has is left alone. What is installed already is not touched.
 POLICY=/usr/sbin/policy-rc.d
 policy_made=no
 
@@ -95,7 +98,7 @@ install_debian() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
   as_root apt-get update -q
-  [ "$redis_was_missing" = no ] || forbid_service_start
+  forbid_service_start
   # shellcheck disable=SC2086 # a list of package names, split on purpose
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
   allow_service_start

@@ -5,6 +5,7 @@ import { RedisBreakers } from '../shared/breaker/breaker-store.js';
 import { summarise } from '../shared/catalog/status.js';
 import type { Catalog } from '../shared/catalog/index.js';
 import type { Config } from '../shared/config/config.js';
+import { CopyTally, tallied, type LtsCopies } from '../shared/copies/copy-tally.js';
 import { startHttpServer, type Check, type HttpServer } from '../shared/http/index.js';
 import { readJournal } from '../shared/journal/index.js';
 import type { BasepathAge, Metrics } from '../shared/metrics/index.js';
@@ -38,7 +39,9 @@ export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpS
   metrics.collectTopdirRestores(() => new TopdirRestores(queues.redis).all());
   metrics.collectOutages(() => outages(parts));
   metrics.collectHangs(config.topdirs.map(({ path }) => path), () => readStanding(queues));
-  metrics.collectAges(() => ages(parts));
+  const copies: CopiesSeen = { rows: null };
+  metrics.collectAges(() => ages(parts, copies));
+  metrics.collectCopies(() => copies.rows);
   const token = await loadOrCreateToken({ tokenFile: config.http.tokenFile, stateDir: config.state.dir });
   return startHttpServer({
     bind: config.http.bind,
@@ -64,10 +67,18 @@ async function outages({ config, redis }: ProducerHttpParts): Promise<{ kind: st
   return [...isOpen.values()];
 }
 
-async function* ages({ config, catalog, logger }: ProducerHttpParts): AsyncGenerator<BasepathAge> {
+/** Of the last walk through the catalog: copies are counted on the way, so that it is read once. */
+interface CopiesSeen {
+  rows: readonly LtsCopies[] | null;
+}
+
+async function* ages({ config, catalog, logger }: ProducerHttpParts, copies: CopiesSeen): AsyncGenerator<BasepathAge> {
   const records = readJournal(catalog.journalDir, { onProblem: (problem) => { logger.warn({ problem }, 'journal line not usable'); } });
   const nowMs = Date.now();
-  for (const status of await summarise(records, catalog.listBackups(), nowMs)) {
+  const tally = new CopyTally(config.lts.map(({ name }) => name), config.topdirs, nowMs);
+  const statuses = await summarise(records, tallied(catalog.listBackups(), tally), nowMs);
+  copies.rows = tally.rows;
+  for (const status of statuses) {
     if (status.state === 'deleted' || status.topdir === null) continue;
     if (!config.topdirs.some((topdir) => topdir.path === status.topdir)) continue;
     const at = (instant: string | undefined): number | null => (instant === undefined ? null : Date.parse(instant));

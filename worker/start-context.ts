@@ -8,6 +8,7 @@ import { openSiteCatalog } from '../shared/catalog/open-site-catalog.js';
 import type { Config } from '../shared/config/config.js';
 import { assertDarSupports, hideGnupgFromDar, probeDar } from '../shared/dar/index.js';
 import { BwError, toBwError } from '../shared/errors/bw-error.js';
+import { shareDirectory } from '../shared/files/share.js';
 import { Presence } from '../shared/hosts/presence.js';
 import { FindSlots } from '../shared/index/find-slots.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
@@ -43,14 +44,15 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
   await hideGnupgFromDar(join(config.state.dir, 'dar-path'));
   const dar = await probeDar();
   for (const policy of [config.dar, ...config.topdirs.map((topdir) => topdir.dar)]) assertDarSupports(dar, policy);
-  for (const dir of [config.staging.dir, config.catalog.dir]) await checkOwn(dir, logger);
+  await checkOwn(config.staging.dir, logger, config.staging.group);
+  await checkOwn(config.catalog.dir, logger);
   const { version } = await checkRedis(redis, redisLocation(config));
   const backends = createBackends(config);
   await checkLts(config, backends, await new RedisBreakers(redis).all(), logger);
   await continueStrays(config.staging.dir);
   const account = new StagingAccount({ ...config.staging, host: config.host, logger });
   await account.open();
-  const staging = new Staging(config.staging.dir, config.host, account);
+  const staging = new Staging(config.staging.dir, config.host, account, config.staging.group);
   await staging.holdStrays();
   const catalog = await openSiteCatalog(config);
   const queues = new QueueSet(redis, config.removal.eraser);
@@ -139,9 +141,9 @@ async function checkLts({ lts }: Config, backends: readonly TransferBackend[], b
   }
 }
 
-async function checkOwn(dir: string, logger: Logger): Promise<void> {
+async function checkOwn(dir: string, logger: Logger, group: number | null = null): Promise<void> {
   await checkWritable(dir);
-  await closeToOthers(dir, logger);
+  await closeToOthers(dir, logger, group);
 }
 
 async function checkWritable(dir: string): Promise<void> {
@@ -156,12 +158,16 @@ async function checkWritable(dir: string): Promise<void> {
   });
 }
 
-/** Archives hold everybody's files: their directories are for us alone. */
-async function closeToOthers(dir: string, logger: Logger): Promise<void> {
-  const { mode, uid } = await stat(dir);
-  if ((mode & 0o077) === 0) return;
+/** Archives hold everybody's files: their directories are for us alone, and for a group that may reach what it is told of. */
+async function closeToOthers(dir: string, logger: Logger, group: number | null): Promise<void> {
+  const { mode, uid, gid } = await stat(dir);
+  if (group === null ? (mode & 0o077) === 0 : gid === group && (mode & 0o077) === 0o010) return;
   if (uid !== process.getuid?.()) {
     logger.warn({ dir, mode: (mode & 0o7777).toString(8) }, 'others may enter this directory and it is not ours to close: chmod 700 it');
+    return;
+  }
+  if (group !== null) {
+    await shareDirectory(dir, group, 'reaching');
     return;
   }
   await chmod(dir, 0o700);

@@ -73,7 +73,7 @@ function places(site: Site): string {
     ['configuration', site.configFile],
     ['catalog of sealed backups', site.catalogDir],
     ['long-term storage', site.ltsDir],
-    ['restore kit (needs only dar and sh)', join(site.ltsDir, 'restore-kit')],
+    ['restore kit (needs only dar and sh)', `${site.ltsDir}/restore-kit`],
     ['restored', site.restoredDir],
     ['all of it, to be removed when done', site.workDir],
   ]);

@@ -13,6 +13,7 @@ export interface Site {
   readonly isSample: boolean;
   readonly configFile: string;
   readonly catalogDir: string;
+  /** Directory or URL. */
   readonly ltsDir: string;
   readonly restoredDir: string;
 }
@@ -22,14 +23,20 @@ export interface Request {
   readonly topdir: string | null;
   /** null = a new directory below TMPDIR. */
   readonly workDir: string | null;
+  /** ftp://HOST:PORT/DIR: long-term storage is there; null = a directory of the work directory. */
+  readonly gridftp: string | null;
 }
 
-/** Arguments: `[DIR] [--work DIR]`. Throws QUICKSTART_USAGE. */
+/** Server and directory. */
+const GRIDFTP_URL = /^(ftp:\/\/[^/]+)(\/.+)$/;
+
+/** Arguments: `[DIR] [--work DIR] [--gridftp URL]`. Throws QUICKSTART_USAGE. */
 export function parseArguments(args: readonly string[]): Request {
-  let request: Request = { topdir: null, workDir: null };
+  let request: Request = { topdir: null, workDir: null, gridftp: null };
   for (let i = 0; i < args.length; i += 1) {
     const argument = args[i] ?? '';
     if (argument === '--work') request = { ...request, workDir: args[(i += 1)] ?? usage('--work needs a directory') };
+    else if (argument === '--gridftp') request = { ...request, gridftp: ftpUrl(args[(i += 1)] ?? '') };
     else if (argument.startsWith('-')) usage(`unknown option ${argument}`);
     else if (request.topdir !== null) usage('only one directory can be given');
     else request = { ...request, topdir: argument };
@@ -37,8 +44,12 @@ export function parseArguments(args: readonly string[]): Request {
   return request;
 }
 
+function ftpUrl(text: string): string {
+  return GRIDFTP_URL.test(text) ? text : usage('--gridftp needs a URL such as ftp://127.0.0.1:2811/srv/lts');
+}
+
 function usage(message: string): never {
-  throw refused('QUICKSTART_USAGE', message, 'npm run quickstart -- [DIR] [--work DIR]');
+  throw refused('QUICKSTART_USAGE', message, 'npm run quickstart -- [DIR] [--work DIR] [--gridftp ftp://HOST:PORT/DIR]');
 }
 
 /** Makes the directories and the configuration. The sample itself is made by the caller. Throws QUICKSTART_PLACE. */
@@ -51,12 +62,13 @@ export function makeSite(request: Request): Site {
     isSample: given === null,
     configFile: join(workDir, 'bw-bkup.yaml'),
     catalogDir: join(workDir, 'catalog'),
-    ltsDir: join(workDir, 'lts'),
+    ltsDir: request.gridftp ?? join(workDir, 'lts'),
     restoredDir: join(workDir, 'restored'),
   };
   const own = ['staging', 'state', 'catalog', 'lts', 'restored'].map((name) => join(workDir, name));
+  const lts = ltsConfig(request.gridftp, site.ltsDir);
   for (const dir of [...own, ...(site.isSample ? [site.topdir] : [])]) mkdirSync(dir, { mode: 0o700 });
-  writeFileSync(site.configFile, configText(site), { flag: 'wx', mode: 0o600 });
+  writeFileSync(site.configFile, configText(site, lts), { flag: 'wx', mode: 0o600 });
   return site;
 }
 
@@ -92,15 +104,21 @@ function isInside(path: string, dir: string): boolean {
   return path === dir || path.startsWith(dir === '/' ? '/' : `${dir}/`);
 }
 
+function ltsConfig(gridftp: string | null, dir: string): Record<string, unknown> {
+  if (gridftp === null) return { backend: 'posix', dir };
+  const [, url, path] = GRIDFTP_URL.exec(gridftp) ?? [];
+  return { backend: 'gridftp', dir: path, gridftp: { url } };
+}
+
 /** Small slices for the sample, so that there are several; no ports, so that nothing running is in the way. */
-function configText(site: Site): string {
+function configText(site: Site, lts: Record<string, unknown>): string {
   const config = {
     host: 'quickstart',
     topdirs: [{ path: site.topdir }],
     staging: { dir: join(site.workDir, 'staging'), budget: site.isSample ? '256MiB' : '20%' },
     catalog: { dir: site.catalogDir },
     state: { dir: join(site.workDir, 'state') },
-    lts: [{ name: 'quickstart', backend: 'posix', dir: site.ltsDir }],
+    lts: [{ name: 'quickstart', ...lts }],
     dar: { sliceSize: site.isSample ? '1MiB' : '256MiB' },
     limits: { allowEmpty: true },
     restore: { allowedTargets: [site.restoredDir] },

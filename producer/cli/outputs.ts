@@ -100,6 +100,8 @@ export const runRowSchema = z.strictObject({
 export const statusOutput = z.strictObject({
   v: z.literal(1),
   basepaths: z.array(statusRowSchema),
+  /** By LTS that lacks copies; overdue: missing for longer than copies.missingFor. */
+  copies: z.array(z.strictObject({ lts: z.string(), missing: count, missingBytes: bigCount, overdue: count, oldestSealedAt: instant.nullable() })),
   /** Running work; null when Redis does not answer. */
   running: z.array(runRowSchema).nullable(),
   /** Restores of whole topdirs; null when Redis does not answer. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { proposeRenames, readBasepaths, type BasepathRecord } from '../../shared/basepaths/index.js';
 import { summarise, type BasepathStatus } from '../../shared/catalog/status.js';
+import { CopyTally, tallied, type LtsCopies } from '../../shared/copies/copy-tally.js';
 import { EXIT } from '../../shared/errors/exit-codes.js';
 import { readJournal } from '../../shared/journal/index.js';
 import { showPath } from '../../shared/paths/byte-path.js';
@@ -26,7 +27,7 @@ export interface StatusOptions extends CommonOptions {
 
 /**
  * `bw-bkup status`: every basepath from catalog and journal, so it is right while Redis and producer are down; running work besides. With `--check`
- * only those that are past due or failed for good, and what is out, for a monitoring program.
+ * only those that are past due or failed for good, what is out, and copies that are missing for too long, for a monitoring program.
  */
 export async function statusCommand(options: StatusOptions): Promise<number> {
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
@@ -37,16 +38,26 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
   const protections = await readProtections(site.catalog.journalDir, (problem) => { site.logger.warn({ problem }, 'journal line not usable'); });
   const renames = proposeRenames((await readBasepaths(site.catalog.journalDir, () => undefined)).all()); // its problems are those told above
   const nowMs = Date.now();
-  const statuses = await summarise(records, site.catalog.listBackups(), nowMs);
+  const tally = new CopyTally(site.config.lts.map(({ name }) => name), site.config.topdirs, nowMs);
+  const statuses = await summarise(records, tallied(site.catalog.listBackups(), tally), nowMs);
   const all = statuses.map((status) => statusRow(status, protections, lateOf(status, site.config.topdirs, nowMs), renames.get(status.id)));
   const basepaths = options.check === true ? all.filter((row) => row.pastDueMs !== null || hasFailed(row)) : all;
-  const output: Output = { v: 1, basepaths, ...(await live) };
+  const output: Output = { v: 1, basepaths, copies: tally.rows.filter(({ missing }) => missing > 0).map(copyRow), ...(await live) };
   if (options.json === true) printJson(statusOutput, output);
   else if (options.check === true) printCheck(basepaths, all.length, output);
   else printPeople(site, output);
-  if (options.check === true) return checkCode(basepaths, (output.outages ?? []).length > 0 || isHeldUp(output.hangs));
+  if (options.check === true) return checkCode(basepaths, (output.outages ?? []).length > 0 || isHeldUp(output.hangs) || output.copies.some(({ overdue }) => overdue > 0));
   const wrong = (row: Row): boolean => row.state === 'never' || row.state === 'failed-since' || row.pastDueMs !== null || row.lastVerified?.outcome === 'damaged';
   return basepaths.some(wrong) || isHeldUp(output.hangs) ? EXIT.failed : EXIT.ok;
+}
+
+function copyRow({ lts, missing, missingBytes, overdue, oldest }: LtsCopies): Output['copies'][number] {
+  return { lts, missing, missingBytes: missingBytes.toString(), overdue, oldestSealedAt: oldest?.sealedAt ?? null };
+}
+
+function copyLine({ lts, missing, missingBytes, overdue, oldestSealedAt }: Output['copies'][number]): string {
+  const since = oldestSealedAt === null ? '' : `, the oldest for ${formatDuration(Math.max(0, Date.now() - Date.parse(oldestSealedAt)))}`;
+  return `${lts} lacks its copy of ${plural(missing, 'backup')} (${formatBytes(BigInt(missingBytes))})${since}${overdue === 0 ? '' : `; ${formatCount(overdue)} for longer than copies.missingFor`}: bw-bkup copies`;
 }
 
 /** Failed for good, and nobody has dismissed it. */
@@ -107,6 +118,7 @@ function printPeople(site: Site, output: Output): void {
     print(summary(output.basepaths));
     for (const row of output.basepaths) printDecisions(row);
   }
+  for (const row of output.copies) print(copyLine(row));
   printLive(site, output);
 }
 
@@ -117,7 +129,8 @@ function printDecisions({ basepathId, held, toAccept, looksLike }: Row): void {
   if (toAccept.length > 0) print(`${basepathId} shrunk in backup ${toAccept.join(', ')}; what was before it is kept. If that is right: bw-bkup accept ${basepathId}`);
 }
 
-function printCheck(late: readonly Row[], all: number, { outages, hangs }: Output): void {
+function printCheck(late: readonly Row[], all: number, { outages, hangs, copies }: Output): void {
+  for (const row of copies) if (row.overdue > 0) print(copyLine(row));
   for (const row of outages ?? []) for (const line of outageLines(row)) print(line);
   if (hangs !== null) printHangs(hangs);
   for (const row of late) {

@@ -1,6 +1,6 @@
 import type { Manifest } from '../../shared/catalog/index.js';
+import { copyOrders } from '../../shared/copies/copy-jobs.js';
 import { orderCopy } from '../../shared/copies/order.js';
-import { copyJobSchema } from '../../shared/queues/job-data.js';
 import { DeadLetters } from '../../shared/dead-letters/dead-letters.js';
 import type { DeadLetter } from '../../shared/dead-letters/dead-letter.js';
 import type { Area, Decision } from '../../shared/reconcile/walk.js';
@@ -120,8 +120,7 @@ export class BasepathArea implements Area<BasepathFacts, BasepathAct> {
 
 /** `BACKUP LTS` of those that wait, are parked or run. */
 async function copiesUnderWay(queues: ReconcileParts['queues']): Promise<Set<string>> {
-  const jobs = await queues.copies.getJobs(['active', 'waiting', 'prioritized', 'delayed']);
-  return new Set(jobs.map((job) => copyJobSchema.safeParse(job.data).data).flatMap((copy) => (copy === undefined ? [] : [`${copy.backupId} ${copy.lts}`])));
+  return new Set((await copyOrders(queues)).filter(({ state }) => state !== 'failed').map(({ backupId, lts }) => `${backupId} ${lts}`));
 }
 
 /** Objects of a basepath by LTS and backup. What is not in a backup's directory is nobody's: the walk over all of an LTS tells it. */

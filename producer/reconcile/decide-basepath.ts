@@ -143,12 +143,12 @@ function decideStored(facts: BasepathFacts): Found[] {
 }
 
 /** Of what a manifest names in an LTS. An object of another basepath's directory (an import) is not looked for here. */
-function decideNamed({ basepathId, stored }: BasepathFacts, manifest: Manifest, lts: string): Found[] {
+function decideNamed({ basepathId, stored, ltsNames }: BasepathFacts, manifest: Manifest, lts: string): Found[] {
   const { backupId } = manifest;
   const there = (stored ?? []).find((each) => each.lts === lts && each.backupId === backupId)?.objects ?? new Map<string, number>();
   const prefix = `${basepathId}/${backupId}/`;
   const named = namedIn(manifest, lts).filter(({ object }) => object.startsWith(prefix));
-  const command = `bw-bkup verify ${backupId} --level hash`;
+  const command = ltsNames.length > 1 ? `bw-bkup copies repair ${backupId} --lts ${lts}` : `bw-bkup verify ${backupId} --level hash`;
   const subject = `backup ${backupId} of ${basepathId} in ${lts}`;
   const gone = named.filter(({ object }) => !there.has(object));
   const other = named.filter(({ object, bytes }) => there.has(object) && there.get(object) !== bytes);

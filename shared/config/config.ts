@@ -6,8 +6,8 @@ export interface Config {
   /** Name of this host in queue names, logs and `hosts:` overrides; letters, digits, `.`, `_`, `-`. */
   readonly host: string;
   readonly topdirs: readonly TopdirConfig[];
-  /** restoreShare: 0 to 1, what backups leave to restores. */
-  readonly staging: { readonly dir: string; readonly budgetBytes: number; readonly restoreShare: number; readonly maxPauseMs: number };
+  /** restoreShare: 0 to 1, what backups leave to restores. group: gid that may read slices and put fetched ones; null = nobody. */
+  readonly staging: { readonly dir: string; readonly budgetBytes: number; readonly restoreShare: number; readonly maxPauseMs: number; readonly group: number | null };
   readonly catalog: { readonly dir: string };
   /** Host-local state: embedded Redis, sockets. */
   readonly state: { readonly dir: string };
@@ -197,12 +197,24 @@ export interface ShardLimits {
 }
 
 /** Every backend adds its own settings: `| { backend: 'x'; x: XConfig }`. */
-export type LtsConfig = LtsCommon & ({ readonly backend: 'posix' } | { readonly backend: 'rclone'; readonly rclone: RcloneConfig } | { readonly backend: 'gridftp'; readonly gridftp: GridftpConfig });
+export type LtsConfig = LtsCommon & ({ readonly backend: 'posix' } | { readonly backend: 'rclone'; readonly rclone: RcloneConfig } | { readonly backend: 'gridftp'; readonly gridftp: GridftpConfig } | { readonly backend: 'globus'; readonly globus: GlobusConfig });
 
 export interface RcloneConfig {
   readonly remote: string;
   /** null: from the environment. */
   readonly configFile: string | null;
+}
+
+export interface GlobusConfig {
+  /** Ids of collections and of the client are UUIDs. */
+  readonly collection: string;
+  /** Where collections show directories of hosts; host null = of every host without an entry of its own. */
+  readonly sources: readonly { readonly host: string | null; readonly dir: string; readonly collection: string; readonly path: string }[];
+  readonly clientId: string;
+  readonly secretFile: string;
+  readonly maxTasks: number;
+  readonly transferUrl: string;
+  readonly authUrl: string;
 }
 
 export interface GridftpConfig {

@@ -277,13 +277,50 @@ const GRIDFTP_ACCEPTS = 'gsiftp://HOST[:PORT] (certificates, port 2811) or ftp:/
 /** Neither a login, which would be seen, nor a path, which is `dir`. */
 const gridftpUrl = matching(/^(?:gsiftp|ftp):\/\/[A-Za-z0-9.-]+(?::\d{1,5})?\/?$/, 'is not the URL of a GridFTP server', GRIDFTP_ACCEPTS);
 
+const UUID_ACCEPTS = 'a UUID such as 3f1e8a54-0d3c-4c4e-9a53-6d5c1b7f2a90';
+const uuid = matching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'is not a UUID', UUID_ACCEPTS);
+
+/** A token must not travel in the clear. */
+const serviceUrl: Format<string> = {
+  accepts: 'an https:// address (http:// only on this host)',
+  parse: (raw) => {
+    const value = text(raw, serviceUrl.accepts);
+    const url = URL.canParse(value) ? new URL(value) : null;
+    const isHere = url !== null && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+    if (url === null || !(url.protocol === 'https:' || (url.protocol === 'http:' && isHere))) throw new FormatError('is not a safe address of a service', serviceUrl.accepts);
+    return value;
+  },
+};
+
+/** Where a Globus collection shows a directory; host null = of every host that has no entry of its own for it. */
+export interface GlobusSource {
+  readonly host: string | null;
+  readonly dir: string;
+  readonly collection: string;
+  readonly path: string;
+}
+
+const GLOBUS_SOURCES_ACCEPTS = 'a list of {host, dir, collection, path}; host may be left away to mean all';
+
+const globusSources: Format<readonly GlobusSource[]> = {
+  accepts: GLOBUS_SOURCES_ACCEPTS,
+  parse: (raw) =>
+    listItems(raw, GLOBUS_SOURCES_ACCEPTS).map((entry) => {
+      if (typeof entry !== 'object' || entry === null) throw new FormatError('has an entry that is no map', GLOBUS_SOURCES_ACCEPTS);
+      const { host, dir, collection, path, ...other } = entry as Record<string, unknown>;
+      const [unknown] = Object.keys(other);
+      if (unknown !== undefined) throw new FormatError(`has an entry with "${unknown}"`, GLOBUS_SOURCES_ACCEPTS);
+      return { host: host === undefined ? null : text(host, GLOBUS_SOURCES_ACCEPTS), dir: absolutePath.parse(dir, {}), collection: uuid.parse(collection, {}), path: absolutePath.parse(path, {}) };
+    }),
+};
+
 const line: Format<string> = { accepts: 'one line of text', parse: (raw) => text(raw, 'one line of text') };
 
 /** Every format a schema leaf can have. */
 export const formats = {
   absolutePath,
   address,
-  backend: oneOf(['posix', 'rclone', 'gridftp']),
+  backend: oneOf(['posix', 'rclone', 'gridftp', 'globus']),
   boolean,
   budget,
   // dar knows blowfish and scrambling too: a 64-bit block cipher and no cipher at all.
@@ -293,6 +330,7 @@ export const formats = {
   compression,
   count: { accepts: 'a whole number', parse: (raw, bounds) => integer(raw, bounds, 'a whole number') } as Format<number>,
   duration: { accepts: DURATION_ACCEPTS, parse: (raw) => parseDuration(raw) } as Format<number>,
+  globusSources,
   gridftpUrl,
   ioClass: matching(/^(idle|best-effort:[0-7])$/, 'is not an I/O class', 'idle, or best-effort:0 (first) to best-effort:7'),
   gate: oneOf(['none', 'fulls-started', 'fulls-done']),
@@ -310,9 +348,11 @@ export const formats = {
   rate: { accepts: RATE_ACCEPTS, parse: (raw) => parseRate(raw) } as Format<number>,
   redisUrl,
   relativePath,
+  serviceUrl,
   size: { accepts: SIZE_ACCEPTS, parse: (raw, bounds) => sizeWithin(raw, bounds) } as Format<number>,
   textList: list(line),
   timezone,
+  uuid,
   windows,
 } as const;
 

@@ -1,3 +1,4 @@
+import { badGlobus } from './judge-globus.js';
 import { badGridftp } from './judge-gridftp.js';
 import { join } from 'node:path';
 import type { Facts } from './facts.js';
@@ -20,6 +21,7 @@ export function judgeSettings(settings: Settings, facts: Facts): Finding[] {
     ...duplicateLts(settings),
     ...badRclone(settings),
     ...badGridftp(settings),
+    ...badGlobus(settings),
     ...badCopies(settings),
     ...duplicateBasepaths(settings),
     ...badBudget(settings, facts),

@@ -38,7 +38,7 @@ export interface Parsed {
   readonly settings: Settings;
   readonly sources: Sources;
   readonly problems: readonly ConfigProblem[];
-  /** Findings of a rule, with the place each value came from. */
+  /** Findings of a rule, with the place each value came from; none about values that could not be read. */
   readonly locate: (findings: readonly Finding[]) => ConfigProblem[];
 }
 
@@ -63,8 +63,9 @@ export function parseSettings(input: ParseInput): Parsed {
   const settings: Settings = { host, shardMemory, site: site.values, topdirs: topdirs.map(({ loaded }) => ({ ...loaded.values, basepaths: loaded.basepaths.map(({ values }) => values) })), lts: lts.map((l) => l.loaded.values) };
   // A file that is no YAML gave no values, and a value that could not be read was reported: that they are missing says nothing.
   const known = new Set(problems.map((problem) => problem.key));
-  const missing = yaml.problems.length > 0 ? [] : findMissing(settings).filter(({ key }) => !known.has(key));
-  const locate = (findings: readonly Finding[]): ConfigProblem[] => findings.map((finding) => ({ file: origin(finding, sources, yaml), ...finding }));
+  const missing = yaml.problems.length > 0 ? [] : findMissing(settings);
+  // A value that could not be read is taken for none: that it is missing would be no news.
+  const locate = (findings: readonly Finding[]): ConfigProblem[] => findings.filter(({ key }) => !known.has(key)).map((finding) => ({ file: origin(finding, sources, yaml), ...finding }));
   return { settings, sources, problems: [...problems, ...locate(missing)], locate };
 }
 

@@ -40,6 +40,7 @@ export function placesOf({ site, topdirs, lts }: Settings): Places {
       ...given('http.tokenFile', site.http.tokenFile, 'secret'),
       ...lts.flatMap(({ gridftp }, index) => (['keyFile', 'proxyFile', 'passwordFile'] as const).flatMap((name) => given(`lts[${index}].gridftp.${name}`, gridftp[name], 'secret'))),
       ...lts.flatMap((store, index) => given(`lts[${index}].rclone.configFile`, store.rclone.configFile, 'secret')),
+      ...lts.flatMap((store, index) => given(`lts[${index}].globus.secretFile`, store.globus.secretFile, 'secret')),
     ],
   };
 }

@@ -117,6 +117,7 @@ export const hostSections = {
     budget: { doc: 'Bytes all slices of this host may take there, or a share of the filesystem.', format: 'budget', default: '80%' },
     restoreShare: { doc: 'Share of the budget that backups leave to restores and verifications.', format: 'share', default: '20%' },
     maxPause: { doc: 'A dar that has been stopped this long because staging is used up ends its archive and gives its slot to others.', format: 'duration', default: '1h' },
+    group: { doc: 'Number of the group (`getent group NAME`) of the user that a transfer service maps us to, such as a Globus collection: it may read slices, and put fetched ones where a restore waits for them. none = nobody but us.', format: 'count', default: null, nullable: true, min: 1 },
   },
   state: {
     dir: { doc: 'Host-local state: the embedded Redis, sockets, the HTTP token.', format: 'absolutePath', default: '/var/lib/bw-bkup' },
@@ -228,6 +229,15 @@ export const ltsSchema = {
     passwordFile: { doc: 'The password in its first line, mode 0600.', format: 'absolutePath', default: null, nullable: true },
     streams: { doc: 'TCP streams of one big object.', format: 'count', default: 4, min: 1, max: 64 },
     concurrent: { doc: 'Processes of globus-url-copy of one batch; each has its own session at the server.', format: 'count', default: 2, min: 1, max: 16 },
+  },
+  globus: {
+    collection: { doc: 'Id of the collection with `dir`: a guest collection on which the client identity may read and write. For backend globus only.', format: 'uuid', default: null, nullable: true },
+    sources: { doc: 'Which collections show the staging directory of hosts, and under which path. The longest dir counts, then an entry of the host itself.', format: 'globusSources', default: [] },
+    clientId: { doc: 'Client id of the service account (developers.globus.org); its identity is CLIENT_ID@clients.auth.globus.org.', format: 'uuid', default: null, nullable: true },
+    secretFile: { doc: 'File (mode 0600) with the client secret in its first line.', format: 'absolutePath', default: null, nullable: true },
+    maxTasks: { doc: 'Transfers of this client that are live at a time, of all hosts. Globus works on three of an identity; more only wait there.', format: 'count', default: 3, min: 1, max: 100 },
+    transferUrl: { doc: 'Address of the Transfer API.', format: 'serviceUrl', default: 'https://transfer.api.globus.org' },
+    authUrl: { doc: 'Address of Globus Auth.', format: 'serviceUrl', default: 'https://auth.globus.org' },
   },
 } as const satisfies Section;
 

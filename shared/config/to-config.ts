@@ -33,7 +33,7 @@ export function toConfig({ host, site, topdirs, lts, shardMemory }: Settings, { 
   return {
     host,
     ...policy,
-    staging: { dir: present(site.staging.dir), budgetBytes: stagingBudgetBytes, restoreShare: site.staging.restoreShare, maxPauseMs: site.staging.maxPause },
+    staging: { dir: present(site.staging.dir), budgetBytes: stagingBudgetBytes, restoreShare: site.staging.restoreShare, maxPauseMs: site.staging.maxPause, group: site.staging.group },
     state: site.state,
     redis: { url: redisUrl },
     worker: toWorker(site.worker),
@@ -102,10 +102,13 @@ function toVerify({ every, level, sample, recallBytesPerDay, recallObjectsPerDay
   return { everyMs: every, level, samplePercent: Math.max(LEAST_PERCENT, sample * 100), recallPerDay };
 }
 
-function toLts({ name, backend, dir, bandwidth, minObject, maxWait, tape, rclone, gridftp }: LtsSettings): LtsConfig {
+function toLts({ name, backend, dir, bandwidth, minObject, maxWait, tape, rclone, gridftp, globus }: LtsSettings): LtsConfig {
   const common = { name: present(name), dir: present(dir), bandwidthBytesPerSecond: bandwidth, bundle: minObject === null ? null : { minBytes: minObject, maxWaitMs: maxWait }, tape };
   if (backend === 'rclone') return { ...common, backend, rclone: { remote: present(rclone.remote), configFile: rclone.configFile } };
   if (backend === 'gridftp') return { ...common, backend, gridftp: toGridftp(gridftp) };
+  if (backend === 'globus') {
+    return { ...common, backend, globus: { ...globus, collection: present(globus.collection), clientId: present(globus.clientId), secretFile: present(globus.secretFile) } };
+  }
   return { ...common, backend };
 }
 

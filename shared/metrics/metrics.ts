@@ -1,3 +1,4 @@
+import type { LtsCopies } from '../copies/copy-tally.js';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Redis } from 'ioredis';
 import type { BwError } from '../errors/bw-error.js';
@@ -122,6 +123,19 @@ export class Metrics extends Recorders {
       this.#instruments.replace('bw_topdir_restore_basepaths', states);
       this.#instruments.replace('bw_topdir_restore_bytes', bytes);
       this.#instruments.replace('bw_topdir_restore_left_seconds', restores.flatMap(({ topdir, target, etaMs }) => (etaMs === null ? [] : [{ labels: { topdir, target }, value: etaMs / 1000 }])));
+    });
+  }
+
+  /** Asks at every scrape what copies are missing; one process per site. Null: not known yet. */
+  collectCopies(read: () => readonly LtsCopies[] | null): void {
+    this.#collect('copies', 0, ['bw_copies_missing', 'bw_copies_missing_bytes', 'bw_copies_overdue', 'bw_copy_missing_age_seconds'], () => {
+      const rows = read() ?? [];
+      const each = (value: (row: LtsCopies) => number): { labels: { lts: string }; value: number }[] => rows.map((row) => ({ labels: { lts: row.lts }, value: value(row) }));
+      this.#instruments.replace('bw_copies_missing', each(({ missing }) => missing));
+      this.#instruments.replace('bw_copies_missing_bytes', each(({ missingBytes }) => Number(missingBytes)));
+      this.#instruments.replace('bw_copies_overdue', each(({ overdue }) => overdue));
+      this.#instruments.replace('bw_copy_missing_age_seconds', each(({ oldest }) => (oldest === null ? 0 : Math.max(0, this.#now() - Date.parse(oldest.sealedAt)) / 1000)));
+      return Promise.resolve();
     });
   }
 

@@ -131,6 +131,11 @@ export function inTaskKey(lts: string): string {
   return `${PREFIX}:in-task:${lts}`;
 }
 
+/** SHA-512 of a file that is in an asynchronous LTS, verified, and is no slice; goes away by itself. */
+export function sentFileKey(lts: string, object: string): string {
+  return `${PREFIX}:sent-file:${lts}:${object}`;
+}
+
 /** Hash object -> why the task it was in did not bring it (JSON), until the job that waits for it has taken note. */
 export function taskErrorsKey(lts: string): string {
   return `${PREFIX}:task-errors:${lts}`;

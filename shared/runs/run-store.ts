@@ -71,12 +71,6 @@ return 1`;
 const NOTE_RESULT = `if redis.call('HEXISTS', KEYS[1], 'run') == 1 then redis.call('HSET', KEYS[1], 'result', ARGV[1]) end`;
 const ADD_HOST = `if redis.call('HEXISTS', KEYS[1], 'run') == 1 then redis.call('HSET', KEYS[1], ARGV[1], '1') end`;
 
-const SET_FIELD = `if redis.call('HEXISTS', KEYS[1], 'run') == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end`;
-
-function sentField(lts: string, object: string): string {
-  return `sent-file:${lts}:${object}`;
-}
-
 /** State of running work, visible to every process; lost with Redis without loss of any sealed backup. */
 export class RunStore {
   constructor(readonly redis: Redis) {}
@@ -203,17 +197,6 @@ export class RunStore {
   async hosts(id: string): Promise<string[]> {
     const fields = await this.redis.hkeys(runKey(id));
     return fields.filter((name) => name.startsWith('host:')).map((name) => name.slice('host:'.length));
-  }
-
-  /** Files of a seal that are in an LTS, verified: hash by object. */
-  async sentFiles(id: string, lts: string, objects: readonly string[]): Promise<Map<string, string>> {
-    const values = objects.length === 0 ? [] : await this.redis.hmget(runKey(id), ...objects.map((object) => sentField(lts, object)));
-    return new Map(values.flatMap((sha512, index) => (sha512 === null ? [] : [[objects[index] ?? '', sha512] as const])));
-  }
-
-  /** Nothing is noted of a run that is not on record. */
-  async noteSentFile(id: string, lts: string, object: string, sha512: string): Promise<void> {
-    await this.redis.eval(SET_FIELD, 1, runKey(id), sentField(lts, object), sha512);
   }
 
   /** What a restore or verification has come to (JSON), before its end is on record: whoever does its job once more tells the same, and does nothing again. */

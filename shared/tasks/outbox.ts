@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { inTaskKey, outboxKey, taskErrorsKey, taskKey } from '../queues/names.js';
+import { inTaskKey, outboxKey, sentFileKey, taskErrorsKey, taskKey } from '../queues/names.js';
 import { REDIS_NOW } from '../redis/redis-now.js';
 import { parseError, parseOutboxItem, type OutboxItem, type StoredError } from './task-record.js';
 
@@ -33,6 +33,9 @@ for i = 1, #ARGV do
   end
 end
 return found`;
+
+/** Whoever waits for a file asks within this, seconds; later it is sent once more, which has no effect. */
+const KEEP_SENT_SECONDS = 7 * 86_400;
 
 /** What hosts have to bring to asynchronous LTS: from here it gets into tasks, and back when a task did not bring it. */
 export class Outbox {
@@ -68,6 +71,16 @@ export class Outbox {
     if (objects.length === 0) return new Set();
     const [waiting, inTask] = await Promise.all([this.redis.hmget(outboxKey(lts, host), ...objects), this.redis.hmget(inTaskKey(lts), ...objects)]);
     return new Set(objects.filter((_, index) => (waiting[index] ?? null) !== null || (inTask[index] ?? null) !== null));
+  }
+
+  /** Files (no slices) that are in the LTS, verified: hash by object. */
+  async sentFiles(lts: string, objects: readonly string[]): Promise<Map<string, string>> {
+    const values = objects.length === 0 ? [] : await this.redis.mget(...objects.map((object) => sentFileKey(lts, object)));
+    return new Map(values.flatMap((sha512, index) => (sha512 === null ? [] : [[objects[index] ?? '', sha512] as const])));
+  }
+
+  async noteSentFile(lts: string, object: string, sha512: string): Promise<void> {
+    await this.redis.set(sentFileKey(lts, object), sha512, 'EX', KEEP_SENT_SECONDS);
   }
 
   /** Why tasks did not bring these; each is told once. */

@@ -20,14 +20,15 @@ const outboxItemSchema = z.object({
   file: z.string(),
   bytes: z.number().int().nonnegative(),
   sha512: z.string(),
+  /** Of a slice; '' of a file. */
   backupId: z.string(),
-  /** slice: on record in the transfer items of its backup · file: of a seal, on record in the run · bundle: of slices, on record in the pool of its host. */
+  /** slice: on record in the transfer items of its backup · bundle: of slices, on record in the pool of its host · file: anything else, such as one of a seal. */
   kind: z.enum(['slice', 'file', 'bundle']),
   /** Of the job that waits for it, as in the backup queue: lower goes first. */
   priority: z.number(),
   /** When it was put there, ms by the clock of Redis. */
   sinceMs: z.number(),
-  /** Job that is woken when it is through, or has failed: `QUEUE ID`. */
+  /** Job that is woken when it is through, or has failed: `QUEUE ID`; '' = somebody looks for it. */
   job: z.string(),
   /** Tasks it was in that failed for another item's sake. */
   tries: z.number().int().nonnegative(),

@@ -18,6 +18,7 @@ import { restoreStart } from './cases/restore-start.js';
 import { staging } from './cases/staging.js';
 import { smallBasepaths } from './cases/small-basepaths.js';
 import { smallFiles } from './cases/small-files.js';
+import { transfers } from './cases/transfers.js';
 import { keepProfilesIn } from './cpu-profile.js';
 import { describeMachine } from './machine.js';
 import { renderPlot } from './plot.js';
@@ -41,6 +42,7 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   due,
   preemption,
   kills,
+  transfers,
 };
 
 interface Options {

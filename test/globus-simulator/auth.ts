@@ -26,7 +26,7 @@ export function tokenAnswer(context: Context, authorization: string, form: URLSe
   if (form.get('grant_type') !== 'client_credentials') return { status: 400, body: { error: 'unsupported_grant_type' } };
   const scope = form.get('scope') ?? TRANSFER_SCOPE;
   if (!scope.includes(TRANSFER_SCOPE)) return { status: 400, body: { error: 'invalid_scope' } };
-  const token = `Ag${randomBytes(32).toString('base64url')}`;
+  const token = context.options.makeToken?.() ?? `Ag${randomBytes(32).toString('base64url')}`;
   const seconds = context.options.tokenSeconds ?? 172_800;
   context.store.commit({ t: 'token', token: { hash: hashOf(token), client, scope, expires: context.now() + seconds * 1_000 } });
   const body = {

@@ -33,6 +33,8 @@ export interface SimulatorOptions {
   readonly retryMs?: number;
   /** `expires_in` of tokens. Default 172800, as the service. */
   readonly tokenSeconds?: number;
+  /** Makes the tokens: for tests that look for one. Default: random. */
+  readonly makeToken?: () => string;
   /** What counts as the same transfer for the 409: the same list of pairs, or one pair in common (default: it asks more of a client). Not known of the service. */
   readonly identicalPaths?: 'same-list' | 'any-pair';
 }

@@ -8,6 +8,10 @@ export interface FaultProxy {
   /** What happens to the next data connections that carry so much, one each; none: they pass. */
   readonly faults: ('flip' | 'cut')[];
   readonly spoiled: () => number;
+  /** After so many more commands nothing passes any more, as if whoever sends were killed; null: never. */
+  dieAfter: number | null;
+  /** Commands that passed. */
+  commands: number;
   /** Drops lines of the server's answers, such as a feature. */
   hide: (line: string) => boolean;
   readonly stop: () => Promise<void>;
@@ -45,15 +49,25 @@ export async function startFaultProxy(target: GridftpServer): Promise<FaultProxy
   const control = createServer((client) => {
     const server = keep(connect({ host: target.host, port: target.port }));
     keep(client);
-    passLines(client, server, (line) => rewrite(line, /^(PORT )([\d,]+)(.*)$/, relayTo));
+    if (proxy.dieAfter === 0) client.destroy();
+    passLines(client, server, (line) => (isDead() ? null : rewrite(line, /^(PORT )([\d,]+)(.*)$/, relayTo)));
     passLines(server, client, (line) => (proxy.hide(line) ? null : rewrite(line, /^(227 .*\()([\d,]+)(\).*)$/, relayTo)));
   });
+  const isDead = (): boolean => {
+    if (proxy.dieAfter === 0) for (const socket of sockets) socket.destroy();
+    if (proxy.dieAfter === 0) return true;
+    proxy.commands += 1;
+    if (proxy.dieAfter !== null) proxy.dieAfter -= 1;
+    return false;
+  };
   servers.add(control);
   const port = await listen(control);
   const proxy: FaultProxy = {
     server: { scheme: 'ftp', host: '127.0.0.1', port },
     faults,
     spoiled: () => spoiled,
+    dieAfter: null,
+    commands: 0,
     hide: () => false,
     stop: async () => {
       for (const socket of sockets) socket.destroy();

@@ -1,5 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { shareDirectory, shareFile, type SharedFor } from '../../shared/files/share.js';
 import { removeTree } from '../../shared/files/remove-tree.js';
 import type { StagingAccount } from './account.js';
 import { HeldStarts } from './held-starts.js';
@@ -18,6 +19,8 @@ export class Staging {
     host: string,
     /** Who may write here, and how much. */
     readonly account: StagingAccount,
+    /** Group that may read slices and put fetched ones; null = nobody but us. */
+    private readonly group: number | null = null,
   ) {
     this.root = join(dir, host);
     this.#held = new HeldStarts(this.root);
@@ -27,11 +30,25 @@ export class Staging {
     return join(this.root, backupId);
   }
 
-  /** A private directory for one start of one shard or restore. */
-  async createStart(backupId: string, start: string): Promise<string> {
-    const dir = join(this.backupDir(backupId), start);
+  /** A directory for one start of one shard or restore; private, but for what staging.group may do. */
+  createStart(backupId: string, start: string, shared: SharedFor = 'reaching'): Promise<string> {
+    return this.createDirectory(join(backupId, start), shared);
+  }
+
+  /** Any directory below this host's part, with those above it. */
+  async createDirectory(relative: string, shared: SharedFor = 'reaching'): Promise<string> {
+    const dir = join(this.root, relative);
     await mkdir(dir, { recursive: true, mode: 0o700 });
+    if (this.group === null) return dir;
+    for (let above = dirname(dir); above.length >= this.root.length; above = dirname(above)) await shareDirectory(above, this.group, 'reaching');
+    await shareDirectory(dir, this.group, shared);
     return dir;
+  }
+
+  /** Before a transfer service is told of these files, which may lie anywhere in staging. */
+  async shareFiles(files: readonly string[]): Promise<void> {
+    if (this.group === null) return;
+    for (const file of files) await shareFile(file, this.group);
   }
 
   /** Removes what starts left here. */

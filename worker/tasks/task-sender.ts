@@ -192,6 +192,7 @@ export class TaskSender {
   async #wake(jobs: ReadonlySet<string>): Promise<void> {
     for (const each of jobs) {
       const [queue = '', jobId = ''] = each.split(' ');
+      if (queue === '') continue;
       await (await this.context.queues.named(queue).getJob(jobId))?.promote().catch(() => undefined);
     }
   }
@@ -204,7 +205,7 @@ function newRecord(about: Pick<TaskRecord, 'lts' | 'identity' | 'host' | 'key' |
     ...about,
     items: take.length,
     bytes: take.reduce((sum, { bytes }) => sum + bytes, 0),
-    backups: [...new Set(take.map(({ backupId }) => backupId))],
+    backups: [...new Set(take.map(({ backupId }) => backupId).filter((id) => id !== ''))],
     state: 'keyed',
     handle: null,
     doneBytes: 0,

@@ -41,7 +41,7 @@ export function ltsChecks(config: Pick<Config, 'staging' | 'host'>, backends: re
     area: 'lts',
     subject: backend.name,
     timeoutMs: backend.capabilities().async ? ASYNC_TRIP_MS : TRIP_MS,
-    look: async (signal) => judgeTrip(await roundTrip(backend, join(config.staging.dir, config.host), signal)),
+    look: async (signal) => judgeTrip(await roundTrip(backend, { dir: join(config.staging.dir, config.host), group: config.staging.group }, signal)),
   }));
 }
 

@@ -86,15 +86,17 @@ export class Looker {
     const offline = new Map<string, ReadonlySet<string>>();
     for (const backend of this.#backends) {
       const objects = [...new Set(slices.filter(({ lts }) => lts === backend.name).map(({ object }) => object))];
-      const states = objects.length === 0 ? undefined : await backend.stageStates?.(objects).catch((thrown: unknown) => this.#unknown(backend, thrown));
+      const states = objects.length === 0 ? undefined : await backend.stageStates?.(objects).catch((thrown: unknown) => {
+        this.#sayUnknown(backend, thrown);
+        return undefined;
+      });
       if (states !== undefined) offline.set(backend.name, new Set(objects.filter((object) => states.get(object) !== 'online')));
     }
     return shareByLts(slices, this.#tape, offline).map(rowOfLts);
   }
 
-  #unknown({ name }: TransferBackend, thrown: unknown): undefined {
+  #sayUnknown({ name }: TransferBackend, thrown: unknown): void {
     this.site.logger.warn({ err: toBwError(thrown), lts: name }, 'what lies on tape is not known');
-    return undefined;
   }
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { access, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toBwError, type BwError } from '../../errors/bw-error.js';
+import { shareDirectory } from '../../files/share.js';
 import { NO_HASH, type TransferItem, type TransferOptions, type Verdict } from '../backend.js';
 import { assertObjectName, PART_MARK } from '../object-name.js';
 import { objectCorrupt, objectMissing } from '../posix/fetch-object.js';
@@ -67,8 +68,9 @@ export async function verifyBack(place: Place, item: TransferItem, options: Tran
 }
 
 /** The scratch directory, without what a process that died left there. */
-export async function prepareScratch({ scratchDir, tasks }: Place): Promise<void> {
+export async function prepareScratch({ scratchDir, tasks, group = null }: Place): Promise<void> {
   await mkdir(scratchDir, { recursive: true, mode: 0o700 });
+  if (group !== null) await shareDirectory(scratchDir, group, 'putting');
   for (const name of await readdir(scratchDir)) {
     const path = join(scratchDir, name);
     const old = await stat(path).then(({ mtimeMs }) => mtimeMs < tasks.options.now() - SCRATCH_KEPT_MS, () => false); // gone meanwhile
@@ -108,7 +110,9 @@ async function move(place: Place, coming: readonly Coming[], options: TransferOp
   const routes = new Map<string, Move[]>();
   for (const { item, part } of coming) {
     const to = mapFile(sources, host, part, lts);
-    routes.set(to.collection, [...(routes.get(to.collection) ?? []), { from: joinPath(dir, item.object), to: to.path }]);
+    const moves = routes.get(to.collection) ?? [];
+    routes.set(to.collection, moves);
+    moves.push({ from: joinPath(dir, item.object), to: to.path });
   }
   let failure: BwError | null = null;
   for (const [destination, moves] of routes) {

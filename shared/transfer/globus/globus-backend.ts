@@ -3,6 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BwError } from '../../errors/bw-error.js';
+import { shareFile } from '../../files/share.js';
 import {
   REPLACEABLE_PREFIX,
   type BackendCapabilities,
@@ -33,6 +34,8 @@ export interface GlobusOptions {
   readonly host: string;
   /** Local, below one of `sources`: for what is verified. */
   readonly scratchDir: string;
+  /** staging.group. */
+  readonly group?: number | null;
   readonly clientId: string;
   /** Of mode 0600; its first line is the secret of the client. */
   readonly secretFile: string;
@@ -157,7 +160,7 @@ class GlobusCollection implements GlobusBackend {
   async replace(object: string, bytes: Uint8Array): Promise<void> {
     assertObjectName(object);
     if (!object.startsWith(REPLACEABLE_PREFIX)) throw notReplaceable(object);
-    const { tasks, collection, dir, sources, host, lts, scratchDir } = this.#place;
+    const { tasks, collection, dir, sources, host, lts, scratchDir, group = null } = this.#place;
     await prepareScratch(this.#place);
     const name = randomUUID();
     const file = join(scratchDir, name);
@@ -165,6 +168,7 @@ class GlobusCollection implements GlobusBackend {
     const part = `${final}${PART_MARK}${name}`;
     try {
       await writeFile(file, bytes, { mode: 0o600, flag: 'wx' });
+      if (group !== null) await shareFile(file, group);
       const from = mapFile(sources, host, file, lts);
       await tasks.transfer('replace', { source: from.collection, destination: collection }, [{ from: from.path, to: part }]);
       if (await tasks.client.rename(collection, part, final)) return;
@@ -182,10 +186,10 @@ class GlobusCollection implements GlobusBackend {
 
 function placeOf(options: GlobusOptions): Place {
   const { name: lts, now = Date.now, callsPerSecond = CALLS_PER_SECOND, pollMs = POLL_MS, stuckAfterMs = STUCK_AFTER_MS, sleep = timer } = options;
-  const { dir, collection, sources, host, scratchDir, clientId, secretFile, transferUrl, authUrl } = options;
+  const { dir, collection, sources, host, scratchDir, group = null, clientId, secretFile, transferUrl, authUrl } = options;
   const limiter = callsPerSecond === null ? null : createLimiter(callsPerSecond);
   const client = new GlobusClient({ lts, limiter, now, sleep, clientId, secretFile, transferUrl, authUrl, fetch: options.fetch });
-  return { lts, host, collection, dir, sources, scratchDir, tasks: new Tasks(client, { lts, now, sleep, pollMs, stuckAfterMs }) };
+  return { lts, host, collection, dir, sources, scratchDir, group, tasks: new Tasks(client, { lts, now, sleep, pollMs, stuckAfterMs }) };
 }
 
 function timer(ms: number, signal?: AbortSignal): Promise<void> {

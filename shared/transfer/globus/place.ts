@@ -12,4 +12,6 @@ export interface Place {
   readonly sources: readonly SourceMap[];
   /** Local, below one of the sources: what is verified, or written to a restore kit, passes through here. */
   readonly scratchDir: string;
+  /** staging.group: of the user the collection maps us to; null or absent = we are nobody else there. */
+  readonly group?: number | null;
 }

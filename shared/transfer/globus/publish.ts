@@ -94,7 +94,7 @@ async function compare({ tasks, collection, dir, suffix }: PublishRequest, found
       published.taken.push(object);
     }
   }
-  await tasks.remove(collection, moves.map(({ to }) => to).filter((part) => !different.has(part)));
+  await tasks.cleanUp(collection, moves.map(({ to }) => to).filter((part) => !different.has(part)));
 }
 
 /** Returns those that could not be renamed. */

@@ -184,11 +184,11 @@ export class Sender {
     return known.options.signal?.aborted === true;
   }
 
-  /** What is left of it goes at once where the items are known; else sweepParts takes it. It must not hide what went wrong. */
+  /** What is left of it goes at once where the items are known; else sweepParts takes it. */
   async #removeParts({ key }: SendHandle, items: readonly TransferItem[] | null): Promise<void> {
     if (items === null) return;
     const paths = items.map(({ object }) => joinPath(this.place.dir, `${object}${suffixOf(key)}`));
-    await this.place.tasks.remove(this.place.collection, paths).catch(() => undefined);
+    await this.place.tasks.cleanUp(this.place.collection, paths);
   }
 
   #itemsOf({ key }: SendHandle, given: readonly TransferItem[] | undefined): readonly TransferItem[] | null {
@@ -203,24 +203,26 @@ export class Sender {
   /** Submits under the key if it is a submission id. Any other key, or one that is used up by a task that failed, is found by its label. */
   async #start(key: string, items: readonly TransferItem[], signal: AbortSignal | undefined): Promise<string> {
     if (uuid.safeParse(key).success) {
-      const taskId = await this.#post(key, key, items, signal);
-      if (taskId !== null && (await this.place.tasks.client.task(taskId))?.status !== 'FAILED') return taskId;
+      const posted = await this.#post(key, key, items, signal);
+      if (posted !== null && (posted.isNew || (await this.place.tasks.client.task(posted.taskId))?.status !== 'FAILED')) return posted.taskId;
     }
     const live = await this.#find(key, 'ACTIVE,INACTIVE');
-    const taskId = live?.task_id ?? (await this.#post(await this.place.tasks.client.submissionId(), key, items, signal));
-    if (taskId !== null) return taskId;
+    if (live !== null) return live.task_id;
+    const posted = await this.#post(await this.place.tasks.client.submissionId(), key, items, signal);
+    if (posted !== null) return posted.taskId;
     throw faultError('busy', { lts: this.place.lts, subject: key, detail: 'a transfer with identical paths has not yet completed, and it is none of ours' });
   }
 
   /** null: refused for identical paths, and no live task has our label. */
-  async #post(submissionId: string, key: string, items: readonly TransferItem[], signal: AbortSignal | undefined): Promise<string | null> {
+  async #post(submissionId: string, key: string, items: readonly TransferItem[], signal: AbortSignal | undefined): Promise<{ taskId: string; isNew: boolean } | null> {
     const { tasks } = this.place;
     try {
-      return (await tasks.client.submit(this.#document(submissionId, key, items), signal)).taskId;
+      return await tasks.client.submit(this.#document(submissionId, key, items), signal);
     } catch (thrown) {
       const answer = answerOf(thrown);
       if (answer?.status !== 409 || answer.code !== 'Conflict') throw thrown;
-      return (await this.#find(key, 'ACTIVE,INACTIVE'))?.task_id ?? null;
+      const live = await this.#find(key, 'ACTIVE,INACTIVE');
+      return live === null ? null : { taskId: live.task_id, isNew: false };
     }
   }
 

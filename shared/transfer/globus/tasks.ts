@@ -21,8 +21,10 @@ export interface SeenTask extends Judgement {
 }
 
 const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);
-/** A cancel that is not done after so many looks is left to itself. */
-const CANCEL_LOOKS = 24;
+/** A cancel that is not done after this long, ms, is left to itself. */
+const CANCEL_MS = 120_000;
+/** So is the removal of what nobody needs. */
+const CLEANUP_MS = 30_000;
 /** Paths per delete task. */
 const DELETE_AT_ONCE = 5_000;
 
@@ -45,26 +47,28 @@ export class Tasks {
 
   /** Cancels it and waits until it has ended, however; null when it is not known, or does not end for now. */
   async stop(taskId: string): Promise<SeenTask | null> {
-    for (let looks = 0; looks < CANCEL_LOOKS; looks += 1) {
-      const seen = looks === 0 ? await this.#cancel(taskId) : await this.#read(taskId);
+    const until = this.options.now() + CANCEL_MS;
+    for (let seen = await this.#cancel(taskId); ; seen = await this.#read(taskId)) {
       if (seen === null || ENDED.has(seen.state)) return seen;
+      if (this.options.now() >= until) return null;
       await this.options.sleep(this.options.pollMs);
     }
-    return null;
   }
 
-  /** Waits for its success. Throws what it failed with; an abort cancels it: TRANSFER_ABORTED. */
-  async success(taskId: string, signal?: AbortSignal): Promise<Task> {
-    for (;;) {
+  /** Waits for its success. Throws what it failed with. One that needs a person is cancelled: nobody would know that it goes on. An abort cancels it too: TRANSFER_ABORTED. */
+  async success(taskId: string, signal?: AbortSignal, until = Infinity): Promise<Task | null> {
+    while (this.options.now() < until) {
       const seen = signal?.aborted === true ? null : await this.look(taskId);
       if (signal?.aborted === true) {
         await this.stop(taskId);
         throw abortedError(taskId);
       }
       if (seen?.state === 'succeeded') return seen.task;
-      if (seen === null || ['failed', 'cancelled', 'needs-operator'].includes(seen.state)) throw this.errorOf(seen, taskId);
+      if (seen?.state === 'paused' || seen?.state === 'needs-operator') await this.stop(taskId);
+      if (seen === null || ['failed', 'cancelled', 'paused', 'needs-operator'].includes(seen.state)) throw this.errorOf(seen, taskId);
       await this.options.sleep(this.options.pollMs, signal).catch(() => undefined); // the abort is seen above
     }
+    return null;
   }
 
   errorOf(seen: Judgement | null, subject: string): BwError {
@@ -75,12 +79,17 @@ export class Tasks {
   }
 
   /** Removes files of a collection; those that are not there are no error. `recursive`: directories of ours, with what is in them. */
-  async remove(collection: string, paths: readonly string[], recursive = false): Promise<void> {
+  async remove(collection: string, paths: readonly string[], recursive = false, until = Infinity): Promise<void> {
     for (let at = 0; at < paths.length; at += DELETE_AT_ONCE) {
       const submissionId = await this.client.submissionId();
       const document = deleteDocument(submissionId, labelOf(submissionId, 'delete'), collection, paths.slice(at, at + DELETE_AT_ONCE), recursive);
-      await this.success((await this.client.submit(document)).taskId);
+      await this.success((await this.client.submit(document)).taskId, undefined, until);
     }
+  }
+
+  /** Removes what is left of something: it is not waited for long, and must not hide what went wrong. */
+  async cleanUp(collection: string, paths: readonly string[]): Promise<void> {
+    await this.remove(collection, paths, false, this.options.now() + CLEANUP_MS).catch(() => undefined); // sweepParts takes what stays
   }
 
   /** Moves files and waits for it. Returns the destinations of what was moved; with `onlyDifferent` what is equal is not in there. */

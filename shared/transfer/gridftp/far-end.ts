@@ -7,7 +7,7 @@ import type { ControlSession } from './control/session.js';
 import { DEFAULT_STALL_MS, type GridftpOptions } from './options.js';
 import { UrlCopy } from './url-copy.js';
 
-/** The storage as the parts of this backend see it: where it is, ways to it, and what is known of its directories. */
+/** The storage as the parts of this backend see it: where it is, and ways to it. */
 export class FarEnd {
   readonly name: string;
   readonly root: string;
@@ -15,8 +15,6 @@ export class FarEnd {
   readonly urlCopy: UrlCopy;
   readonly bandwidth: Bandwidth;
   readonly concurrent: number;
-  /** Made or seen by us; one that a prune removed meanwhile is found out by the failure of what needs it. */
-  readonly #directories = new Set<string>();
   readonly #claims = new Map<string, Promise<unknown>>();
 
   constructor(options: GridftpOptions) {
@@ -35,13 +33,9 @@ export class FarEnd {
     return `${this.root}/${object}`;
   }
 
-  /** Makes directories with their parents below the root. Throws LTS_MISSING when that is not there: it is never made. */
+  /** Makes directories with their parents below the root, asked anew each time: another host may have pruned them. Throws LTS_MISSING when the root is not there: it is never made. */
   async ensureDirectories(session: ControlSession, dirs: ReadonlySet<string>): Promise<void> {
     for (const dir of dirs) await this.#ensure(session, dir);
-  }
-
-  forgetDirectories(): void {
-    this.#directories.clear();
   }
 
   async assertRoot(session: ControlSession): Promise<void> {
@@ -51,7 +45,7 @@ export class FarEnd {
 
   /** Directories that are empty go, up to the root, so that pruned backups leave nothing. */
   async removeEmpty(session: ControlSession, dir: string): Promise<void> {
-    for (let at = dir; at !== this.root && (await session.removeDirectory(at)); at = dirname(at)) this.#directories.delete(at);
+    for (let at = dir; at !== this.root && (await session.removeDirectory(at)); ) at = dirname(at);
   }
 
   /** One at a time per path: the server's rename replaces, so between looking and renaming nobody of ours may publish the same name. */
@@ -67,14 +61,13 @@ export class FarEnd {
   }
 
   async #ensure(session: ControlSession, dir: string): Promise<void> {
-    if (this.#directories.has(dir)) return;
-    if (dir === this.root) await this.assertRoot(session);
-    else if ((await session.makeDirectory(dir)) === 'no-parent') {
-      this.#directories.delete(dirname(dir));
-      await this.#ensure(session, dirname(dir));
-      if ((await session.makeDirectory(dir)) === 'no-parent') throw this.#missing();
+    if (dir === this.root) {
+      await this.assertRoot(session);
+      return;
     }
-    this.#directories.add(dir);
+    if ((await session.makeDirectory(dir)) !== 'no-parent') return;
+    await this.#ensure(session, dirname(dir));
+    if ((await session.makeDirectory(dir)) === 'no-parent') throw this.#missing();
   }
 
   #missing(): BwError {

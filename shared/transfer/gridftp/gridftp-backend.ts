@@ -175,7 +175,6 @@ class GridftpStorage implements GridftpBackend {
         await this.#putBytes(bytes, path);
         await this.#far.sessions.use((session) => session.rename(path, final));
       } catch (thrown) {
-        this.#far.forgetDirectories();
         await discard(this.#far, [path]);
         throw thrown;
       }

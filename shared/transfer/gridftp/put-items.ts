@@ -49,7 +49,6 @@ export async function putItems(far: FarEnd, key: string, items: readonly Transfe
   } catch (thrown) {
     errors.unshift(thrown);
   }
-  if (errors.length > 0) far.forgetDirectories();
   if (left.size > 0) await discard(far, [...left].map(({ path }) => path));
   return errors;
 }

@@ -14,19 +14,19 @@ interface Store {
 export const STORES = {
   RunStore: {
     file: 'shared/runs/run-store.ts',
-    writes: ['create', 'update', 'end', 'reportPart', 'countPreemption', 'reportFound', 'claimShard', 'keepPart', 'addHost', 'addSent', 'noteResult', 'noteSentFile'],
-    reads: ['read', 'readAll', 'running', 'partDone', 'preemptions', 'currentStart', 'isCurrentStart', 'keptPart', 'hosts', 'progress', 'result', 'sentFiles'],
+    writes: ['create', 'update', 'end', 'reportPart', 'countPreemption', 'reportFound', 'claimShard', 'keepPart', 'addHost', 'addSent', 'noteResult'],
+    reads: ['read', 'readAll', 'running', 'partDone', 'preemptions', 'currentStart', 'isCurrentStart', 'keptPart', 'hosts', 'progress', 'result'],
   },
   ItemStore: { file: 'shared/runs/item-store.ts', writes: ['add', 'takeOver', 'commit', 'remove'], reads: ['get', 'all'] },
   BundlePool: { file: 'shared/bundle/bundle-pool.ts', writes: ['add', 'begin', 'note', 'end', 'remove', 'leaveOut'], reads: ['read', 'plan', 'leftOut'] },
   Catalog: {
     file: 'shared/catalog/catalog.ts',
-    writes: ['createWork', 'removeWork', 'seal', 'sweepUnsealed', 'sweepBackup', 'bringBackRemoved', 'bringBackJournal'],
-    reads: ['assertThere', 'workChanges', 'workDir', 'listWork', 'readManifest', 'listBackups', 'listBasepathIds', 'findBackup', 'findRemoved', 'listRemoved', 'isRemoved', 'readBuried', 'backupsOf', 'chain', 'newestSealed', 'file', 'checkBackup'],
+    writes: ['createWork', 'removeWork', 'seal', 'addCopyRecord', 'sweepUnsealed', 'sweepBackup', 'bringBackRemoved', 'bringBackJournal'],
+    reads: ['assertThere', 'workChanges', 'workDir', 'listWork', 'readManifest', 'manifestBytes', 'copyRecords', 'listBackups', 'listBasepathIds', 'findBackup', 'findRemoved', 'listRemoved', 'isRemoved', 'readBuried', 'backupsOf', 'chain', 'newestSealed', 'file', 'checkBackup'],
   },
   Graveyard: { file: 'shared/catalog/tombstone.ts', writes: ['bury', 'buryAll', 'undelete', 'beginErase', 'finishErase'], reads: ['stateOf'] },
   Journal: { file: 'shared/journal/journal.ts', writes: ['append', 'appendAll'], reads: ['close'] },
-  Staging: { file: 'worker/staging/staging.ts', writes: ['createStart', 'removeStarts', 'removeStart', 'abandonStart', 'removeBackup'], reads: ['backupDir', 'startsOn', 'dirOf', 'reserve', 'backups', 'holdStrays', 'isHeld', 'releaseStrays'] },
+  Staging: { file: 'worker/staging/staging.ts', writes: ['createStart', 'removeStarts', 'removeStart', 'abandonStart', 'removeBackup'], reads: ['backupDir', 'createDirectory', 'shareFiles', 'startsOn', 'dirOf', 'reserve', 'backups', 'holdStrays', 'isHeld', 'releaseStrays'] },
   TransferBackend: {
     file: 'shared/transfer/posix/posix-backend.ts',
     className: 'MountedFilesystem',

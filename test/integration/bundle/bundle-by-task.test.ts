@@ -17,7 +17,7 @@ it('brings bundles to an asynchronous LTS by tasks, and commits what is in them 
   const root = await workspace();
   const { context, sender } = senderOf(redis, 'here', service);
   const bundle = { minBytes: 8_000, maxWaitMs: 3_600_000 };
-  Object.assign(context, { config: { host: 'here', lts: [{ name: 'far', bundle }] }, staging: { root, account: { isTight: false } } });
+  Object.assign(context, { config: { host: 'here', lts: [{ name: 'far', bundle }] }, staging: { root, account: { isTight: false }, createDirectory: (below: string) => makeDirectory(join(root, below)), shareFiles: () => Promise.resolve() } });
   const items = new ItemStore(redis);
   const backups = [];
   for (let index = 0; index < 2; index++) {
@@ -55,7 +55,7 @@ it('finishes a bundle that a crash left, whatever became of its tar', async () =
   const service = new FakeService();
   const root = await workspace();
   const { context } = senderOf(redis, 'here', service);
-  Object.assign(context, { config: { host: 'here', lts: [{ name: 'far', bundle: { minBytes: 5_000, maxWaitMs: 1 } }] }, staging: { root, account: { isTight: false } } });
+  Object.assign(context, { config: { host: 'here', lts: [{ name: 'far', bundle: { minBytes: 5_000, maxWaitMs: 1 } }] }, staging: { root, account: { isTight: false }, createDirectory: (below: string) => makeDirectory(join(root, below)), shareFiles: () => Promise.resolve() } });
   await mkdir(join(root, 'bundles', 'far'), { recursive: true });
   const pool = new BundlePool(redis, 'here', 'far');
   const arrived = await savingBackup(redis, 'here', 1);
@@ -77,3 +77,8 @@ it('finishes a bundle that a crash left, whatever became of its tar', async () =
   await handOverJob(context, lost).catch(() => undefined);
   expect((await pool.read()).plans.map(({ object: name }) => name)).not.toContain(bundleObject(lost.id, 'here'));
 });
+
+async function makeDirectory(dir: string): Promise<string> {
+  await mkdir(dir, { recursive: true });
+  return dir;
+}

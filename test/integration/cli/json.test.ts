@@ -35,7 +35,7 @@ describe('--json', () => {
 
     expect((await json(checkOutput, 0, 'config', 'check')).ok).toBe(true);
     expect((await json(showOutput, 0, 'config', 'show')).config.host).toBe('here');
-    expect(await json(statusOutput, 0, 'status')).toEqual({ v: 1, basepaths: [], running: null, queues: null, parked: null, drained: null, outages: null, hangs: null, reconciled: null });
+    expect(await json(statusOutput, 0, 'status')).toEqual({ v: 1, basepaths: [], copies: [], running: null, topdirRestores: null, queues: null, parked: null, drained: null, outages: null, hangs: null, reconciled: null });
     expect(await json(backupOutput, 0, 'backup', site.at('top/alice'))).toMatchObject({ existing: false, state: 'sealed', outcome: 'clean' });
     expect(await json(standaloneOutput, 0, 'standalone', '--once')).toMatchObject({ sealed: 1, failed: 0, unfinished: 0, topdirs: [{ found: 2, enqueued: 1, error: null }] });
     expect(await json(statusOutput, 0, 'status')).toMatchObject({ basepaths: [{ state: 'ok', records: 4 }, { state: 'ok', records: 2 }] });

@@ -4,6 +4,7 @@ import { backupsOutput, statusOutput } from '../../../producer/cli/outputs.js';
 import { until } from '../bad-input/until.js';
 import { runCli, untilNothingRunsIn } from '../cli/cli-process.js';
 import { compiledProduct } from '../../faults/compiled-product.js';
+import { secretsStayInTheirFiles } from './secrets.js';
 import { processSite, startProducer, startWorker, type Daemon, type ProcessSite } from './process-site.js';
 
 const product = compiledProduct();
@@ -28,6 +29,8 @@ async function endsWith(daemon: Daemon, code: number): Promise<void> {
 }
 
 describe('a producer and two workers as processes', () => {
+  it('keep every secret in its file', () => secretsStayInTheirFiles(product), 120_000);
+
   it('save what is there and what appears, answer over HTTP, and end cleanly', async () => {
     const site = await processSite({ shards: { maxFiles: 1 } });
     await site.write(Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`alice/d${i}/file`, `content ${i}`])));

@@ -85,6 +85,27 @@ describe('bytes that are spoiled on their way', () => {
   });
 });
 
+it('whoever dies at whichever command of a put leaves nothing under a final name that is not a match, and parts that are swept', async () => {
+  const { backend: alive, store, dir } = await backendOf();
+  const item = await sampleItem(dir, 'b1/x.1.dar', sampleBytes(20 * KIB));
+  const dying = theProxy();
+  onTestFinished(() => { dying.dieAfter = null; });
+  const parts = new Set<number>();
+  let published = false;
+  for (let edge = 0; !published; edge += 1) {
+    const { backend } = await backendOf({ server: dying.server, dir: store });
+    dying.dieAfter = edge;
+    published = await backend.submit('k', [item]).then(() => true, () => false);
+    const left = await names(store);
+    parts.add(left.filter((name) => name.includes('.part-')).length);
+    if (left.includes(item.object)) expect(await alive.verify(item)).toBe('match');
+    await expect.poll(async () => alive.sweepParts(-60_000).then(() => names(store))).toEqual(left.includes(item.object) ? [item.object] : []);
+    if (!published) await alive.remove([item.object]);
+    expect(edge).toBeLessThan(100);
+  }
+  expect(parts).toEqual(new Set([0, 1]));
+}, 60_000);
+
 describe('servers that can less', () => {
   it.each([
     ['only MD5', (line: string) => /SHA512/.test(line), 'b/1'],

@@ -30,11 +30,12 @@ function proof(totalDifferences: number): Proof {
 
 describe('arguments', () => {
   it('takes a directory and a work directory', () => {
-    expect(parseArguments([])).toEqual({ topdir: null, workDir: null });
-    expect(parseArguments(['/usr/share', '--work', '/big'])).toEqual({ topdir: '/usr/share', workDir: '/big' });
+    expect(parseArguments([])).toEqual({ topdir: null, workDir: null, gridftp: null });
+    expect(parseArguments(['/usr/share', '--work', '/big'])).toEqual({ topdir: '/usr/share', workDir: '/big', gridftp: null });
+    expect(parseArguments(['--gridftp', 'ftp://127.0.0.1:2811/x'])).toEqual({ topdir: null, workDir: null, gridftp: 'ftp://127.0.0.1:2811/x' });
   });
 
-  it.each([[['--what']], [['a', 'b']], [['--work']]])('refuses %j', (args) => {
+  it.each([[['--what']], [['a', 'b']], [['--work']], [['--gridftp']], [['--gridftp', 'gsiftp://h/x']]])('refuses %j', (args) => {
     expect(() => parseArguments(args)).toThrow(expect.objectContaining({ code: 'QUICKSTART_USAGE' }) as Error);
   });
 });
@@ -42,7 +43,7 @@ describe('arguments', () => {
 describe('the site of a quickstart', () => {
   it('lies in a private work directory with a configuration that names it', async () => {
     const workDir = join(realpathSync(await workspace()), 'new');
-    const made = makeSite({ topdir: null, workDir });
+    const made = makeSite({ topdir: null, workDir, gridftp: null });
     const config = parse(readFileSync(made.configFile, 'utf8')) as Record<string, unknown>;
     expect(config).toMatchObject({ topdirs: [{ path: join(workDir, 'sample') }], catalog: { dir: join(workDir, 'catalog') } });
     expect(config).not.toHaveProperty('redis');
@@ -51,10 +52,18 @@ describe('the site of a quickstart', () => {
 
   it('gives bw-bkup a configuration it accepts', async () => {
     const workDir = join(await workspace(), 'new');
-    const { configFile } = makeSite({ topdir: null, workDir });
+    const { configFile } = makeSite({ topdir: null, workDir, gridftp: null });
     mkdirSync(join(workDir, 'sample/alice'));
     const { config } = await loadConfig({ file: configFile, env: {}, flags: {} });
     expect(config).toMatchObject({ redis: { url: null }, http: { producerPort: null, workerPort: null }, restore: { allowedTargets: [join(workDir, 'restored')] } });
+  });
+
+  it('has its long-term storage behind a GridFTP server when told so', async () => {
+    const workDir = join(await workspace(), 'new');
+    const { configFile } = makeSite({ topdir: null, workDir, gridftp: 'ftp://127.0.0.1:2811/srv/lts' });
+    mkdirSync(join(workDir, 'sample/alice'));
+    const { config } = await loadConfig({ file: configFile, env: {}, flags: {} });
+    expect(config.lts).toMatchObject([{ backend: 'gridftp', dir: '/srv/lts', gridftp: { server: { scheme: 'ftp', host: '127.0.0.1', port: 2811 } } }]);
   });
 
   it('refuses a work directory inside the source, also by another name, and one that is in use', async () => {
@@ -63,11 +72,11 @@ describe('the site of a quickstart', () => {
     symlinkSync(join(dir, 'top/work'), join(dir, 'elsewhere'));
     writeFileSync(join(dir, 'file'), '');
     const refusal = expect.objectContaining({ code: 'QUICKSTART_PLACE' }) as Error;
-    expect(() => makeSite({ topdir: join(dir, 'top'), workDir: join(dir, 'elsewhere') })).toThrow(refusal);
-    expect(() => makeSite({ topdir: join(dir, 'top'), workDir: join(dir, 'top') })).toThrow(refusal);
-    expect(() => makeSite({ topdir: null, workDir: dir })).toThrow(refusal);
-    expect(() => makeSite({ topdir: join(dir, 'file'), workDir: null })).toThrow(refusal);
-    expect(() => makeSite({ topdir: join(dir, 'gone'), workDir: null })).toThrow(refusal);
+    expect(() => makeSite({ topdir: join(dir, 'top'), workDir: join(dir, 'elsewhere'), gridftp: null })).toThrow(refusal);
+    expect(() => makeSite({ topdir: join(dir, 'top'), workDir: join(dir, 'top'), gridftp: null })).toThrow(refusal);
+    expect(() => makeSite({ topdir: null, workDir: dir, gridftp: null })).toThrow(refusal);
+    expect(() => makeSite({ topdir: join(dir, 'file'), workDir: null, gridftp: null })).toThrow(refusal);
+    expect(() => makeSite({ topdir: join(dir, 'gone'), workDir: null, gridftp: null })).toThrow(refusal);
   });
 
   it('sees directories as basepaths and counts the rest', async () => {

@@ -23,9 +23,9 @@ export async function recordSealed(context: WorkerContext, job: BackupJob, seale
   await settleSealed(context, manifest, (error) => { context.logger.warn({ err: error }, 'manifest not usable'); });
   if (!sealed.isTidy || !(await tidyUp(context, job.backupId))) await orderSweeps(context.queues, context.runs, job);
   await orderKitRefresh(context.queues);
+  await orderMissing(context, manifest);
   const waits = context.config.lts.flatMap(({ bundle }) => (bundle === null ? [] : [bundle.maxWaitMs]));
   if (waits.length > 0) await orderMetadataBundles(context.queues, Math.min(...waits));
-  await orderMissing(context, manifest);
 }
 
 /** As it is on record: who sealed it may have noted that one more LTS lacks something. Should this be cut off, the reconciler orders it. */

@@ -179,7 +179,7 @@ async function uploadTo(context: WorkerContext, work: SealWork, { job, signal }:
   return toEnough(context, {
     backends: inOrder(context.backends, lts),
     isEnough: (done) => done.length >= toSeal,
-    act: (backend, own) => uploadFiles(backend, `${work.job.backupId}-${work.start}`, uploads, own),
+    act: (backend, own) => uploadFiles(context, backend, `${work.job.backupId}-${work.start}`, uploads, own),
     onMissed: (backend, error) => context.breakers.note(job, backend.name, error),
     signal,
   });

@@ -1,6 +1,7 @@
 import type { MadeFile } from '../../../shared/runs/shard-result.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
-import { sendItems } from '../../../shared/transfer/engine.js';
+import type { WorkerContext } from '../../context.js';
+import { sendFiles } from '../../tasks/send-files.js';
 
 export interface Upload {
   readonly file: MadeFile;
@@ -16,9 +17,9 @@ const AT_ONCE = 4;
  * Brings files of ours to one LTS, verified like slices. The same content under the same name is
  * success: a second start of a seal finds what the first one sent. Throws the first error.
  */
-export async function uploadFiles(backend: TransferBackend, key: string, uploads: readonly Upload[], signal: AbortSignal): Promise<void> {
+export async function uploadFiles(context: WorkerContext, backend: TransferBackend, key: string, uploads: readonly Upload[], signal: AbortSignal): Promise<void> {
   const items = uploads.map(toItem);
-  const results = await sendItems({ backend, items, key, signal, atOnce: AT_ONCE });
+  const results = await sendFiles(context, { backend, items, key, signal, atOnce: AT_ONCE });
   for (const result of results) if (result.error !== undefined) throw result.error;
 }
 

@@ -1,31 +1,62 @@
 import { refreshKit, type BackupRow, type BundleUse } from '../../../shared/restore-kit/index.js';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
+import { isCompleteIn } from '../../../shared/copies/copy-state.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
 import { readJournal } from '../../../shared/journal/index.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
+import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import { NEWEST_KEY } from '../../../shared/queues/names.js';
 import { newestOf } from '../../../shared/runs/newest.js';
+import { ltsOf } from '../../breaker/needs.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { bundlesOf } from '../transfer/bundle-slices.js';
 
-/** Renews the restore kit of every LTS: instructions, script, the list of newest backups, and in which tar objects they lie. */
+/**
+ * Renews the restore kit of every LTS that is not out: instructions, script, the list of the newest backups that it alone can restore, and in which tar objects they lie. One
+ * that fails keeps nothing from the others; the job fails then, and is tried again.
+ */
 export async function refreshKitJob(context: WorkerContext, run: JobRun): Promise<{ rows: number }> {
-  const chains: Manifest[][] = [];
+  const backends = context.backends.filter(({ name }) => !context.breakers.isOpen(ltsOf(name)));
+  const chains = new Map<string, Manifest[][]>(backends.map(({ name }) => [name, []]));
   for (const basepathId of (await context.runs.redis.hkeys(NEWEST_KEY)).sort()) {
     const newest = await newestOf(context.runs.redis, basepathId);
     if (newest === null) continue;
     try {
-      chains.push(await context.catalog.chain(await context.catalog.readManifest(basepathId, newest.backupId)));
+      const chain = await context.catalog.chain(await context.catalog.readManifest(basepathId, newest.backupId));
+      for (const [lts, own] of chains) {
+        const there = isChainIn(chain, lts) ? chain : await newestIn(context, basepathId, lts);
+        if (there !== null) own.push(there);
+      }
     } catch (thrown) {
       run.logger.warn({ err: toBwError(thrown), basepath: basepathId }, 'left out of the restore kit');
     }
   }
-  for (const backend of context.backends) {
-    const metadata = bundlesOf(context, backend.name) === null ? new Map<string, string>() : await metadataBundles(context.catalog.journalDir, backend.name, chains);
-    await refreshKit(backend, chains.map((chain) => rowOf(chain, backend.name, metadata)));
+  const errors: unknown[] = [];
+  for (const backend of backends) await refreshOne(context, backend, chains.get(backend.name) ?? []).catch((thrown: unknown) => void errors.push(thrown));
+  if (errors.length > 0) throw toBwError(errors[0]);
+  return { rows: Math.max(0, ...[...chains.values()].map(({ length }) => length)) };
+}
+
+async function refreshOne(context: WorkerContext, backend: TransferBackend, chains: readonly Manifest[][]): Promise<void> {
+  const metadata = bundlesOf(context, backend.name) === null ? new Map<string, string>() : await metadataBundles(context.catalog.journalDir, backend.name, chains);
+  await refreshKit(backend, chains.map((chain) => rowOf(chain, backend.name, metadata)));
+}
+
+function isChainIn(chain: readonly Manifest[], lts: string): boolean {
+  return chain.every((manifest) => isCompleteIn(manifest, lts));
+}
+
+/** The chain of the backup captured last of which an LTS has all; null: of none. */
+async function newestIn({ catalog }: WorkerContext, basepathId: string, lts: string): Promise<Manifest[] | null> {
+  const all = await catalog.backupsOf(basepathId, () => undefined); // told by who reads the newest
+  const newestFirst = [...all.values()].sort((a, b) => Date.parse(b.capturedAt) - Date.parse(a.capturedAt));
+  for (const manifest of newestFirst) {
+    if (manifest.imported !== undefined || !isCompleteIn(manifest, lts)) continue;
+    const chain = await catalog.chain(manifest).catch(() => null);
+    if (chain !== null && isChainIn(chain, lts)) return chain;
   }
-  return { rows: chains.length };
+  return null;
 }
 
 /** Backup id -> tar object of an LTS with what describes it. */

@@ -27,6 +27,6 @@ export async function finishCopy(copying: Copying, last: CopyRecord | null): Pro
   const records = [...(await context.catalog.copyRecords(basepathId, backupId)).filter(({ lts }) => lts === target.name), ...(last === null ? [] : [last])];
   const helpers = [await own('archives.tsv', renderArchivesTsv(manifest)), await own('SHA512SUMS', renderSha512Sums(manifest))];
   const key = `${backupId}-copy-${copyId}`;
-  await uploadFiles(target, key, [...helpers, ...(await Promise.all(records.map((record) => own('', encodeCopyRecord(record)))))], run.signal);
-  await uploadFiles(target, key, [await own('manifest.json', await context.catalog.manifestBytes(basepathId, backupId))], run.signal);
+  await uploadFiles(context, target, key, [...helpers, ...(await Promise.all(records.map((record) => own('', encodeCopyRecord(record)))))], run.signal);
+  await uploadFiles(context, target, key, [await own('manifest.json', await context.catalog.manifestBytes(basepathId, backupId))], run.signal);
 }

@@ -36,7 +36,7 @@ export async function extractPart(request: ExtractRequest): Promise<PartOutcome>
   const archive = archiveOf(manifestOf(restore, part.backupId), part.archive);
   const name = `${pass}-${part.backupId}-${part.archive}`;
   const start = `${name}-${randomBytes(4).toString('hex')}`;
-  const dir = await context.staging.createStart(restoreId, start);
+  const dir = await context.staging.createStart(restoreId, start, 'putting');
   await context.staging.removeStarts(restoreId, (other) => other.startsWith(`${name}-`) && other !== start);
   const release = restore.roomIsReserved === true ? () => undefined : await reserveWindow(context, archive, { owner: restoreId, signal });
   try {

@@ -11,7 +11,7 @@ type Reading = Pick<WorkerContext, 'backends' | 'logger' | 'staging'>;
  * Makes all slices of an archive readable below `dir`, each checked against its hash before use. Returns dar's base path. Throws what openSlice throws.
  */
 export async function openArchive(context: Reading, archive: ManifestArchive, dir: string, signal: AbortSignal): Promise<string> {
-  const start = await context.staging.createStart(dir, archive.key);
+  const start = await context.staging.createStart(dir, archive.key, 'putting');
   for (const slice of archive.slices) await openSlice(context, slice, start, signal);
   return join(start, archive.name);
 }

@@ -91,6 +91,7 @@ export class SliceSender {
     const first = slices[0];
     if (first === undefined || !isSentNow(context, slices)) return false;
     await check();
+    await this.#share(slices);
     try {
       const sent = await sendNow(context, `${backupId}-${sendJobId(this.objectOf(first))}`, this.#items(slices), signal);
       if (await isTooLate(context, this.options, this.options.start)) return true;
@@ -111,6 +112,7 @@ export class SliceSender {
     if (first === undefined) return;
     await this.options.check();
     this.options.signal.throwIfAborted();
+    await this.#share(slices);
     const items = this.#items(slices);
     await this.#add(items);
     await this.order([...items.keys()]);
@@ -128,6 +130,10 @@ export class SliceSender {
       parent: { ...parent },
       failParentOnFailure: true,
     });
+  }
+
+  #share(slices: readonly CompleteSlice[]): Promise<void> {
+    return this.context.staging.shareFiles(slices.map(({ file }) => file));
   }
 
   /** Throws what `check` throws when the start does not count any more. */

@@ -1,4 +1,4 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { BundlePool, type BundlePlan, type PoolPart } from '../../../shared/bundle/bundle-pool.js';
@@ -69,7 +69,10 @@ export async function sendBundled(context: WorkerContext, backend: TransferBacke
   }
   const left = await context.items.get(data.backupId, items.map(({ object }) => object));
   const isOpen = [...left.values()].some((item) => isWaiting(item, context.config.host, backend.name));
-  return isOpen ? Math.min(Math.max(due, nowMs + 1), nowMs + LOOK_AGAIN_MS) : null;
+  if (!isOpen) return null;
+  // In a task of an asynchronous LTS: whoever looks when that is through wakes this job.
+  const isOnItsWay = (await pool.read()).plans.length > 0;
+  return Math.min(due > nowMs ? due : isOnItsWay ? Infinity : nowMs + 1, nowMs + LOOK_AGAIN_MS);
 }
 
 function poolOf({ queues, config }: WorkerContext, lts: string): BundlePool {
@@ -127,8 +130,7 @@ async function filesOf(context: WorkerContext, lts: string, parts: readonly Pool
  */
 async function finishBundle(bundling: Bundling, plan: BundlePlan): Promise<void> {
   const { context, backend, pool } = bundling;
-  const dir = join(context.staging.root, BUNDLES_DIR, backend.name);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const dir = await context.staging.createDirectory(join(BUNDLES_DIR, backend.name));
   const file = join(dir, `${bundleId(plan.object)}.tar`);
   const made = plan.made ?? (await makeTar(bundling, plan, file));
   if (made === null) return;
@@ -149,6 +151,7 @@ async function sendTar(bundling: Bundling, plan: BundlePlan, item: TransferItem)
     await giveUp(bundling, plan, item.file);
     return false;
   }
+  await context.staging.shareFiles([item.file]);
   try {
     if (backend.capabilities().async) {
       await handOver(context, run, { lts: backend.name, backupId: bundleId(plan.object), kind: 'bundle', items: [item] });

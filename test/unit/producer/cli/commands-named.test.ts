@@ -9,7 +9,7 @@ const NAMED_IN = ['bin', 'producer', 'worker', 'shared', 'deploy'];
 function existing(): Set<string> {
   const source = readFileSync(join(ROOT, 'bin/bw-bkup.ts'), 'utf8');
   const tops = [...source.matchAll(/command\(program, '([\w-]+)|program\.command\('([\w-]+)/g)].map((match) => match[1] ?? match[2] ?? '');
-  const subs = [...source.matchAll(/command\((catalog|basepath|breaker|dead), '([\w-]+)|(config)\.command\('([\w-]+)/g)].map((match) => `${match[1] ?? match[3] ?? ''} ${match[2] ?? match[4] ?? ''}`);
+  const subs = [...source.matchAll(/command\((catalog|basepath|breaker|dead|copies), '([\w-]+)|(config)\.command\('([\w-]+)/g)].map((match) => `${match[1] ?? match[3] ?? ''} ${match[2] ?? match[4] ?? ''}`);
   return new Set([...tops, ...subs, 'help']);
 }
 

@@ -16,6 +16,9 @@ import { reconcileOutput } from '../../../../producer/cli/reconcile-outputs.js';
 import { acceptOutput, holdOutput, pruneOutput, renameOutput, undeleteOutput, usageOutput } from '../../../../producer/cli/removal/outputs.js';
 import { doctorOutput } from '../../../../producer/cli/doctor/outputs.js';
 import { breakerOutput } from '../../../../producer/cli/breaker/outputs.js';
+import { copiesOutput, copyOrdersOutput } from '../../../../producer/cli/copies/outputs.js';
+import { restoreDryRunOutput } from '../../../../producer/cli/restore-dry-run/outputs.js';
+import { topdirRestoreLine } from '../../../../producer/cli/topdir-restore/outputs.js';
 import { drainOutput, stopOutput } from '../../../../producer/cli/work/outputs.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
 
@@ -37,6 +40,8 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   'plan --capacity': capacityOutput,
   'plan --shards': shardsOutput,
   plan: planOutput,
+  'restore --topdir': topdirRestoreLine,
+  'restore ... --dry-run': restoreDryRunOutput,
   restore: restoreOutput,
   'catalog rebuild': rebuildOutput,
   'dead list': deadListOutput,
@@ -50,6 +55,8 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   'basepath rename': renameOutput,
   'basepath unpark': unparkOutput,
   usage: usageOutput,
+  'copies make': copyOrdersOutput,
+  copies: copiesOutput,
   limits: limitsOutput,
   breaker: breakerOutput,
   drain: drainOutput,

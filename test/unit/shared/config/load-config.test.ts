@@ -39,7 +39,7 @@ describe('a good configuration', () => {
     const { config } = await load('schedule: {fullEvery: 2w}\n');
     expect(config).toMatchObject({
       host: 'ie01',
-      staging: { dir: `${dir}/staging`, budgetBytes: 3 * 2 ** 30, restoreShare: 0.2, maxPauseMs: 3_600_000 },
+      staging: { dir: `${dir}/staging`, budgetBytes: 3 * 2 ** 30, restoreShare: 0.2, maxPauseMs: 3_600_000, group: null },
       dar: { sliceBytes: 2 ** 30, encryption: null },
       schedule: { fullEveryMs: 14 * 86_400_000 },
       redis: { url: null },
@@ -118,7 +118,7 @@ describe('a bad host', () => {
 
   it('is not looked at when asked not to', async () => {
     const { config } = await load('', { filesystem: 'skip', flags: { 'staging.dir': '/not/there', 'staging.budget': '80%' } });
-    expect(config.staging).toEqual({ dir: '/not/there', budgetBytes: 0, restoreShare: 0.2, maxPauseMs: 3_600_000 });
+    expect(config.staging).toEqual({ dir: '/not/there', budgetBytes: 0, restoreShare: 0.2, maxPauseMs: 3_600_000, group: null });
   });
 });
 

@@ -23,7 +23,7 @@ async function places() {
 describe('a round trip', () => {
   it('goes there and back, and leaves nothing', async () => {
     const { lts, host } = await places();
-    const trip = await roundTrip(posixLts(lts), host, never);
+    const trip = await roundTrip(posixLts(lts), { dir: host, group: null }, never);
     expect(trip.failed).toBeNull();
     expect(trip.steps.map(({ name }) => name)).toEqual(['probe', 'put', 'verify', 'get', 'compare', 'delete']);
     expect(trip.freeBytes).toBeGreaterThan(0);
@@ -37,7 +37,7 @@ describe('a round trip', () => {
     ['silent', 'put', 'TRANSFER_VERIFY_MISMATCH'],
   ])('%s: tells where, and leaves nothing', async (fault, step, code) => {
     const { lts, host } = await places();
-    const { failed } = await roundTrip(faultyBackend(posixLts(lts), () => fault), host, never);
+    const { failed } = await roundTrip(faultyBackend(posixLts(lts), () => fault), { dir: host, group: null }, never);
     expect(failed).toMatchObject({ step, error: { code } });
     expect([await readdir(lts), await readdir(host)]).toEqual([[], []]);
   });
@@ -45,16 +45,16 @@ describe('a round trip', () => {
   it('works where transfers are tasks, and notices what stays', async () => {
     const { host } = await places();
     const backend = new MemoryBackend();
-    expect((await roundTrip(backend, host, never)).failed).toBeNull();
+    expect((await roundTrip(backend, { dir: host, group: null }, never)).failed).toBeNull();
     expect(backend.objects.size).toBe(0);
     backend.remove = () => Promise.resolve();
-    expect((await roundTrip(backend, host, never)).failed).toMatchObject({ step: 'delete', error: { code: 'DOCTOR_MISMATCH' } });
+    expect((await roundTrip(backend, { dir: host, group: null }, never)).failed).toMatchObject({ step: 'delete', error: { code: 'DOCTOR_MISMATCH' } });
   });
 
   it('makes no staging where none is', async () => {
     const { lts, staging, host } = await places();
     await rm(staging, { recursive: true });
-    expect((await roundTrip(posixLts(lts), host, never)).failed).toMatchObject({ step: 'put', error: { code: 'DIRECTORY_NOT_WRITABLE', subject: staging } });
+    expect((await roundTrip(posixLts(lts), { dir: host, group: null }, never)).failed).toMatchObject({ step: 'put', error: { code: 'DIRECTORY_NOT_WRITABLE', subject: staging } });
     await expect(readdir(staging)).rejects.toThrow('ENOENT');
   });
 });

@@ -13,7 +13,7 @@ function senderOf(check: () => Promise<void>, bytes = MIB) {
     return Promise.resolve(true);
   };
   const runs = { read: () => Promise.resolve({ phase: 'saving' }), addSent: () => Promise.resolve() };
-  const staging = { account: { isTight: false } };
+  const staging = { account: { isTight: false }, shareFiles: () => Promise.resolve() };
   const context = { config: { host: 'here', lts: [] }, backends: [], runs, staging, items: { add: add('item') }, queues: { transfer: () => ({ add: add('job') }) } } as unknown as WorkerContext;
   const over = new AbortController();
   const parent = { id: '1', queue: 'q' };
