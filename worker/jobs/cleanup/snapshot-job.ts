@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
-import { snapshotObject } from '../../../shared/bundle/names.js';
+import { snapshotObject, STAGED_BUNDLES } from '../../../shared/bundle/names.js';
 import { SNAPSHOTS_KEPT, staleSnapshots } from '../../../shared/bundle/snapshots.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
 import { writeSnapshot, type SnapshotPartFile } from '../../../shared/recovery/write-snapshot.js';
@@ -10,7 +10,6 @@ import { sendItems } from '../../../shared/transfer/engine.js';
 import { ltsOf } from '../../breaker/needs.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
-import { BUNDLES_DIR } from '../transfer/bundle-slices.js';
 
 /** What one LTS has got so far of a snapshot. */
 interface Receiver {
@@ -29,7 +28,7 @@ export async function snapshotJob(context: WorkerContext, run: JobRun): Promise<
   await context.catalog.assertThere();
   const startedAt = context.now();
   const id = ulid(startedAt.getTime());
-  const dir = join(context.staging.root, BUNDLES_DIR, 'snapshot');
+  const dir = join(context.staging.root, STAGED_BUNDLES, 'snapshot');
   await rm(dir, { recursive: true, force: true });
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const receivers = context.backends.filter(({ name }) => !context.breakers.isOpen(ltsOf(name))).map((backend): Receiver => ({ backend, objects: [], bytes: 0, error: null }));
