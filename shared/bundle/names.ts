@@ -6,6 +6,8 @@ export const BUNDLES_PREFIX = 'bundles';
 export const META_PREFIX = 'meta';
 /** Catalog and journal as they were. */
 export const SNAPSHOTS_PREFIX = 'snapshots';
+/** Below a host's part of staging: tars on their way. No run is called so. */
+export const STAGED_BUNDLES = 'bundles';
 /** First components of names that are of no basepath. */
 export const OWN_PREFIXES: readonly string[] = [BUNDLES_PREFIX, META_PREFIX, SNAPSHOTS_PREFIX];
 

@@ -31,6 +31,10 @@ export function needsToBegin(job: NeedyJob, surroundings: Surroundings): Resourc
       return isSeal(job) ? [CATALOG, ...neededToSeal(job, surroundings).map(ltsOf)] : [CATALOG, ...(job.data.consolidates === undefined ? mount : [])];
     case 'shard':
       return [CATALOG, { kind: 'staging', name: host }, ...mount];
+    case 'bundle-metadata':
+    case 'snapshot':
+    case 'sweep-bundles':
+      return [CATALOG];
     case 'sweep-backup':
     case 'erase':
       return [CATALOG, ...lts.map(ltsOf)];

@@ -1,5 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { STAGED_BUNDLES } from '../../shared/bundle/names.js';
 import { isBackupId } from '../../shared/catalog/layout.js';
 import { removeTree } from '../../shared/files/remove-tree.js';
 import { removeFile } from '../../shared/files/remove-file.js';
@@ -17,7 +18,7 @@ export class StagingArea implements Area<StagingEntry, StagingAct> {
 
   /** `HOST/NAME`. */
   async *units(): AsyncGenerator<string> {
-    for (const host of await this.#hosts()) for (const name of await namesIn(join(this.parts.config.staging.dir, host))) yield `${host}/${name}`;
+    for (const host of await this.#hosts()) for (const name of await namesIn(join(this.parts.config.staging.dir, host))) if (name !== STAGED_BUNDLES) yield `${host}/${name}`;
   }
 
   async observe(unit: string): Promise<StagingEntry | null> {

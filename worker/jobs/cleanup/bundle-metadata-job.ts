@@ -5,7 +5,7 @@ import { ulid } from 'ulid';
 import { chooseBundle } from '../../../shared/bundle/choose-bundle.js';
 import { layOutBundle } from '../../../shared/bundle/lay-out.js';
 import { metadataParts, type MetadataPart } from '../../../shared/bundle/metadata-parts.js';
-import { metaObject } from '../../../shared/bundle/names.js';
+import { metaObject, STAGED_BUNDLES } from '../../../shared/bundle/names.js';
 import { pendingMetadata, waitingPart, type PendingBackup } from '../../../shared/bundle/pending-metadata.js';
 import { writeBundle } from '../../../shared/bundle/write-bundle.js';
 import type { BundleConfig } from '../../../shared/config/config.js';
@@ -15,7 +15,7 @@ import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { sendFiles } from '../../tasks/send-files.js';
-import { BUNDLES_DIR, bundlesOf } from '../transfer/bundle-slices.js';
+import { bundlesOf } from '../transfer/bundle-slices.js';
 
 /** Of one record of the journal, whose lines are bounded. */
 const BACKUPS_PER_RECORD = 1_000;
@@ -83,7 +83,7 @@ async function describe(context: WorkerContext, { basepathId, backupId }: Pendin
 async function bundleThese(context: WorkerContext, backend: TransferBackend, backups: readonly Described[], run: JobRun): Promise<void> {
   const id = ulid(context.now().getTime());
   const object = metaObject(id);
-  const dir = await context.staging.createDirectory(join(BUNDLES_DIR, 'meta'));
+  const dir = await context.staging.createDirectory(join(STAGED_BUNDLES, 'meta'));
   const file = join(dir, `${id}.tar`);
   try {
     const made = await writeBundle(layOutBundle(object, backups.flatMap(({ parts }) => parts)), file, ({ from }) => from, run.signal);

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
-import { snapshotObject } from '../../../shared/bundle/names.js';
+import { snapshotObject, STAGED_BUNDLES } from '../../../shared/bundle/names.js';
 import { SNAPSHOTS_KEPT, staleSnapshots } from '../../../shared/bundle/snapshots.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
 import { writeSnapshot, type SnapshotPartFile } from '../../../shared/recovery/write-snapshot.js';
@@ -10,7 +10,6 @@ import { ltsOf } from '../../breaker/needs.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { sendFiles } from '../../tasks/send-files.js';
-import { BUNDLES_DIR } from '../transfer/bundle-slices.js';
 
 /** What one LTS has got so far of a snapshot. */
 interface Receiver {
@@ -29,8 +28,8 @@ export async function snapshotJob(context: WorkerContext, run: JobRun): Promise<
   await context.catalog.assertThere();
   const startedAt = context.now();
   const id = ulid(startedAt.getTime());
-  await rm(join(context.staging.root, BUNDLES_DIR, 'snapshot'), { recursive: true, force: true });
-  const dir = await context.staging.createDirectory(join(BUNDLES_DIR, 'snapshot'));
+  await rm(join(context.staging.root, STAGED_BUNDLES, 'snapshot'), { recursive: true, force: true });
+  const dir = await context.staging.createDirectory(join(STAGED_BUNDLES, 'snapshot'));
   const receivers = context.backends.filter(({ name }) => !context.breakers.isOpen(ltsOf(name))).map((backend): Receiver => ({ backend, objects: [], bytes: 0, error: null }));
   const request = { catalog: context.catalog, partBytes: context.config.dar.sliceBytes, fileOf: (part: number) => join(dir, `${part}.tar.zst`), mtime: Math.floor(startedAt.getTime() / 1000), signal: run.signal };
   let backups = 0;

@@ -4,7 +4,7 @@ import { ulid } from 'ulid';
 import { BundlePool, type BundlePlan, type PoolPart } from '../../../shared/bundle/bundle-pool.js';
 import { chooseBundle } from '../../../shared/bundle/choose-bundle.js';
 import { layOutBundle } from '../../../shared/bundle/lay-out.js';
-import { bundleId, bundleObject } from '../../../shared/bundle/names.js';
+import { bundleId, bundleObject, STAGED_BUNDLES } from '../../../shared/bundle/names.js';
 import { PartNotSound, writeBundle } from '../../../shared/bundle/write-bundle.js';
 import type { BundleConfig } from '../../../shared/config/config.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
@@ -19,8 +19,6 @@ import { inTurn } from './in-turn.js';
 
 /** A waiting job looks again after this at least, ms: whoever closes a bundle wakes those that wait for it, and may die before. */
 const LOOK_AGAIN_MS = 300_000;
-/** Below this host's staging: tars on their way. */
-export const BUNDLES_DIR = 'bundles';
 /** The tar in staging is not what was made: it is made again. */
 const TAR_LOST: readonly string[] = ['TRANSFER_SOURCE_CORRUPT', 'TRANSFER_SOURCE_MISSING'];
 
@@ -86,7 +84,10 @@ function isWaiting(item: StoredItem | undefined, host: string, lts: string): ite
 /** Those that are begun, whoever began them; then all that are due. */
 async function closeBundles(bundling: Bundling): Promise<void> {
   const { context, limits, pool, run } = bundling;
-  for (const plan of (await pool.read()).plans) await finishBundle(bundling, plan);
+  const { plans } = await pool.read();
+  // While none is begun, a tar that lies there is of one that Redis has lost.
+  if (plans.length === 0) await rm(join(context.staging.root, STAGED_BUNDLES, bundling.backend.name), { recursive: true, force: true });
+  for (const plan of plans) await finishBundle(bundling, plan);
   for (;;) {
     run.signal.throwIfAborted();
     const counting = await dropOthers(bundling, (await pool.read()).waiting);
@@ -130,7 +131,7 @@ async function filesOf(context: WorkerContext, lts: string, parts: readonly Pool
  */
 async function finishBundle(bundling: Bundling, plan: BundlePlan): Promise<void> {
   const { context, backend, pool } = bundling;
-  const dir = await context.staging.createDirectory(join(BUNDLES_DIR, backend.name));
+  const dir = await context.staging.createDirectory(join(STAGED_BUNDLES, backend.name));
   const file = join(dir, `${bundleId(plan.object)}.tar`);
   const made = plan.made ?? (await makeTar(bundling, plan, file));
   if (made === null) return;
