@@ -1,6 +1,6 @@
 export type { AttemptSummary, BasepathCondition, BasepathStatus, SealedSummary } from './basepath-status.js';
 export { openCatalog, type Catalog, type CatalogOptions } from './catalog.js';
-export { copyRecord, decodeCopyRecord, encodeCopyRecord, withCopies, type CopyRecord } from './copies.js';
+export { copyRecord, decodeCopyRecord, encodeCopyRecord, readCopyRecords, withCopies, type CopyRecord } from './copies.js';
 export { errnoOf, exists, realDisk, type Disk } from './disk.js';
 export { ensureDir, letterNonce, linkExclusive, writeDurable } from './durable.js';
 export { ERASED_FILE, isBackupId, isBasepathId, isPlainName, MANIFEST_FILE, REMOVED_FILE } from './layout.js';

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BUNDLES_PREFIX, bundleTime, META_PREFIX, SNAPSHOTS_PREFIX } from '../bundle/names.js';
 import { completeSnapshots, type CompleteSnapshot } from '../bundle/snapshots.js';
-import { decodeManifest, isBackupId, isBasepathId, MANIFEST_FILE, storedFiles, type Catalog } from '../catalog/index.js';
+import { decodeManifest, isBackupId, isBasepathId, MANIFEST_FILE, readCopyRecords, storedFiles, type Catalog } from '../catalog/index.js';
 import { errnoOf } from '../catalog/disk.js';
 import { TOMBSTONES } from '../catalog/layout.js';
 import { BwError, toBwError } from '../errors/bw-error.js';
@@ -123,7 +123,9 @@ class Rebuild {
     if (await this.#isKnown(basepathId, backupId)) return;
     const manifest = decodeManifest(await readFile(join(dir, MANIFEST_FILE)), join(dir, MANIFEST_FILE));
     const sealed = await this.catalog.seal({ manifest, files: storedFiles(manifest).map(({ name }) => ({ from: join(dir, name), name })) });
-    if (sealed === 'sealed') this.#adopted.push(backupId);
+    if (sealed !== 'sealed') return;
+    for (const record of await readCopyRecords(dir)) await this.catalog.addCopyRecord(basepathId, record);
+    this.#adopted.push(backupId);
   }
 
   /** Also when it was removed, or is damaged: that is never overwritten. */

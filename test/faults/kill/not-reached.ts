@@ -14,6 +14,7 @@ export const NOT_REACHED: Readonly<Record<string, string>> = {
   'shared/recovery/adopt-copies.ts Catalog.addCopyRecord': NO_WORKER,
   'shared/recovery/adopt-missing.ts Catalog.createWork': NO_WORKER,
   'shared/recovery/adopt-missing.ts Catalog.removeWork': NO_WORKER,
+  'shared/recovery/rebuild-from-lts.ts Catalog.addCopyRecord': NO_WORKER,
   'shared/runs/failures.ts ChainableCommander.exec': NO_WORKER,
   'shared/runs/failures.ts Redis.eval': PRODUCER,
   'shared/runs/order-kit.ts Job.promote': NO_WORKER,

@@ -72,7 +72,7 @@ async function bundleAll(context: WorkerContext, backend: TransferBackend, limit
 /** Null: it is not (any more) in the catalog, or damaged there, which verification and status tell. */
 async function describe(context: WorkerContext, { basepathId, backupId }: PendingBackup, run: JobRun): Promise<MetadataPart[] | null> {
   try {
-    return metadataParts(context.catalog, await context.catalog.readManifest(basepathId, backupId));
+    return await metadataParts(context.catalog, await context.catalog.readManifest(basepathId, backupId));
   } catch (thrown) {
     const error = toBwError(thrown);
     if (error.code !== 'MANIFEST_MISSING') run.logger.warn({ err: error, basepathId, backupId }, 'left out of a metadata bundle');
