@@ -1,5 +1,5 @@
 #!/bin/sh
-# bw-restore.sh: restores a backup made by bw-bkup with nothing but a shell, dar, sha512sum, tar, awk, sed, sort and find.
+# bw-restore.sh: restores a backup made by bw-bkup with nothing but a shell, dar, tar and the usual small programs.
 # What it does, and how to do the same by hand, is in README.txt beside it.
 set -u
 LC_ALL=C
@@ -11,12 +11,14 @@ usage() {
   cat >&2 <<'END'
 usage: sh bw-restore.sh BACKUP_DIR... TARGET [-- PATH...]
 
-BACKUP_DIR  directory of a backup in the storage (it holds archives.tsv); for a chain give the full
-            first and then each later level in the order they were made
+BACKUP_DIR  directory of a backup in the storage, BASEPATH/BACKUP; for a chain give the full first and then
+            each later level in the order they were made. What lies in tar objects (bundles.tsv beside
+            this script says in which) is unpacked to TMPDIR first, which needs room for it
 TARGET      new or empty directory; what the backed up directory held appears in it
 PATH        restore only these files or directories (with all below), relative to the backed up directory
 
 BW_KEY_FILE=FILE  passphrase of encrypted backups (else you are asked)
+BW_BUNDLES="TAR..." tar objects to look into, instead of those that bundles.tsv names
 BW_NO_CHECK=1     do not read and check all slices before restoring (dar still checks what it restores)
 
 exit status: 0 all restored, 1 nothing or not all restored, 2 wrong usage, 5 restored, but some entries only in part
@@ -70,13 +72,48 @@ while [ "$count" -gt 0 ]; do
   count=$((count - 1))
 done
 
+# --- what lies in tar objects comes out of them first, the rest is linked beside it --------------------------------------
+
+kit=$(cd -- "$(dirname -- "$0")" && pwd)
+
+bundles_of() {
+  if [ -n "${BW_BUNDLES:-}" ]; then
+    printf '%s\n' "$BW_BUNDLES" | tr ' ' '\n'
+  elif [ -f "$kit/bundles.tsv" ]; then
+    awk -F "$tab" -v "id=$1" '$1 == id { print $2 }' "$kit/bundles.tsv"
+  fi
+}
+
+mkdir "$work/unpacked"
+: >"$work/found"
+while IFS= read -r given; do
+  id=$(basename -- "$(dirname -- "$given")")/$(basename -- "$given")
+  bundles_of "$id" >"$work/bundles"
+  while IFS= read -r object; do
+    [ -f "$object" ] || object=$(dirname -- "$kit")/$object
+    [ -f "$object" ] || die "a tar object is missing: $object"
+    say "looking into $object for $id"
+    tar -xf "$object" -C "$work/unpacked" "$id" 2>"$work/log" || grep -q 'Not found in archive' "$work/log" ||
+      die "$object cannot be unpacked: $(tail -n 3 "$work/log")"
+  done <"$work/bundles"
+  if [ -d "$work/unpacked/$id" ]; then
+    directory=$(cd -- "$given" 2>/dev/null && pwd) || directory=
+    for file in ${directory:+"$directory"/*}; do
+      [ ! -f "$file" ] || [ -e "$work/unpacked/$id/${file##*/}" ] || ln -s -- "$file" "$work/unpacked/$id/" || die "cannot link $file"
+    done
+    given=$work/unpacked/$id
+  fi
+  printf '%s\n' "$given" >>"$work/found"
+done <"$work/directories"
+cat "$work/found" >"$work/directories"
+
 # --- what is to be restored, in which order: plan lines are LEVEL KIND DIRECTORIES_WITH_EA KEY DIRECTORY/BASE ------------
 
 level=0
 : >"$work/plan"
 while IFS= read -r given; do
   directory=$(cd -- "$given" 2>/dev/null && pwd) || die "no such directory: $given"
-  [ -f "$directory/archives.tsv" ] || die "$directory holds no archives.tsv: this is not the directory of a complete backup"
+  [ -f "$directory/archives.tsv" ] || die "$directory holds no archives.tsv: this is not the directory of a complete backup, or what describes it lies in a tar object that bundles.tsv does not name (BW_BUNDLES)"
   [ -f "$directory/SHA512SUMS" ] || die "$directory holds no SHA512SUMS"
   level=$((level + 1))
   grep -v '^#' "$directory/archives.tsv" | sort -t "$tab" -k1,1n -k3,3 >"$work/archives"

@@ -2,4 +2,4 @@
 export { kitFiles, type KitFile } from './kit-files.js';
 export { refreshKit } from './refresh-kit.js';
 export { ARCHIVES_TSV, renderArchivesTsv, renderSha512Sums, SHA512SUMS } from './render-archives.js';
-export { renderBackupsTsv, type BackupRow } from './render-backups.js';
+export { renderBackupsTsv, renderBundlesTsv, type BackupRow, type BundleUse } from './render-backups.js';

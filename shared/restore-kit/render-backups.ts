@@ -12,9 +12,18 @@ export interface BackupRow {
   readonly sealedAt: string;
   /** Directories below the LTS root that a restore needs, the full first, this backup last. */
   readonly directories: readonly string[];
+  /** Ids of the keys that its chain is encrypted with; none: not encrypted. */
+  readonly keyIds: readonly string[];
+  /** Tar objects that hold parts of these directories; none: everything is an object of its own. */
+  readonly bundles: readonly BundleUse[];
 }
 
-const HEADER = '#basepath\tpath\tbackup\tlevel\tcapturedAt\tsealedAt\tdirectories\n';
+export interface BundleUse {
+  readonly directory: string;
+  readonly object: string;
+}
+
+const HEADER = '#basepath\tpath\tbackup\tlevel\tcapturedAt\tsealedAt\tdirectories\tkeyIds\n';
 
 /** One line per row, sorted by path, then capture; paths are printable (no tab or newline can get in). */
 export function renderBackupsTsv(rows: readonly BackupRow[]): string {
@@ -23,8 +32,16 @@ export function renderBackupsTsv(rows: readonly BackupRow[]): string {
 }
 
 function renderRow(row: BackupRow): string {
-  const fields = [row.basepathId, showPath(row.path), row.backupId, row.level, row.capturedAt, row.sealedAt, row.directories.join(' ')];
+  const fields = [row.basepathId, showPath(row.path), row.backupId, row.level, row.capturedAt, row.sealedAt, row.directories.join(' '), row.keyIds.join(' ') || '-'];
   return `${fields.join('\t')}\n`;
+}
+
+const BUNDLES_HEADER = '#directory\tobject\n';
+
+/** A line per directory and tar object that holds something of it; directories of one chain in their order. */
+export function renderBundlesTsv(rows: readonly BackupRow[]): string {
+  const lines = new Set(rows.flatMap(({ bundles }) => bundles.map(({ directory, object }) => `${directory}\t${object}\n`)));
+  return BUNDLES_HEADER + [...lines].join('');
 }
 
 function compare(a: string, b: string): number {

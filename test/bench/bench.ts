@@ -11,6 +11,7 @@ import { incremental } from './cases/incremental.js';
 import { kills } from './cases/kills.js';
 import { memory } from './cases/memory.js';
 import { noChange } from './cases/no-change.js';
+import { objects } from './cases/objects.js';
 import { planning } from './cases/planning.js';
 import { preemption } from './cases/preemption.js';
 import { restoreAll, restoreOne } from './cases/restore.js';
@@ -33,6 +34,7 @@ const CASES: Readonly<Record<string, (options: CaseOptions) => Promise<CaseResul
   'no-change': noChange,
   memory,
   planning,
+  objects,
   restore: restoreAll,
   'restore-one': restoreOne,
   'restore-start': restoreStart,

@@ -7,6 +7,7 @@ import { reconcileStagingJob } from './cleanup/reconcile-staging-job.js';
 import { releaseJob } from './cleanup/release-job.js';
 import { snapshotJob } from './cleanup/snapshot-job.js';
 import { sweepBackupJob, sweepStagingJob } from './cleanup/sweep-job.js';
+import { sweepBundlesJob } from './cleanup/sweep-bundles-job.js';
 import { sweepPartsJob } from './cleanup/sweep-parts-job.js';
 import { refreshKitJob } from './cleanup/refresh-kit-job.js';
 import { copyJob } from './copies/copy-job.js';
@@ -31,6 +32,7 @@ export function processorsOf(context: WorkerContext): JobTable {
     'sweep-parts': (run) => sweepPartsJob(context, run),
     'bundle-metadata': (run) => bundleMetadataJob(context, run),
     snapshot: (run) => snapshotJob(context, run),
+    'sweep-bundles': (run) => sweepBundlesJob(context, run),
     erase: (run) => eraseJob(context, run),
     copy: (run) => copyJob(context, run),
     'refresh-kit': (run) => refreshKitJob(context, run),

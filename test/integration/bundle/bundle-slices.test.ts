@@ -1,9 +1,12 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { storedFiles } from '../../../shared/catalog/index.js';
 import { compareTrees } from '../../../shared/compare/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
+import { run } from '../../../shared/process/index.js';
+import { hurryKitRefresh } from '../../../shared/runs/order-kit.js';
+import { needsRoot } from '../../helpers/needs.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
 import { restore } from '../../helpers/restore.js';
@@ -44,4 +47,23 @@ it('bundles the small slices of many backups, which are restored from there', as
     const source = fromPathJson(manifest.source.path);
     expect((await compareTrees({ left: source, right: bytePath.fromText(target), content: 'hash' })).differences).toEqual([]);
   }
+});
+
+it('is restored by stock tar, dar and a shell, whose list says in which tar objects', async (context) => {
+  needsRoot(context);
+  const site = await bundlingSite('1MiB', '200ms');
+  expect((await site.backUp()).map(({ state }) => state)).toEqual(['completed', 'completed', 'completed']);
+  const lts = join(site.dir, 'lts');
+  const [manifest] = await site.manifests();
+  if (manifest === undefined) return expect.unreachable();
+  const directory = `${manifest.basepathId}/${manifest.backupId}`;
+  const { queues } = site.worker.context;
+  await vi.waitFor(async () => {
+    await hurryKitRefresh(queues);
+    expect(await readFile(join(lts, 'restore-kit', 'bundles.tsv'), 'utf8')).toMatch(new RegExp(`^${directory}\tmeta/`, 'm'));
+  }, { timeout: 10_000, interval: 100 });
+  const target = join(site.dir, 'restore', 'by-shell');
+  const { stdout } = await run({ program: 'sh', args: [join(lts, 'restore-kit', 'bw-restore.sh'), directory, target] });
+  expect(stdout.toString()).toContain(`restored to ${target}`);
+  expect((await compareTrees({ left: fromPathJson(manifest.source.path), right: bytePath.fromText(target), content: 'hash' })).differences).toEqual([]);
 });

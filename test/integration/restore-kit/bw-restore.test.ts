@@ -9,7 +9,7 @@ import { archive, archiveMetadata, describeTree, finish, makeFull, makeSource, s
 
 /** All the script may use; nothing of ours, no Node. A dar built with gpgme does not start without gpg. */
 const PROGRAMS =
-  'gpg gpgconf dash bash sh dar sha512sum tar awk sed sort find mktemp rm mkdir cat cut grep tail head chmod id tr stty basename dirname'.split(' ');
+  'gpg gpgconf dash bash sh dar sha512sum tar awk sed sort find mktemp rm mkdir cat cut grep tail head chmod id tr stty basename dirname ln'.split(' ');
 
 const RESTORED = { code: 0, output: expect.stringMatching(/restored to .*\n$/) as string };
 

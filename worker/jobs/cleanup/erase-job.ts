@@ -1,5 +1,6 @@
 import { toBwError } from '../../../shared/errors/bw-error.js';
 import { eraseJobSchema, parseJob } from '../../../shared/queues/job-data.js';
+import { orderBundleSweep } from '../../../shared/runs/order-site-jobs.js';
 import { readClaims } from '../../../shared/retention/claims.js';
 import { readProtections } from '../../../shared/retention/protections.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
@@ -29,6 +30,7 @@ export async function eraseJob(context: WorkerContext, run: JobRun): Promise<{ e
     if (held !== null) run.logger.info({ ...ids, held }, 'not erased: held');
     else if (await eraseOne(context, ids, claims, run).catch((thrown: unknown) => void errors.push(thrown))) erased++;
   }
+  if (erased > 0 && context.config.lts.some(({ bundle }) => bundle !== null)) await orderBundleSweep(context.queues);
   if (errors.length > 0) throw toBwError(errors[0]);
   return { erased };
 }

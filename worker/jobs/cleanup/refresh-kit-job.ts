@@ -1,38 +1,46 @@
-import { refreshKit, type BackupRow } from '../../../shared/restore-kit/index.js';
+import { refreshKit, type BackupRow, type BundleUse } from '../../../shared/restore-kit/index.js';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
 import { isCompleteIn } from '../../../shared/copies/copy-state.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
+import { readJournal } from '../../../shared/journal/index.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
+import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import { NEWEST_KEY } from '../../../shared/queues/names.js';
 import { newestOf } from '../../../shared/runs/newest.js';
 import { ltsOf } from '../../breaker/needs.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
+import { bundlesOf } from '../transfer/bundle-slices.js';
 
 /**
- * Renews the restore kit of every LTS that is not out: instructions, script, and the list of the newest backups that it alone can restore. One that fails keeps nothing from
- * the others; the job fails then, and is tried again.
+ * Renews the restore kit of every LTS that is not out: instructions, script, the list of the newest backups that it alone can restore, and in which tar objects they lie. One
+ * that fails keeps nothing from the others; the job fails then, and is tried again.
  */
 export async function refreshKitJob(context: WorkerContext, run: JobRun): Promise<{ rows: number }> {
   const backends = context.backends.filter(({ name }) => !context.breakers.isOpen(ltsOf(name)));
-  const rows = new Map<string, BackupRow[]>(backends.map(({ name }) => [name, []]));
+  const chains = new Map<string, Manifest[][]>(backends.map(({ name }) => [name, []]));
   for (const basepathId of (await context.runs.redis.hkeys(NEWEST_KEY)).sort()) {
     const newest = await newestOf(context.runs.redis, basepathId);
     if (newest === null) continue;
     try {
       const chain = await context.catalog.chain(await context.catalog.readManifest(basepathId, newest.backupId));
-      for (const [lts, own] of rows) {
+      for (const [lts, own] of chains) {
         const there = isChainIn(chain, lts) ? chain : await newestIn(context, basepathId, lts);
-        if (there !== null) own.push(rowOf(there));
+        if (there !== null) own.push(there);
       }
     } catch (thrown) {
       run.logger.warn({ err: toBwError(thrown), basepath: basepathId }, 'left out of the restore kit');
     }
   }
   const errors: unknown[] = [];
-  for (const backend of backends) await refreshKit(backend, rows.get(backend.name) ?? []).catch((thrown: unknown) => void errors.push(thrown));
+  for (const backend of backends) await refreshOne(context, backend, chains.get(backend.name) ?? []).catch((thrown: unknown) => void errors.push(thrown));
   if (errors.length > 0) throw toBwError(errors[0]);
-  return { rows: Math.max(0, ...[...rows.values()].map(({ length }) => length)) };
+  return { rows: Math.max(0, ...[...chains.values()].map(({ length }) => length)) };
+}
+
+async function refreshOne(context: WorkerContext, backend: TransferBackend, chains: readonly Manifest[][]): Promise<void> {
+  const metadata = bundlesOf(context, backend.name) === null ? new Map<string, string>() : await metadataBundles(context.catalog.journalDir, backend.name, chains);
+  await refreshKit(backend, chains.map((chain) => rowOf(chain, backend.name, metadata)));
 }
 
 function isChainIn(chain: readonly Manifest[], lts: string): boolean {
@@ -51,10 +59,34 @@ async function newestIn({ catalog }: WorkerContext, basepathId: string, lts: str
   return null;
 }
 
+/** Backup id -> tar object of an LTS with what describes it. */
+async function metadataBundles(journalDir: string, lts: string, chains: readonly (readonly Manifest[])[]): Promise<Map<string, string>> {
+  const needed = new Map(chains.flat().map(({ backupId, sealedAt }) => [backupId, Date.parse(sealedAt)]));
+  const found = new Map<string, string>();
+  if (needed.size === 0) return found;
+  const sinceMs = [...needed.values()].reduce((least, ms) => Math.min(least, ms), Infinity) - CLOCK_SLACK_MS;
+  for await (const record of readJournal(journalDir, { kinds: ['metadata-bundled'], sinceMs, onProblem: () => undefined })) {
+    if (record.lts !== lts) continue;
+    for (const { backupId } of record.backups) if (needed.has(backupId)) found.set(backupId, record.object);
+  }
+  return found;
+}
+
+/** Hosts may differ by less, ms. */
+const CLOCK_SLACK_MS = 3_600_000;
+
 /** What a shell restores one after the other: the chain, the full first. */
-function rowOf(chain: readonly Manifest[]): BackupRow {
+function rowOf(chain: readonly Manifest[], lts: string, metadata: ReadonlyMap<string, string>): BackupRow {
   const manifest = chain.at(-1) as Manifest;
   const { basepathId, backupId, level, capturedAt, sealedAt } = manifest;
   const directories = chain.map((each) => `${each.basepathId}/${each.backupId}`);
-  return { basepathId, path: fromPathJson(manifest.source.path), backupId, level, capturedAt, sealedAt, directories };
+  const keyIds = [...new Set(chain.flatMap(({ archives }) => archives.flatMap(({ keyId }) => keyId ?? [])))].sort();
+  const bundles = chain.flatMap((each) => bundlesUsed(each, lts, metadata.get(each.backupId)));
+  return { basepathId, path: fromPathJson(manifest.source.path), backupId, level, capturedAt, sealedAt, directories, keyIds, bundles };
+}
+
+function bundlesUsed({ basepathId, backupId, archives }: Manifest, lts: string, metadata: string | undefined): BundleUse[] {
+  const locations = archives.flatMap(({ slices }) => slices.flatMap((slice) => slice.locations[lts] ?? []));
+  const objects = new Set([...(metadata === undefined ? [] : [metadata]), ...locations.flatMap(({ object, offset }) => (offset > 0 ? [object] : []))]);
+  return [...objects].map((object) => ({ directory: `${basepathId}/${backupId}`, object }));
 }

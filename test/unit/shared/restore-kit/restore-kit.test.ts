@@ -34,6 +34,8 @@ const row = (path: string, capturedAt: string): BackupRow => ({
   capturedAt,
   sealedAt: '2024-01-02T00:00:00Z',
   directories: ['alice-3f9a2c/A', 'alice-3f9a2c/B'],
+  keyIds: ['k1', 'k2'],
+  bundles: [{ directory: 'alice-3f9a2c/A', object: 'bundles/x.tar' }],
 });
 
 describe('files of the restore kit', () => {
@@ -60,7 +62,7 @@ describe('files of the restore kit', () => {
     const lines = renderBackupsTsv([row('/u/b', '2'), row('/u/a\n\t\xff', '2'), row('/u/b', '1')]).split('\n');
     expect(lines).toHaveLength(5);
     expect(lines[1]).toBe(
-      'alice-3f9a2c\t/u/a\\x0a\\x09\\xff\t01JD3Q5ZK4M8T1V7W2X9Y6B0CE\tfull\t2\t2024-01-02T00:00:00Z\talice-3f9a2c/A alice-3f9a2c/B',
+      'alice-3f9a2c\t/u/a\\x0a\\x09\\xff\t01JD3Q5ZK4M8T1V7W2X9Y6B0CE\tfull\t2\t2024-01-02T00:00:00Z\talice-3f9a2c/A alice-3f9a2c/B\tk1 k2',
     );
     expect(lines.slice(2, 4).map((line) => line.split('\t')[4])).toEqual(['1', '2']);
   });
@@ -69,7 +71,7 @@ describe('files of the restore kit', () => {
     const backend = new MemoryBackend();
     await refreshKit(backend, []);
     await refreshKit(backend, [row('/u/a', '1')]);
-    expect([...backend.objects.keys()].sort()).toEqual(['restore-kit/README.txt', 'restore-kit/backups.tsv', 'restore-kit/bw-restore.sh']);
+    expect([...backend.objects.keys()].sort()).toEqual(['restore-kit/README.txt', 'restore-kit/backups.tsv', 'restore-kit/bundles.tsv', 'restore-kit/bw-restore.sh']);
     expect(String(backend.objects.get('restore-kit/backups.tsv'))).toContain('/u/a');
   });
 

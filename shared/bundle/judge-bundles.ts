@@ -1,0 +1,37 @@
+import { bundleTime } from './names.js';
+
+/** A crash leaves a bundle that nothing names; younger ones may be about to be. */
+export const YOUNG_MS = 86_400_000;
+
+/** What is in a bundle of an LTS. */
+export interface BundleUsage {
+  readonly object: string;
+  /** As it is there. */
+  readonly bytes: number;
+  /** Of it, what sealed, removed or running backups name; null: metadata of at least one backup that is there. */
+  readonly liveBytes: number | null;
+}
+
+export interface BundlesJudged {
+  /** Of these nothing is needed any more. */
+  readonly remove: readonly string[];
+  readonly objects: number;
+  readonly bytes: number;
+  /** In bundles that stay: of backups that were erased, or of starts that were given up. */
+  readonly deadBytes: number;
+}
+
+/** Which bundles go, and how much of the others is dead (pure). A bundle stays until everything in it is erased; nothing is packed anew. */
+export function judgeBundles(bundles: readonly BundleUsage[], nowMs: number): BundlesJudged {
+  const isOld = ({ object }: BundleUsage): boolean => nowMs - (bundleTime(object) ?? nowMs) > YOUNG_MS;
+  const remove = bundles.filter((each) => each.liveBytes === 0 && isOld(each));
+  const gone = new Set(remove);
+  const left = bundles.filter((each) => !gone.has(each));
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+  return {
+    remove: remove.map(({ object }) => object),
+    objects: left.length,
+    bytes: sum(left.map(({ bytes }) => bytes)),
+    deadBytes: sum(left.map(({ bytes, liveBytes }) => (liveBytes === null ? 0 : Math.max(0, bytes - liveBytes)))),
+  };
+}
