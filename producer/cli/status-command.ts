@@ -9,6 +9,7 @@ import { fromPathJson, toPathJson } from '../../shared/paths/path-json.js';
 import { readProtections, type Protections } from '../../shared/retention/protections.js';
 import { redisLocation } from '../../shared/redis/location.js';
 import { formatAge, formatBytes, formatCount, formatDuration, table } from '../../shared/terminal/index.js';
+import { cutOff, topdirRestores, type TopdirRestoreOnRecord } from '../../shared/topdir-restore/on-record.js';
 import { lateOf } from '../policy/past-due.js';
 import { outageLines } from './breaker/outage-rows.js';
 import { isHeldUp, printHangs } from './hangs/show-hangs.js';
@@ -16,6 +17,7 @@ import { readLiveState } from './live-state.js';
 import { statusOutput, type statusRowSchema } from './outputs.js';
 import { plural, print, printJson } from './print.js';
 import { openSite, type CommonOptions, type Site } from './site.js';
+import { resumeCommand } from './topdir-restore/options.js';
 import { topdirRestoreLines } from './topdir-restore/status-rows.js';
 
 type Output = z.infer<typeof statusOutput>;
@@ -45,7 +47,7 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
   const output: Output = { v: 1, basepaths, copies: tally.rows.filter(({ missing }) => missing > 0).map(copyRow), ...(await live) };
   if (options.json === true) printJson(statusOutput, output);
   else if (options.check === true) printCheck(basepaths, all.length, output);
-  else printPeople(site, output);
+  else printPeople(site, output, await topdirRestores(site.catalog.journalDir, () => undefined)); // its problems are those told above
   if (options.check === true) return checkCode(basepaths, (output.outages ?? []).length > 0 || isHeldUp(output.hangs) || output.copies.some(({ overdue }) => overdue > 0));
   const wrong = (row: Row): boolean => row.state === 'never' || row.state === 'failed-since' || row.pastDueMs !== null || row.lastVerified?.outcome === 'damaged';
   return basepaths.some(wrong) || isHeldUp(output.hangs) ? EXIT.failed : EXIT.ok;
@@ -100,7 +102,7 @@ function failureRow({ backupId, code, message, at, dismissed }: NonNullable<Base
   return { backupId, code, message, at, dismissed };
 }
 
-function printPeople(site: Site, output: Output): void {
+function printPeople(site: Site, output: Output, cut: readonly TopdirRestoreOnRecord[]): void {
   if (output.basepaths.length === 0) print('No basepath is on record yet: the first scan finds them.');
   else {
     print(
@@ -120,6 +122,7 @@ function printPeople(site: Site, output: Output): void {
   }
   for (const row of output.copies) print(copyLine(row));
   printLive(site, output);
+  for (const { begun } of cutOff(cut, new Set((output.topdirRestores ?? []).map(({ id }) => id)), Date.now())) print(`The restore of ${begun.topdir} into ${begun.target} was cut off. To go on with it: ${resumeCommand(begun)}`);
 }
 
 /** What waits for an operator, or was decided by one. */

@@ -156,7 +156,7 @@ async function seal({ backends, catalog, basepath, signal }: ImportRequest, mani
 }
 
 async function send(backend: TransferBackend, key: string, items: readonly TransferItem[], signal: AbortSignal): Promise<void> {
-  for (const result of await sendItems({ backend, items, key, signal })) if (result.error !== undefined) throw result.error;
+  for (const result of await sendItems({ backend, items, key: backend.capabilities().async ? await backend.prepare(items) : key, signal })) if (result.error !== undefined) throw result.error;
 }
 
 /** The same archive twice would be two backups of the same. */

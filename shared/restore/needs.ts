@@ -102,7 +102,7 @@ async function needOf(request: NeedsRequest, manifest: Manifest, archive: Manife
   const all = { backupId, archive, slices: null };
   if (archive.slices.length === 1) return { ...all, exact: true };
   // Of an only backup all is wanted that its archives hold; an older one of a chain may hold what is not of this state any more.
-  if (held === null) return { ...all, exact: request.chain.length === 1 };
+  if (held === null) return { ...all, exact: request.chain.length === 1 && isOfOneState(manifest) };
   const slices = await slicesOf(request, manifest, archive, held.file).catch(() => null); // no key here, or dar says what we do not understand
   return slices === null ? { ...all, exact: false } : { backupId, archive, slices, exact: true };
 }
@@ -116,6 +116,11 @@ async function slicesOf({ catalogueOf, darOf, tempDir, signal }: NeedsRequest, m
   const slices = await slicesHolding(base, archiveKey(dar, archive), { listFile, includePaths, secretsDir: tempDir, signal });
   await rm(listFile, { force: true });
   return slices === null ? null : new Set([...slices, ...lastSlices(archive, archive.catalogue.bytes)]);
+}
+
+/** False where archives hold states of different age: segments that saved again what had changed, or the backups that were consolidated (pure). */
+export function isOfOneState({ archives }: Pick<Manifest, 'archives'>): boolean {
+  return new Set(archives.filter(({ kind }) => kind === 'data').map(({ restoreOrder }) => restoreOrder)).size <= 1;
 }
 
 /** What dar reads of every archive: its catalogue, at the end, about as large as the isolated one; and the last slice (pure). */

@@ -18,8 +18,13 @@ export function fetchedBytes({ slices }: Pick<ManifestArchive, 'slices'>, backen
   return slices.reduce((sum, slice) => sum + (isReadInPlace(slice, backends) ? 0 : slice.bytes), 0);
 }
 
+/** Where a fetch is a task of a service, which takes its time to begin and to be noticed: what comes in one at most. */
+const TASK = { slices: 32, bytes: 16 * 1024 ** 3 } as const;
+
 /** Bytes of staging that extracting from an archive takes at most, whatever its size; 0 where it is read in place (pure). */
 export function windowBytes(archive: Pick<ManifestArchive, 'slices'>, backends: readonly TransferBackend[]): number {
   const fetched = archive.slices.filter((slice) => !isReadInPlace(slice, backends)).map(({ bytes }) => bytes);
-  return Math.min(fetchedBytes(archive, backends), WINDOW_SLICES * Math.max(0, ...fetched));
+  const largest = Math.max(0, ...fetched);
+  const task = backends[0]?.fetchAll === undefined ? 0 : Math.min(TASK.bytes, TASK.slices * largest);
+  return Math.min(fetchedBytes(archive, backends), Math.max(WINDOW_SLICES * largest, task));
 }

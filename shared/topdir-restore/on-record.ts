@@ -18,6 +18,18 @@ export async function topdirRestores(journalDir: string, onProblem: (problem: Jo
   return [...known.values()];
 }
 
+/** How long one that was cut off is told of, ms: later nobody goes on with it. */
+const TOLD_MS = 30 * 86_400_000;
+
+/** Those that were cut off, by a crash or their operator, and that nobody has gone on with (pure). `seen`: ids of those that somebody does, or that are known to wait. */
+export function cutOff(restores: readonly TopdirRestoreOnRecord[], seen: ReadonlySet<string>, nowMs: number): TopdirRestoreOnRecord[] {
+  return restores.filter(({ begun, ended }) => {
+    const isOpen = ended === null || ended.outcome === 'interrupted';
+    const isNewest = newestInto(restores, begun.topdir, begun.target)?.begun.topdirRestoreId === begun.topdirRestoreId;
+    return isOpen && isNewest && !seen.has(begun.topdirRestoreId) && nowMs - Date.parse(begun.at) < TOLD_MS;
+  });
+}
+
 /** The newest one of a topdir into a directory (pure); null: none. */
 export function newestInto(restores: readonly TopdirRestoreOnRecord[], topdir: string, target: string): TopdirRestoreOnRecord | null {
   return restores.findLast(({ begun }) => begun.topdir === topdir && begun.target === target) ?? null;

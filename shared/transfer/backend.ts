@@ -82,8 +82,8 @@ export interface StoredObject {
 /** Globus works on three transfers of an identity at once; the rest would wait there, where nothing can be added to them any more. */
 export const DEFAULT_TASKS = 3;
 
-/** online: fetch begins at once · recalling: ordered, on its way · offline: on tape only. */
-export type StageState = 'online' | 'recalling' | 'offline';
+/** online: fetch begins at once · recalling: ordered, on its way · offline: on tape only · missing: there is no such object, as fetch will say. */
+export type StageState = 'online' | 'recalling' | 'offline' | 'missing';
 
 /** Only objects below this may ever be replaced: the restore kit. */
 export const REPLACEABLE_PREFIX = 'restore-kit/';
@@ -139,7 +139,7 @@ export interface TransferBackend {
    */
   stage(objects: readonly string[]): Promise<void>;
   /**
-   * Where objects are now, without ordering anything; one that does not exist is `offline`. Absent: the storage does not tell; then fetch of one that is not there yet
+   * Where each object is now, without ordering anything. Absent: the storage does not tell; then fetch of one that is not there yet
    * throws RESTORE_NOT_RECALLED (retry).
    */
   stageStates?(objects: readonly string[]): Promise<ReadonlyMap<string, StageState>>;

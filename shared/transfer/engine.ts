@@ -10,6 +10,10 @@ export { materialise, type MaterialiseItem, type MaterialiseRequest } from './ma
 /** How often an async backend is asked; hours-long transfers make more pointless, and services meter requests. */
 const POLL_MS = 5_000;
 
+/** Small files wait for round trips and fsyncs rather than for bytes; libuv has four threads. */
+const SMALL_BYTES = 1024 * 1024;
+const SMALL_AT_ONCE = 4;
+
 export interface SendRequest {
   readonly backend: TransferBackend;
   readonly items: readonly TransferItem[];
@@ -17,7 +21,7 @@ export interface SendRequest {
   readonly key: string;
   /** The key may have been submitted before: ask the backend what is left of that first. */
   readonly resume?: boolean;
-  /** Items under way together, for a backend that works inside submit. Default 1: what comes first is proven first. */
+  /** Submits under way together, for a backend that works inside submit. Default: few where all are small, else 1, so that what comes first is proven first. */
   readonly atOnce?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TransferProgress) => void;
@@ -47,7 +51,8 @@ export async function sendItems(request: SendRequest): Promise<ItemResult[]> {
   const { async, batch = { items: 1, bytes: 0 } } = backend.capabilities();
   // A backend that works inside submit gets few at a time, so that each is committed, and its staging given back, soon after it is there.
   const batches = async ? [items] : inBatches(items, batch);
-  return (await mapLimited(batches, request.atOnce ?? 1, (batch) => new Batch(request, batch).send())).flat();
+  const atOnce = request.atOnce ?? (items.every(({ bytes }) => bytes <= SMALL_BYTES) ? SMALL_AT_ONCE : 1);
+  return (await mapLimited(batches, atOnce, (batch) => new Batch(request, batch).send())).flat();
 }
 
 /** Neighbours together, up to so many items and bytes; one that is bigger by itself is alone (pure). */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { BwError } from '../errors/bw-error.js';
 import type { TransferBackend, TransferItem, TransferOptions } from './backend.js';
 import { fetchItems } from './fetch-items.js';
+import { assertRecalled } from './recall.js';
 
 /** An object a restore needs, and the plain file name dar expects for it. */
 export interface MaterialiseItem extends Omit<TransferItem, 'file'> {
@@ -20,11 +21,11 @@ export interface MaterialiseRequest {
 /**
  * Makes objects readable as `dir/name`, each checked against size and hash: where the storage can be read in place by a
  * symlink (no staging space needed), else by fetching, as are parts of bundles. Returns the paths in the order of items. Throws
- * RESTORE_OBJECT_CORRUPT, RESTORE_OBJECT_MISSING, LTS_MISSING, TRANSFER_ABORTED and what fetch throws; names already made stay.
+ * RESTORE_NOT_RECALLED, RESTORE_OBJECT_CORRUPT, RESTORE_OBJECT_MISSING, LTS_MISSING, TRANSFER_ABORTED and what fetch throws; names already made stay.
  */
 export async function materialise(request: MaterialiseRequest): Promise<string[]> {
   const { backend, items, dir, options = {} } = request;
-  await backend.stage([...new Set(items.map((item) => item.object))]);
+  await assertRecalled(backend, [...new Set(items.map((item) => item.object))]);
   const all = items.map(({ name, ...rest }): TransferItem => ({ ...rest, file: join(dir, name) }));
   const toFetch: TransferItem[] = [];
   for (const item of all) {

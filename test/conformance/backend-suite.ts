@@ -18,6 +18,8 @@ export interface BackendUnderTest {
   readonly truncate: (object: string) => Promise<void>;
   /** Names of everything in the storage, unfinished objects too. */
   readonly everything: () => Promise<string[]>;
+  /** Of a storage with tapes: what lies there leaves its disk; what was ordered comes back. */
+  readonly tape?: { readonly toTape: (objects: readonly string[]) => void; readonly deliver: () => void };
 }
 
 /** The contract of shared/transfer/backend.ts as tests; every backend has to pass. `make` gets a private empty directory. */
@@ -27,6 +29,7 @@ export function describeBackend(name: string, make: (dir: string) => Promise<Bac
     describe('refusing', () => { refusalTests(make); });
     describe('verifying and fetching', () => { readingTests(make); });
     describe('listing and removing', () => { listingTests(make); });
+    describe('recalling', () => { recallTests(make); });
   });
 }
 
@@ -247,6 +250,41 @@ function readingTests(make: Make): void {
     const fetched = backend.fetch({ ...item, file }, { signal: midway.signal, onProgress: () => { midway.abort(); } });
     await expect(fetched).rejects.toMatchObject({ code: 'TRANSFER_ABORTED' });
     await expect(access(file)).rejects.toThrow();
+  });
+}
+
+function recallTests(make: Make): void {
+  it('orders what is not there, as often as one likes, and fetches it once it has come', async () => {
+    const { backend, dir, tape } = await setUp(make);
+    const items = await Promise.all(['a/one', 'a/two'].map((object) => sampleItem(dir, object, sampleBytes(100))));
+    const objects = items.map(({ object }) => object);
+    await send(backend, items);
+    const file = join(dir, 'recalled');
+    if (tape !== undefined) {
+      tape.toTape(objects);
+      await expect(backend.fetch({ ...items[0] as TransferItem, file })).rejects.toMatchObject({ code: 'RESTORE_NOT_RECALLED', retry: 'retry' });
+      await expect(access(file)).rejects.toThrow();
+      expect([...((await backend.stageStates?.([...objects, 'a/never-there'])) ?? new Map<string, string>()).values()]).toEqual(backend.stageStates === undefined ? [] : ['offline', 'offline', 'missing']);
+    }
+    await backend.stage(objects);
+    await backend.stage(objects);
+    tape?.deliver();
+    expect((await backend.stageStates?.(objects))?.get('a/one') ?? 'online').toBe('online');
+    await backend.fetch({ ...items[0] as TransferItem, file });
+    expect((await readFile(file)).equals(sampleBytes(100))).toBe(true);
+  });
+
+  it('fetches many in one call where it can, and says of each that it could not', async () => {
+    const { backend, dir } = await setUp(make);
+    const items = await Promise.all(['a/one', 'a/two', 'a/three'].map((object, i) => sampleItem(dir, object, sampleBytes(100 + i))));
+    await send(backend, items);
+    await backend.remove(['a/two']);
+    if (backend.fetchAll === undefined) return;
+    const wanted = items.map((item, i) => ({ ...item, file: join(dir, `back-${i}`) }));
+    const errors = await backend.fetchAll(wanted);
+    expect([...errors].map(([file, { code }]) => [file, code])).toEqual([[join(dir, 'back-1'), 'RESTORE_OBJECT_MISSING']]);
+    for (const i of [0, 2]) expect((await readFile(join(dir, `back-${i}`))).equals(sampleBytes(100 + i))).toBe(true);
+    await expect(access(join(dir, 'back-1'))).rejects.toThrow();
   });
 }
 

@@ -12,6 +12,7 @@ const FS = /^import (?:type )?\{([^}]*)\} from 'node:fs(?:\/promises)?';$|^impor
 
 /** Those that use files of ours too: which functions, and on what. Look at the module before it gets a line here, or another function. */
 const OURS: Readonly<Record<string, { readonly fs: string; readonly on: string }>> = {
+  'producer/cli/doctor/checks.ts': { fs: 'statfs', on: 'staging, catalog, state and restore targets' },
   'producer/cli/plan-shards-command.ts': { fs: 'mkdtemp, rm', on: 'a work directory of ours' },
   'shared/config/facts.ts': { fs: 'link, open, readFile, realpath, rm, stat, statfs', on: 'stores and secrets; topdirs are looked at by source-fact.ts' },
   'shared/dar/create.ts': { fs: 'statfs', on: 'staging' },

@@ -24,7 +24,10 @@ export async function sendFiles(context: Context, request: SendRequest): Promise
   const { backend, items, signal } = request;
   for (;;) {
     const results = await sendFilesStep(context, request, '');
-    if (results !== null) return results;
+    if (results !== null) {
+      for (const { item, location } of results) if (location !== undefined) await request.onCommitted?.(item, location);
+      return results;
+    }
     try {
       await sleep(LOOK_MS, undefined, signal === undefined ? {} : { signal });
     } catch {

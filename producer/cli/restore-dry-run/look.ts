@@ -10,6 +10,7 @@ import { restoreNeeds, type RestoreNeeds } from '../../../shared/restore/needs.j
 import { restoreRate, type PastRestore, type RestoreRate } from '../../../shared/restore/rate.js';
 import { windowBytes } from '../../../shared/restore/room.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
+import { isAway } from '../../../shared/transfer/recall.js';
 import { createBackends } from '../../../shared/transfer/create-backend.js';
 import type { Site } from '../site.js';
 import type { DryRunBasepath, DryRunLts } from './outputs.js';
@@ -90,7 +91,7 @@ export class Looker {
         this.#sayUnknown(backend, thrown);
         return undefined;
       });
-      if (states !== undefined) offline.set(backend.name, new Set(objects.filter((object) => states.get(object) !== 'online')));
+      if (states !== undefined) offline.set(backend.name, new Set(objects.filter((object) => isAway(states.get(object)))));
     }
     return shareByLts(slices, this.#tape, offline).map(rowOfLts);
   }

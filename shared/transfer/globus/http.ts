@@ -97,8 +97,9 @@ function jsonOrNull(text: string): unknown {
   }
 }
 
-/** undici says "fetch failed" and has the reason as cause. */
+/** undici says "fetch failed" and has the reason as cause. What JSON.parse says quotes the answer, which may hold a token. */
 function reasonOf(thrown: unknown): string {
+  if (thrown instanceof SyntaxError) return 'the answer is not JSON, or was cut';
   if (!(thrown instanceof Error)) return String(thrown);
   return thrown.cause instanceof Error ? `${thrown.message}: ${thrown.cause.message}` : thrown.message;
 }

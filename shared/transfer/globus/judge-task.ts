@@ -63,6 +63,11 @@ function judgeFailed(task: Task, errors: readonly TaskEvent[], { now, stuckAfter
     if (trouble === null || known?.follows !== 'stuck' || ended - trouble.since < stuckAfterMs / 2) return { state: 'cancelled' };
     return { state: 'failed', fault: known.fault, detail: describe(trouble.event) };
   }
+  // That its time was up says nothing: what it was trying all the time does.
+  if (code === 'EXPIRED') {
+    const before = newestTrouble(errors.filter((event) => event.code !== 'EXPIRED'));
+    if (before !== null) return { state: 'failed', fault: eventFault(before.code)?.fault ?? 'io', detail: `EXPIRED: ${task.fatal_error?.description ?? ''}\n${describe(before.event)}` };
+  }
   const known = eventFault(code) ?? (trouble === null ? null : eventFault(trouble.code));
   const said = `${code}: ${task.fatal_error?.description ?? ''}`;
   return { state: 'failed', fault: known?.fault ?? 'io', detail: trouble === null || trouble.code === code ? said : `${said}\n${describe(trouble.event)}` };

@@ -11,7 +11,7 @@ export type FailureKind = 'missing' | 'full' | 'denied' | 'config' | 'recalling'
 const PATTERNS: readonly (readonly [FailureKind, RegExp])[] = [
   ['full', /no space left|too big for remaining disk space|quota exceeded|quotaexceeded|insufficient storage|\b507\b|\b552\b|disk full|out of disk space|storage limit/i],
   ['config', /didn't find section in config file|didn't find backend called|unable to decrypt|failed to load config|couldn't decode config|is it obscured|unknown (?:flag|command|shorthand)|config file .* not found/i],
-  ['recalling', /InvalidObjectState|object is archived|RestoreAlreadyInProgress/i],
+  ['recalling', /InvalidObjectState|object is archived|restore first|RestoreAlreadyInProgress/i],
   ['denied', /permission denied|access ?denied|operation not permitted|not permitted|read-only file system|\b401\b|\b403\b|unauthori[sz]ed|unable to authenticate|\b530\b|login incorrect|invalid_grant|InvalidAccessKeyId|SignatureDoesNotMatch|token .*expired|knownhosts|host key|\b550\b.*denied/i],
   ['connection', /connection (?:refused|reset|lost|closed)|couldn't connect|no route to host|network is unreachable|i\/o timeout|timed? ?out|no such host|unexpected EOF|\bEOF\b|broken pipe|TLS handshake|\b50[0234]\b|\b429\b|too many requests/i],
   ['missing', /directory not found|object not found|file not found|no such file or directory|bucket (?:not found|does not exist)|NoSuchBucket|NoSuchKey|\b404\b/i],
@@ -45,7 +45,7 @@ const DECISIONS: Readonly<Record<Exclude<FailureKind, 'missing'>, Decision>> = {
     retry: 'operator',
     hint: 'Check lts[].rclone.remote and configFile with `rclone listremotes --config FILE`; then `bw-bkup doctor`.',
   }],
-  recalling: ['TRANSFER_IO', {
+  recalling: ['RESTORE_NOT_RECALLED', {
     message: 'the object is archived and has to be recalled first, which takes hours',
     retry: 'retry',
     hint: 'Its recall was ordered when the restore began, and it is tried again; hours are usual for cold classes.',

@@ -20,8 +20,11 @@ type Layout = ReadonlyMap<string, TransferItem>;
 export async function sendBatch(remote: RcloneRemote, key: string, items: readonly TransferItem[], now: () => number, options: TransferOptions): Promise<FailedItem[]> {
   throwIfAborted(options.signal, items[0]?.object ?? '');
   const facts = await remote.facts();
-  const [{ proven, failed }] = await Promise.all([proveSources(items, facts.hash ?? 'sha256', options.signal), remote.assertRoot()]);
-  const { found } = await remote.hashes('', proven.map(({ item }) => item.object), options.signal);
+  const [{ proven, failed }, { found }] = await Promise.all([
+    proveSources(items, facts.hash ?? 'sha256', options.signal),
+    remote.hashes('', items.map((item) => item.object), options.signal),
+    remote.assertRoot(),
+  ]);
   for (const { item, hash } of proven) {
     const there = found.get(item.object);
     if (there === hash) options.onProgress?.({ bytes: item.bytes, object: item.object });

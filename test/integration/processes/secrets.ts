@@ -16,6 +16,8 @@ const random = (): string => randomBytes(24).toString('base64url');
 
 const SECRETS = { 'client secret': `cs_${random()}`, token: `Ag${random()}`, 'Redis password': `rp_${random()}`, passphrase: `pp_${random()}`, 'board token': randomBytes(32).toString('hex') } as const;
 
+const ARCHIVE = '0b5e0c8e-0000-4000-8000-00000000a7c1';
+
 async function secretSite() {
   const dir = await workspace();
   const redis = await startRedisServer(dir);
@@ -34,7 +36,7 @@ async function secretSite() {
   };
   const site = await cliSite();
   const shown = { id: '0b5e0c8e-0000-4000-8000-0000000050ce', dir: site.dir };
-  const archive = { id: '0b5e0c8e-0000-4000-8000-00000000a7c1', dir: site.at('lts') };
+  const archive = { id: ARCHIVE, dir: site.at('lts') };
   const globus = await simulatedGlobus(dir, { collections: [shown, archive], clients: [{ ...CLIENT, secret: SECRETS['client secret'] }], makeToken: () => SECRETS.token });
   const settings = {
     redis: { urlFile: files.redis },
@@ -75,6 +77,9 @@ export async function secretsStayInTheirFiles(product: CompiledProduct): Promise
   const restored = await cli(['restore', site.at('top/alice'), '--to', site.at('restore/r'), '--json', '--verbose']);
   expect(await readFile(site.at('restore/r/file'), 'utf8'), restored).toBe('content of alice');
   for (const args of [['status', '--json'], ['status'], ['explain', site.at('top/alice')]]) await cli(args);
+  // What went wrong says most.
+  globus.control({ do: 'collection', id: ARCHIVE, state: { session: 'policy-failed' } });
+  expect(await cli(['doctor', '--json'])).toContain('GLOBUS_SESSION_EXPIRED');
   for (const { url } of [producer, worker]) for (const path of ['/healthz', '/readyz', '/metrics', '/queues']) await get(url, path);
   const queues = JSON.parse(await get(producer.url, '/queues/api/queues')) as { queues: readonly { name: string }[] };
   expect(queues.queues.length).toBeGreaterThan(2);

@@ -1,6 +1,7 @@
 import type { Command, Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import { Outbox } from '../../../shared/tasks/outbox.js';
+import { TaskStore } from '../../../shared/tasks/task-store.js';
 import { startRedis } from '../http/redis.js';
 import { fakeBackend, FakeService } from './fake-service.js';
 import { committed, handOverJob, liveTasks, savingBackup, senderOf } from './task-site.js';
@@ -62,6 +63,7 @@ async function dieAt(redis: Redis, edge: number, when: 'before' | 'after'): Prom
     }
   };
   await Promise.race([life(), mortal.died]);
+  while ((await new TaskStore(redis).all()).some(({ holder }) => holder !== null)); // for a millisecond after its last sign of life
   for (let round = 0; round < 4; round++) {
     await next.sender.round();
     await next.sender.idle();

@@ -12,10 +12,10 @@ import type { BundleConfig } from '../../../shared/config/config.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
 import { orderKitRefresh } from '../../../shared/runs/order-kit.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
-import { sendItems } from '../../../shared/transfer/engine.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { bundlesOf } from '../transfer/bundle-slices.js';
+import { sendFiles } from '../../tasks/send-files.js';
 
 /** Of one record of the journal, whose lines are bounded. */
 const BACKUPS_PER_RECORD = 1_000;
@@ -88,7 +88,7 @@ async function bundleThese(context: WorkerContext, backend: TransferBackend, bac
   const file = join(dir, `${id}.tar`);
   try {
     const made = await writeBundle(layOutBundle(object, backups.flatMap(({ parts }) => parts)), file, ({ from }) => from, run.signal);
-    const [result] = await sendItems({ backend, items: [{ object, file, ...made }], key: id, signal: run.signal });
+    const [result] = await sendFiles(context, { backend, items: [{ object, file, ...made }], key: id, signal: run.signal });
     if (result?.error !== undefined) throw result.error;
     for (let at = 0; at < backups.length; at += BACKUPS_PER_RECORD) {
       const some = backups.slice(at, at + BACKUPS_PER_RECORD).map(({ basepathId, backupId }) => ({ basepathId, backupId }));

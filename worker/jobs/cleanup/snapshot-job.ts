@@ -6,10 +6,10 @@ import { SNAPSHOTS_KEPT, staleSnapshots } from '../../../shared/bundle/snapshots
 import { toBwError } from '../../../shared/errors/bw-error.js';
 import { writeSnapshot, type SnapshotPartFile } from '../../../shared/recovery/write-snapshot.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
-import { sendItems } from '../../../shared/transfer/engine.js';
 import { ltsOf } from '../../breaker/needs.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
+import { sendFiles } from '../../tasks/send-files.js';
 
 /** What one LTS has got so far of a snapshot. */
 interface Receiver {
@@ -37,7 +37,7 @@ export async function snapshotJob(context: WorkerContext, run: JobRun): Promise<
   try {
     for await (const part of writeSnapshot(request)) {
       backups += part.backups;
-      for (const receiver of receivers) await send(receiver, id, part, run.signal);
+      for (const receiver of receivers) await send(context, receiver, id, part, run.signal);
       await rm(part.file);
     }
   } finally {
@@ -49,10 +49,10 @@ export async function snapshotJob(context: WorkerContext, run: JobRun): Promise<
   return { objects: receivers.reduce((sum, { objects }) => sum + objects.length, 0), backups };
 }
 
-async function send(receiver: Receiver, id: string, { part, isLast, file, bytes, sha512 }: SnapshotPartFile, signal: AbortSignal): Promise<void> {
+async function send(context: WorkerContext, receiver: Receiver, id: string, { part, isLast, file, bytes, sha512 }: SnapshotPartFile, signal: AbortSignal): Promise<void> {
   if (receiver.error !== null) return;
   const object = snapshotObject(id, part, isLast);
-  const [result] = await sendItems({ backend: receiver.backend, items: [{ object, file, bytes, sha512 }], key: `${id}-${part}`, signal });
+  const [result] = await sendFiles(context, { backend: receiver.backend, items: [{ object, file, bytes, sha512 }], key: `${id}-${part}`, signal });
   receiver.error = result?.error ?? null;
   receiver.objects.push(object);
   receiver.bytes += bytes;

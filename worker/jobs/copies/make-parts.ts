@@ -5,10 +5,10 @@ import { mapLimited } from '../../../shared/catalog/map-limited.js';
 import type { Part } from '../../../shared/copies/copy-state.js';
 import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
-import { sendItems } from '../../../shared/transfer/engine.js';
 import { fetchItems, itemAt } from '../../../shared/transfer/fetch-items.js';
 import { isInPlace } from '../../../shared/transfer/materialise.js';
 import { ltsOf } from '../../breaker/needs.js';
+import { sendFiles } from '../../tasks/send-files.js';
 import type { NamedPart } from './choose-names.js';
 import type { Copying } from './copy-job.js';
 
@@ -93,7 +93,7 @@ async function tryFirst(copying: Copying, open: readonly { readonly each: NamedP
     const each = items.get(object);
     if (each !== undefined) await onDone(each, location);
   };
-  const results = await sendItems({ backend: target, items: toSend.filter((item) => item !== null), key: `${manifest.backupId}-copy-${copyId}`, signal: run.signal, atOnce: AT_ONCE, onCommitted });
+  const results = await sendFiles(copying.context, { backend: target, items: toSend.filter((item) => item !== null), key: `${manifest.backupId}-copy-${copyId}`, signal: run.signal, atOnce: AT_ONCE, onCommitted });
   for (const { item, error } of results) {
     const each = items.get(item.object);
     if (error === undefined || each === undefined) continue;

@@ -22,6 +22,9 @@ export interface ExtractRequest {
   readonly only: string | null;
   readonly signal: AbortSignal;
   readonly onStart?: ExtractSpec['onStart'];
+  /** See SliceWindow. */
+  readonly needed?: ReadonlySet<number> | null;
+  readonly impatient?: boolean;
 }
 
 /** An extraction, and how many slices it took. */
@@ -40,7 +43,7 @@ export async function extractPart(request: ExtractRequest): Promise<PartOutcome>
   await context.staging.removeStarts(restoreId, (other) => other.startsWith(`${name}-`) && other !== start);
   const release = restore.roomIsReserved === true ? () => undefined : await reserveWindow(context, archive, { owner: restoreId, signal });
   try {
-    const window = new SliceWindow({ context, archive, dir, ahead: part.records === null && request.only === null, signal });
+    const window = new SliceWindow({ context, archive, dir, ahead: part.records === null && request.only === null, signal, ...(request.needed === undefined ? {} : { needed: request.needed }), ...(request.impatient === undefined ? {} : { impatient: request.impatient }) });
     const done = await extractFrom(window, archive, dir, request).finally(() => window.close());
     return { ...done, slicesOpened: window.opened };
   } finally {

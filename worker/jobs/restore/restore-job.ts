@@ -14,6 +14,7 @@ import { finishedBefore, finishRestore } from './finish-restore.js';
 import { makeDirectories } from './make-directories.js';
 import { openChain, openRestore, restoreGone, type OpenRestore } from './open-restore.js';
 import { racySinceOf } from './racy-since.js';
+import { orderRecall } from './recall.js';
 import type { Earlier } from './restore-plan.js';
 import { archiveJobId, canStay, inodeOf, openDirectories, withAttributes } from './resume.js';
 import { currentTarget, prepareTarget, type RestoreTarget } from './target.js';
@@ -31,6 +32,7 @@ export async function restoreJob(context: WorkerContext, run: JobRun): Promise<R
   const restore = await openRestore(context, data, state.work ?? '', run.signal);
   if (state.step === 0 && restore.plan.parts.length > 0) {
     await begin(context, data, restore);
+    await orderRecall(context, restore, run.signal);
     await addArchives(context, restore, run);
     await context.runs.update(data.restoreId, { step: 1 });
     await run.job.changePriority({ priority: priorityOf('restore', 'seal') });

@@ -11,6 +11,7 @@ import { findInState, readStateRecords, type StateLayer, type StateRecord } from
 import { formatRecord, isDirectoryLine, recordKey } from '../../../shared/index/format.js';
 import { recordPath, type IndexRecord } from '../../../shared/index/record.js';
 import type { BytePath } from '../../../shared/paths/byte-path.js';
+import { isOfOneState } from '../../../shared/restore/needs.js';
 import { markSeen, unknownPaths } from '../../../shared/restore/wanted-paths.js';
 
 const count = z.number().int().nonnegative();
@@ -67,11 +68,6 @@ export async function restorePlan(request: PlanRequest): Promise<RestorePlan> {
   const plan = whole ? planWhole(only) : await planByState(request);
   await writeDurable(file, Buffer.from(JSON.stringify(plan)));
   return plan;
-}
-
-/** False where archives hold states of different age: segments that saved again what had changed, or the backups that were consolidated. */
-function isOfOneState({ archives }: Manifest): boolean {
-  return new Set(archives.filter(({ kind }) => kind === 'data').map(({ restoreOrder }) => restoreOrder)).size <= 1;
 }
 
 /** All of a full: no lists. */

@@ -5,9 +5,6 @@ import { sendItems } from '../../../shared/transfer/engine.js';
 import type { WorkerContext } from '../../context.js';
 import { inOrder, toEnough } from './to-enough.js';
 
-/** Small files wait for fsyncs rather than for bytes; libuv has four threads. */
-const AT_ONCE = 4;
-
 /** Whether a batch is brought away by whoever made it: it takes less time than a job of its own, and no LTS is told of it only to answer later. */
 export function isSentNow(context: WorkerContext, items: readonly Pick<StoredItem, 'bytes'>[]): boolean {
   const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
@@ -25,7 +22,7 @@ export async function sendNow(context: WorkerContext, key: string, items: Readon
     isEnough: (done) => done.length >= toSeal,
     act: async (backend, own) => {
       const startedAt = performance.now();
-      for (const { item, location, error } of await sendItems({ backend, items: toSend, key, signal: own, atOnce: AT_ONCE })) {
+      for (const { item, location, error } of await sendItems({ backend, items: toSend, key, signal: own })) {
         if (error !== undefined) throw error;
         const stored = sent.get(item.object);
         if (stored !== undefined && location !== undefined) stored.committed[backend.name] = location;

@@ -3,6 +3,7 @@ import type { BasepathRecord } from '../../../../shared/basepaths/index.js';
 import { bytePath, type BytePath } from '../../../../shared/paths/byte-path.js';
 import { decide, type Known } from '../../../../shared/topdir-restore/decide.js';
 import { estimate } from '../../../../shared/topdir-restore/eta.js';
+import { cutOff } from '../../../../shared/topdir-restore/on-record.js';
 import { orderBasepaths } from '../../../../shared/topdir-restore/order.js';
 import { basepathsOf, Choice, type SealedBackup } from '../../../../shared/topdir-restore/plan.js';
 
@@ -76,6 +77,24 @@ describe('what is to do of one basepath', () => {
     const decision = decide(known(change));
     expect(`${decision.do} ${decision.backupId}`).toBe(expected);
     if (decision.do === 'resume') expect(decision.origin).toBe('R0');
+  });
+});
+
+describe('restores of topdirs that were cut off', () => {
+  const begun = (topdirRestoreId: string, target: string, at = '2026-05-05T00:00:00.000Z') => ({ v: 1 as const, at, writer: 'w', kind: 'topdir-restore-begun' as const, topdirRestoreId, topdir: TOP, target, asOf: at, basepaths: 1 });
+  const ended = (outcome: 'clean' | 'failed' | 'interrupted') => ({ ...begun('', ''), kind: 'topdir-restore-ended' as const, outcome, restored: 0, failed: 0, withoutBackup: 0, startedAt: '', endedAt: '' });
+
+  it('are the newest into their directory, of the last month, that nobody does', () => {
+    const all = [
+      { begun: begun('again', '/a'), ended: null },
+      { begun: begun('crashed', '/a'), ended: null },
+      { begun: begun('stopped', '/b'), ended: ended('interrupted') },
+      { begun: begun('done', '/c'), ended: ended('clean') },
+      { begun: begun('failed', '/d'), ended: ended('failed') },
+      { begun: begun('runs', '/e'), ended: null },
+      { begun: begun('old', '/f', '2026-01-01T00:00:00.000Z'), ended: null },
+    ];
+    expect(cutOff(all, new Set(['runs']), AT).map(({ begun: { topdirRestoreId } }) => topdirRestoreId)).toEqual(['crashed', 'stopped']);
   });
 });
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { TransferBackend } from '../../../../shared/transfer/backend.js';
 import { posixLts } from '../../../helpers/posix-lts.js';
 import { materialise, sendItems } from '../../../../shared/transfer/engine.js';
-import { MemoryBackend } from '../../../conformance/memory-backend.js';
+import { TapeBackend } from '../../../conformance/tape-backend.js';
 import { sampleBytes, sampleItem } from '../../../conformance/sample-items.js';
 import { workspace } from '../../../helpers/workspace.js';
 
@@ -25,13 +25,17 @@ describe('materialise', () => {
     expect((await readFile(files[0] ?? '')).equals(sampleBytes(2000))).toBe(true);
   });
 
-  it('recalls and fetches from other storages', async () => {
-    const backend = new MemoryBackend();
+  it('fetches from other storages, and orders the recall of what is not there', async () => {
+    const backend = new TapeBackend();
     const { items, dir } = await stored(backend);
+    backend.toTape(['bp/b1/x.2.dar']);
+    await expect(materialise({ backend, items, dir })).rejects.toMatchObject({ code: 'RESTORE_NOT_RECALLED', retry: 'retry' });
+    expect([backend.orders, await readdir(dir)]).toEqual([[['bp/b1/x.2.dar']], []]);
+    backend.deliver();
     const files = await materialise({ backend, items, dir });
     expect((await lstat(files[1] ?? '')).isFile()).toBe(true);
     expect((await readFile(files[1] ?? '')).equals(sampleBytes(10))).toBe(true);
-    expect(backend.calls).toContain('stage');
+    expect(backend.orders.length).toBe(1);
   });
 
   it('refuses a damaged and a missing object, and makes no name for it', async () => {

@@ -43,7 +43,7 @@ describe('what rclone says', () => {
       'full: TRANSFER_NO_SPACE operator',
       'denied: TRANSFER_DENIED operator',
       'config: RCLONE_CONFIG operator',
-      'recalling: TRANSFER_IO retry',
+      'recalling: RESTORE_NOT_RECALLED retry',
       'connection: TRANSFER_IO retry',
       'other: TRANSFER_IO retry',
       'missing: TRANSFER_IO retry',

@@ -83,6 +83,19 @@ describe('buildManifest', () => {
     expect(() => buildManifest({ ...base, items: new Map() })).toThrow(expect.objectContaining({ code: 'SLICE_NOT_COMMITTED' }));
   });
 
+  it('seals with as many copies as are needed, and names the LTS that lack something', () => {
+    const base = input();
+    const half = items(base.results, ['tape']);
+    const manifest = buildManifest({ ...base, items: half, toSeal: 1, plainLts: ['tape'], missedLts: ['disk'] });
+    expect(manifest.lacks).toEqual(['disk']);
+    for (const { slices } of manifest.archives) expect(Object.keys(slices[0]?.locations ?? {})).toEqual(['tape']);
+    expect(Object.keys(manifest.index.locations)).toEqual(['tape']);
+    expect(() => encodeManifest(manifest)).not.toThrow();
+    expect(buildManifest(base).lacks).toBeUndefined();
+    expect(buildManifest({ ...base, toSeal: 1, missedLts: ['tape'], plainLts: ['disk'] }).lacks).toEqual(['tape']);
+    expect(() => buildManifest({ ...base, items: new Map(), toSeal: 1 })).toThrow(expect.objectContaining({ code: 'SLICE_NOT_COMMITTED' }));
+  });
+
   it('fails above maxExceptions instead of sealing', () => {
     const many = [result(1, [archive('1.1')], 5)];
     expect(() => buildManifest({ ...input(), results: many, items: items(many, ['tape', 'disk']) })).toThrow(expect.objectContaining({ code: 'TOO_MANY_EXCEPTIONS' }));
