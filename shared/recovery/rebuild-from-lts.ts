@@ -4,6 +4,7 @@ import { BUNDLES_PREFIX, bundleTime, META_PREFIX, SNAPSHOTS_PREFIX } from '../bu
 import { completeSnapshots, type CompleteSnapshot } from '../bundle/snapshots.js';
 import { decodeManifest, isBackupId, isBasepathId, MANIFEST_FILE, storedFiles, type Catalog } from '../catalog/index.js';
 import { errnoOf } from '../catalog/disk.js';
+import { readCopyRecords } from '../catalog/copies.js';
 import { TOMBSTONES } from '../catalog/layout.js';
 import { BwError, toBwError } from '../errors/bw-error.js';
 import { isJournalFile } from '../journal/file-name.js';
@@ -123,6 +124,7 @@ class Rebuild {
     if (await this.#isKnown(basepathId, backupId)) return;
     const manifest = decodeManifest(await readFile(join(dir, MANIFEST_FILE)), join(dir, MANIFEST_FILE));
     const sealed = await this.catalog.seal({ manifest, files: storedFiles(manifest).map(({ name }) => ({ from: join(dir, name), name })) });
+    for (const record of sealed === 'sealed' ? await readCopyRecords(dir) : []) await this.catalog.addCopyRecord(basepathId, record);
     if (sealed === 'sealed') this.#adopted.push(backupId);
   }
 
