@@ -2,7 +2,7 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isBackupId, MANIFEST_FILE, type Catalog } from '../catalog/index.js';
 import { errnoOf } from '../catalog/disk.js';
-import { isStoredName, TOMBSTONES } from '../catalog/layout.js';
+import { isCopyRecordName, isStoredName, TOMBSTONES } from '../catalog/layout.js';
 import { isJournalFile } from '../journal/file-name.js';
 
 /** A file of catalog or journal as a snapshot takes it. */
@@ -44,7 +44,7 @@ export async function* snapshotGroups(catalog: Pick<Catalog, 'root' | 'journalDi
 }
 
 function isOurs(name: string): boolean {
-  return isStoredName(name) || rank(name) !== 1;
+  return isStoredName(name) || isCopyRecordName(name) || rank(name) !== 1;
 }
 
 function rank(name: string): number {

@@ -1,7 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { drainCleanup } from '../../../bin/drain-cleanup.js';
 import { compareTrees } from '../../../shared/compare/index.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { enqueueBackup } from '../../../producer/scheduler/enqueue.js';
