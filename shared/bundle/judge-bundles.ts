@@ -21,10 +21,17 @@ export interface BundlesJudged {
   readonly deadBytes: number;
 }
 
-/** Which bundles go, and how much of the others is dead (pure). A bundle stays until everything in it is erased; nothing is packed anew. */
-export function judgeBundles(bundles: readonly BundleUsage[], nowMs: number): BundlesJudged {
-  const isOld = ({ object }: BundleUsage): boolean => nowMs - (bundleTime(object) ?? nowMs) > YOUNG_MS;
-  const remove = bundles.filter((each) => each.liveBytes === 0 && isOld(each));
+/**
+ * Which bundles go, and how much of the others is dead (pure). A bundle stays until everything in it is erased; nothing is packed anew. `unknown`: bundles of metadata that describe
+ * what catalog and journal do not know: these were lost, are old, or are just being brought back, so nothing that such a bundle may speak of goes: slices are sent before they are described.
+ */
+export function judgeBundles(bundles: readonly BundleUsage[], nowMs: number, unknown: readonly string[] = []): BundlesJudged {
+  const unclearMs = unknown.reduce((latest, object) => Math.max(latest, (bundleTime(object) ?? 0) + YOUNG_MS), 0); // clocks of hosts differ
+  const mayGo = ({ object }: BundleUsage): boolean => {
+    const madeMs = bundleTime(object) ?? nowMs;
+    return nowMs - madeMs > YOUNG_MS && madeMs >= unclearMs;
+  };
+  const remove = bundles.filter((each) => each.liveBytes === 0 && mayGo(each));
   const gone = new Set(remove);
   const left = bundles.filter((each) => !gone.has(each));
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

@@ -43,4 +43,11 @@ describe('judgeBundles', () => {
   it('keeps a bundle for the one slice in it that is needed', () => {
     expect(judgeBundles([{ object: old, bytes: 1e9, liveBytes: 512 }], now)).toMatchObject({ remove: [], deadBytes: 1e9 - 512 });
   });
+
+  it('removes nothing that a bundle of metadata may speak of, of which catalog and journal know nothing', () => {
+    const younger = bundleObject(ulid(now - 3 * DAY), 'here');
+    const bundles = [{ object: younger, bytes: 1, liveBytes: 0 }, { object: meta, bytes: 1, liveBytes: 0 }, { object: bundleObject(ulid(now - 6 * DAY), 'here'), bytes: 1, liveBytes: 0 }];
+    expect(judgeBundles(bundles, now).remove).toHaveLength(3);
+    expect(judgeBundles(bundles, now, [meta]).remove).toEqual([younger]);
+  });
 });
