@@ -177,8 +177,10 @@ function decideUnnamed(facts: BasepathFacts, backupId: string): Found[] {
   if (unnamed.length === 0) return [];
   const found = { subject, detail: `${unnamed.length}, the first ${unnamed[0]?.[0] ?? ''}`, bytes: sum(unnamed.map(([, bytes]) => bytes)) };
   const isKnown = manifest !== undefined || journal.started.has(backupId) || journal.ended.has(backupId);
-  if (isKnown && !journal.removed.has(backupId)) return [{ kind: 'objects-left', ...found, act: { act: 'sweep', backupId } }];
-  return isYoung(backupId, facts.nowMs) ? [] : [{ kind: 'objects-unexplained', ...found, act: null }];
+  // What describes it may lie in a bundle: then no manifest beside these objects tells that they are needed.
+  const isLost = manifest === undefined && journal.sealed.has(backupId);
+  if (isKnown && !isLost && !journal.removed.has(backupId)) return [{ kind: 'objects-left', ...found, act: { act: 'sweep', backupId } }];
+  return !isLost && isYoung(backupId, facts.nowMs) ? [] : [{ kind: 'objects-unexplained', ...found, act: null }];
 }
 
 /** One that began while this looked is not explained yet. */

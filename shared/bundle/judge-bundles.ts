@@ -14,6 +14,16 @@ export interface BundleUsage {
   readonly liveBytes: number | null;
 }
 
+export interface BundlesSpared {
+  /** Those that are about to be named, however old: on their way for days, or brought by a host that died before it could say so. */
+  readonly begun: ReadonlySet<string>;
+  /**
+   * Bundles of metadata that describe what catalog and journal do not know: these were lost, are old, or are just being brought back, so nothing that such a
+   * bundle may speak of goes: slices are sent before they are described.
+   */
+  readonly unknown: readonly string[];
+}
+
 export interface BundlesJudged {
   /** Of these nothing is needed any more. */
   readonly remove: readonly string[];
@@ -24,13 +34,16 @@ export interface BundlesJudged {
 }
 
 /**
- * Which bundles go, and how much of the others is dead (pure). A bundle stays until everything in it is erased; nothing is packed anew. `begun`: those that are about to be named, however
- * old: on their way for days, or brought by a host that died before it could say so.
+ * Which bundles go, and how much of the others is dead (pure). A bundle stays until everything in it is erased; nothing is packed anew.
  */
-export function judgeBundles(bundles: readonly BundleUsage[], begun: ReadonlySet<string>, nowMs: number): BundlesJudged {
+export function judgeBundles(bundles: readonly BundleUsage[], { begun, unknown }: BundlesSpared, nowMs: number): BundlesJudged {
+  const unclearMs = unknown.reduce((latest, object) => Math.max(latest, (bundleTime(object) ?? 0) + YOUNG_MS), 0); // clocks of hosts differ
   const youngMs = ({ object }: BundleUsage): number => (object.startsWith(`${META_PREFIX}/`) ? YOUNG_METADATA_MS : YOUNG_MS);
-  const isOld = (each: BundleUsage): boolean => nowMs - (bundleTime(each.object) ?? nowMs) > youngMs(each);
-  const remove = bundles.filter((each) => each.liveBytes === 0 && !begun.has(each.object) && isOld(each));
+  const mayGo = (each: BundleUsage): boolean => {
+    const madeMs = bundleTime(each.object) ?? nowMs;
+    return nowMs - madeMs > youngMs(each) && madeMs >= unclearMs;
+  };
+  const remove = bundles.filter((each) => each.liveBytes === 0 && !begun.has(each.object) && mayGo(each));
   const gone = new Set(remove);
   const left = bundles.filter((each) => !gone.has(each));
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

@@ -115,8 +115,8 @@ export const journalRecordSchema = z.discriminatedUnion('kind', [
   kind('undeleted', { backupId, basepathId, user: z.string().optional() }),
   /** Its objects in every LTS and its files in the catalog are gone. */
   kind('erased', { backupId, basepathId, objects: count, bytes: bigCount }),
-  /** What describes these backups lies in this bundle of an LTS; several records where there are many. */
-  kind('metadata-bundled', { lts: z.string(), object: z.string(), bytes: bigCount, backups: z.array(z.object({ basepathId, backupId })).min(1) }),
+  /** What describes these backups lies in this bundle of an LTS; several records where there are many. One with none comes before it is sent: no bundle of ours is unknown. */
+  kind('metadata-bundled', { lts: z.string(), object: z.string(), bytes: bigCount, backups: z.array(z.object({ basepathId, backupId })) }),
   /** Catalog and journal as they were at that instant lie in these objects of an LTS. */
   kind('snapshot-stored', { lts: z.string(), objects: z.array(z.string()).min(1), bytes: bigCount, backups: count, startedAt: instant }),
   /** Protects a backup, or (null) all of a basepath, from every removal until released. */

@@ -7,7 +7,7 @@ import { errnoOf } from '../catalog/disk.js';
 import { TOMBSTONES } from '../catalog/layout.js';
 import { BwError, toBwError } from '../errors/bw-error.js';
 import { isJournalFile } from '../journal/file-name.js';
-import type { JournalEntry } from '../journal/index.js';
+import { readJournal, type JournalEntry } from '../journal/index.js';
 import { describeStatus, startPipeline } from '../process/index.js';
 import { NO_HASH, type TransferBackend } from '../transfer/backend.js';
 
@@ -32,13 +32,15 @@ export interface FromLts {
 /**
  * Brings catalog and journal back from one LTS alone: the newest snapshot, then metadata bundles that are newer. What the catalog has already is left as it is. Streams, with
  * one object at a time in `scratch` (an empty directory of ours where the backend may bring objects) and unpacked. Everything is checked against the hashes in its manifest
- * before it is sealed again. Throws what the backend throws, RESTORE_OBJECT_CORRUPT.
+ * before it is sealed again; what the journal calls erased does not come back. Throws what the backend throws, RESTORE_OBJECT_CORRUPT.
  */
 export async function rebuildFromLts(catalog: Catalog, backend: TransferBackend, scratch: string): Promise<FromLts> {
   const work = new Rebuild(catalog, backend, scratch);
   const snapshot = completeSnapshots(await namesBelow(backend, SNAPSHOTS_PREFIX))[0] ?? null;
-  for (const object of snapshot?.objects ?? []) await work.unpack(object, () => work.takeSnapshot());
   const sinceMs = snapshot === null ? 0 : snapshot.startedMs - OVERLAP_MS;
+  await work.readErased(sinceMs); // where the catalog lives, or some of it
+  for (const object of snapshot?.objects ?? []) await work.unpack(object, () => work.takeSnapshot());
+  await work.readErased(sinceMs); // of a journal that has come back
   const bundles = (await namesBelow(backend, META_PREFIX)).filter((object) => (bundleTime(object) ?? -1) >= sinceMs).sort();
   for (const object of bundles) await work.unpack(object, (bytes) => work.takeBundle(object, bytes));
   return { snapshot, ...work.result() };
@@ -56,6 +58,7 @@ class Rebuild {
   readonly #bundled: JournalEntry[] = [];
   readonly #problems: BwError[] = [];
   readonly #tree: string;
+  #erased: ReadonlySet<string> = new Set();
   #buried = 0;
   #journals = 0;
 
@@ -69,6 +72,13 @@ class Rebuild {
 
   result(): Omit<FromLts, 'snapshot'> {
     return { objects: this.#objects, adopted: this.#adopted, buried: this.#buried, journals: this.#journals, bundled: this.#bundled, problems: this.#problems };
+  }
+
+  /** Their objects are gone: they are in a bundle, or a snapshot, of before that. */
+  async readErased(sinceMs: number): Promise<void> {
+    const erased = new Set<string>();
+    for await (const { backupId } of readJournal(this.catalog.journalDir, { kinds: ['erased'], sinceMs, onProblem: () => undefined })) erased.add(backupId);
+    this.#erased = erased;
   }
 
   /** Brings an object, unpacks it, has it taken over, and forgets it. */
@@ -95,14 +105,16 @@ class Rebuild {
   }
 
   async takeBundle(object: string, bytes: number): Promise<void> {
+    const before = this.#problems.length;
     const backups = await this.#takeBackups(this.#tree);
-    if (backups.length > 0) this.#bundled.push({ kind: 'metadata-bundled', lts: this.backend.name, object, bytes: String(bytes), backups });
+    // While a backup in it is not known here, nor is the bundle: nothing that it may speak of is swept then.
+    if (this.#problems.length === before) this.#bundled.push({ kind: 'metadata-bundled', lts: this.backend.name, object, bytes: String(bytes), backups });
   }
 
   async #takeBackups(top: string): Promise<{ basepathId: string; backupId: string }[]> {
     const found: { basepathId: string; backupId: string }[] = [];
     for (const basepathId of (await namesIn(top)).filter((name) => isBasepathId(name) && name !== META_PREFIX && name !== BUNDLES_PREFIX).sort()) {
-      for (const backupId of (await namesIn(join(top, basepathId))).filter(isBackupId).sort()) {
+      for (const backupId of (await namesIn(join(top, basepathId))).filter((name) => isBackupId(name) && !this.#erased.has(name)).sort()) {
         try {
           await this.#takeOne(basepathId, backupId, join(top, basepathId, backupId));
           found.push({ basepathId, backupId });

@@ -3,11 +3,14 @@ import { promises as fs } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { Job, Queue, Worker } from 'bullmq';
 import { Pipeline, Redis } from 'ioredis';
+import { BundlePool } from '../../../shared/bundle/bundle-pool.js';
 import { Catalog } from '../../../shared/catalog/catalog.js';
 import { Graveyard } from '../../../shared/catalog/tombstone.js';
 import { Journal } from '../../../shared/journal/journal.js';
 import { ItemStore } from '../../../shared/runs/item-store.js';
 import { RunStore } from '../../../shared/runs/run-store.js';
+import { Outbox } from '../../../shared/tasks/outbox.js';
+import { TaskStore } from '../../../shared/tasks/task-store.js';
 import { createLimiter } from '../../../shared/transfer/bandwidth.js';
 import { createPosixBackend } from '../../../shared/transfer/posix/posix-backend.js';
 import { Staging } from '../../../worker/staging/staging.js';
@@ -46,7 +49,7 @@ export function watchEdges(onPass: (passing: Passing) => void): void {
 
 function prototypes(): Record<keyof typeof STORES, object> {
   const backend = createPosixBackend({ name: 'none', dir: '/', bandwidth: { write: createLimiter(null), read: createLimiter(null) } });
-  const ours = { RunStore, ItemStore, Catalog, Graveyard, Journal, Staging, Queue, Job, Redis, ChainableCommander: Pipeline };
+  const ours = { RunStore, ItemStore, BundlePool, TaskStore, Outbox, Catalog, Graveyard, Journal, Staging, Queue, Job, Redis, ChainableCommander: Pipeline };
   const found = Object.entries(ours).map(([name, { prototype }]) => [name, prototype as object] as const);
   return { ...Object.fromEntries(found), TransferBackend: Object.getPrototypeOf(backend) as object } as Record<keyof typeof STORES, object>;
 }

@@ -1,12 +1,14 @@
+import { join } from 'node:path';
 import { expect, it, type TestContext } from 'vitest';
 import { compiledProduct } from '../compiled-product.js';
-import { faultTest } from '../frame/fault-test.js';
+import { faultTest, type FaultRun } from '../frame/fault-test.js';
 import { needs } from '../../helpers/needs.js';
-import { FAST_RETRIES } from '../../helpers/site.js';
+import { FAST_RETRIES, type TestSite } from '../../helpers/site.js';
 import { edgesInCode, jobNames, unlistedMethods } from './edges-in-code.js';
 import { startLine } from './line-of-workers.js';
 import { NOT_REACHED } from './not-reached.js';
-import { startRounds } from './rounds.js';
+import { startRounds, type Rounds } from './rounds.js';
+import { bundlingLts, doBundling } from './bundling.js';
 import { doAllWork } from './work.js';
 
 const product = compiledProduct(['test/faults/kill']);
@@ -40,10 +42,16 @@ it('every excuse is of an edge that is in the code', () => {
   expect(Object.keys(NOT_REACHED).filter((edge) => !inCode.includes(edge))).toEqual([]);
 });
 
-faultTest({ fault: 'kill -9', state: 'every edge', name: 'a worker dies at every edge of all jobs: all work is done, once', site, needs: asked, timeoutMs: LONG ? 3_600_000 : 600_000 }, async (made, run) => {
-  const line = await startLine(product, made, timing, LONG ? 'both' : SEED);
+/** What an LTS with minObject adds: dying at all other edges a second time shows nothing new. */
+const BUNDLING = /bundle|snapshot|transfer-job\.ts Job\.moveToDelayed/;
+
+type Work = (made: TestSite, rounds: Rounds, repeat: (work: (time: number) => Promise<void>) => Promise<void>) => Promise<void>;
+
+/** Does all work with workers that die at each chosen edge (see isChosen), and tells where they did: edges of the code, and beginnings and ends of jobs. */
+async function dying(made: TestSite, run: FaultRun, only: string, doWork: Work): Promise<{ at: ReadonlySet<string>; ends: ReadonlySet<string> }> {
+  const line = await startLine(product, made, timing, `${LONG ? 'both' : SEED}@${only}`);
   const producer = startRounds(made);
-  const work = doAllWork(made, producer, async (once) => {
+  const work = doWork(made, producer, async (once) => {
     for (let time = 1, died = -1; time <= REPEATS; time++) {
       const before = (await line.killed()).length;
       if (before === died) return;
@@ -56,9 +64,32 @@ faultTest({ fault: 'kill -9', state: 'every edge', name: 'a worker dies at every
   for (const edge of died) run.count({ fault: 'kill -9', state: edge });
   await producer.close();
   await line.close();
-  const at = new Set(died.map((edge) => edge.replace(/^[^:]+: (.*) \((?:before|after)\)$/, '$1')));
-  expect(edgesInCode().filter((edge) => !at.has(edge) && !(edge in NOT_REACHED)), 'in the code, and no worker died there').toEqual([]);
-  const ends = new Set(died.map((edge) => edge.replace(/ \((?:before|after)\)$/, '')));
-  expect(jobNames().flatMap((job) => [`${job}: taken`, `${job}: completed`]).filter((edge) => !ends.has(edge))).toEqual([]);
+  const edges = died.map((edge) => edge.replace(/ \((?:before|after)\)$/, ''));
+  return { at: new Set(edges.map((edge) => edge.replace(/^[^:]+: /, ''))), ends: new Set(edges) };
+}
+
+/** Edges and ends of jobs that must be killed, of bundling or of all else. */
+function owed(isBundling: boolean): { edges: string[]; ends: string[] } {
+  const ours = (edge: string): boolean => BUNDLING.test(edge) === isBundling;
+  return { edges: edgesInCode().filter((edge) => ours(edge) && !(edge in NOT_REACHED)), ends: jobNames().filter(ours).flatMap((job) => [`${job}: taken`, `${job}: completed`]) };
+}
+
+const timeoutMs = LONG ? 3_600_000 : 600_000;
+
+faultTest({ fault: 'kill -9', state: 'every edge', name: 'a worker dies at every edge of all jobs: all work is done, once', site, needs: asked, timeoutMs }, async (made, run) => {
+  const { at, ends } = await dying(made, run, '', doAllWork);
+  const { edges, ends: jobs } = owed(false);
+  expect(edges.filter((edge) => !at.has(edge)), 'in the code, and no worker died there').toEqual([]);
+  expect(jobs.filter((end) => !ends.has(end))).toEqual([]);
+  return undefined;
+});
+
+const bundling = { ...site, prepare: (dir: string) => Promise.resolve({ lts: [bundlingLts(join(dir, 'lts'))] }) };
+
+faultTest({ fault: 'kill -9', state: 'every edge of bundling', name: 'a worker dies at every edge of bundling, of snapshots and of their sweep: all work is done, once', site: bundling, needs: asked, timeoutMs }, async (made, run) => {
+  const { at, ends } = await dying(made, run, BUNDLING.source, doBundling);
+  const { edges, ends: jobs } = owed(true);
+  expect(edges.filter((edge) => !at.has(edge)), 'in the code, and no worker died there').toEqual([]);
+  expect(jobs.filter((end) => !ends.has(end))).toEqual([]);
   return undefined;
 });

@@ -3,6 +3,8 @@ const ADOPT = 'of an archive that a killed dar had begun: test/faults/crash';
 const PRODUCER = 'no worker does it: rounds of the producer (test/integration/reconcile)';
 const NO_WORKER = 'no worker does it: `bw-bkup catalog rebuild`, or a command at its end';
 const GIVEN_UP = 'of a start with slices that wait to be sent: the next start does it again (test/faults/lost-worker, crash)';
+const TASKS = 'only with an LTS that takes tasks: test/integration/tasks/every-edge.test.ts';
+const UNSOUND = 'of a slice in staging that is not what it was: one command, which either was or was not when the worker dies';
 const TOLD = 'told every few seconds of what takes long, and the next one replaces it';
 
 /** Edges of the code at which a worker need not die in every-edge.test.ts, each with the reason. It may, depending on where the others die. */
@@ -15,11 +17,15 @@ export const NOT_REACHED: Readonly<Record<string, string>> = {
   'shared/recovery/adopt-missing.ts Catalog.createWork': NO_WORKER,
   'shared/recovery/adopt-missing.ts Catalog.removeWork': NO_WORKER,
   'shared/recovery/rebuild-from-lts.ts Catalog.addCopyRecord': NO_WORKER,
+  'shared/recovery/rebuild-from-lts.ts Catalog.bringBackJournal': NO_WORKER,
+  'shared/recovery/rebuild-from-lts.ts Catalog.bringBackRemoved': NO_WORKER,
+  'shared/recovery/rebuild-from-lts.ts Catalog.seal': NO_WORKER,
   'shared/runs/failures.ts ChainableCommander.exec': NO_WORKER,
   'shared/runs/failures.ts Redis.eval': PRODUCER,
   'shared/runs/order-kit.ts Job.promote': NO_WORKER,
   'shared/runs/redo-shards.ts Job.retry': PRODUCER,
   'worker/jobs/backup/seal.ts Catalog.addCopyRecord': 'only where an LTS goes out between our files and the manifest: reconcile --lts finds that this is missing',
+  'worker/jobs/cleanup/bundle-metadata-job.ts Job.moveToDelayed': 'only when it comes before the oldest seal has waited: one command, which either was or was not when the worker dies',
   'worker/jobs/copies/make-parts.ts Staging.createStart': 'only of what is fetched first: in the staging of the copy, which is swept as a whole',
   'worker/jobs/restore/recall.ts Job.moveToDelayed': 'of an archive that lies on tape (test/integration/restore/recall.test.ts): one command, which either was or was not when the worker dies',
   'worker/jobs/restore/recall.ts Staging.createStart': 'only with an LTS on tape, or one that takes tasks: in the directory of the restore in staging, which is swept as a whole',
@@ -37,5 +43,28 @@ export const NOT_REACHED: Readonly<Record<string, string>> = {
   'worker/jobs/shard/order-again.ts Job.removeChildDependency': GIVEN_UP,
   'worker/jobs/shard/throw-away.ts ItemStore.remove': 'of an archive of several slices that dar did not finish: as abandon-starts.ts',
   'worker/jobs/verify/verify-objects.ts RunStore.reportPart': TOLD,
+  'worker/jobs/transfer/bundle-slices.ts BundlePool.leaveOut': UNSOUND,
+  'worker/jobs/transfer/bundle-slices.ts Job.promote': 'wakes another job, which looks by itself too: depends on whether one waits',
   'worker/processor/run-job.ts Job.moveToDelayed': STOP,
+  'worker/tasks/commit-item.ts BundlePool.note': TASKS,
+  'worker/tasks/commit-item.ts ItemStore.commit': TASKS,
+  'worker/tasks/commit-item.ts Outbox.noteSentFile': TASKS,
+  'worker/tasks/commit-item.ts RunStore.addSent': TASKS,
+  'worker/tasks/drive-task.ts TaskStore.note': TASKS,
+  'worker/tasks/drive-task.ts TransferBackend.submit': TASKS,
+  'worker/tasks/hand-over.ts Job.moveToDelayed': TASKS,
+  'worker/tasks/hand-over.ts Job.promote': TASKS,
+  'worker/tasks/hand-over.ts Outbox.put': TASKS,
+  'worker/tasks/hand-over.ts Outbox.takeErrors': TASKS,
+  'worker/tasks/send-files.ts Outbox.drop': TASKS,
+  'worker/tasks/send-files.ts Outbox.put': TASKS,
+  'worker/tasks/send-files.ts Outbox.takeErrors': TASKS,
+  'worker/tasks/settle-task.ts TaskStore.close': TASKS,
+  'worker/tasks/settle-task.ts TaskStore.noteOutcome': TASKS,
+  'worker/tasks/task-sender.ts Job.promote': TASKS,
+  'worker/tasks/task-sender.ts Outbox.drop': TASKS,
+  'worker/tasks/task-sender.ts TaskStore.hold': TASKS,
+  'worker/tasks/task-sender.ts TaskStore.open': TASKS,
+  'worker/tasks/task-sender.ts TaskStore.release': TASKS,
+  'worker/tasks/task-sender.ts TaskStore.want': TASKS,
 };

@@ -1,5 +1,5 @@
 /** Where code that belongs to jobs stands: a call of a writing method from one of these files is an edge, a moment at which a worker may die. */
-export const JOB_CODE = /^(worker\/(jobs|processor)\/.+|shared\/(runs|dead-letters|recovery)\/.+|shared\/transfer\/engine|shared\/restore-kit\/refresh-kit|shared\/queues\/move-to-head)\.ts$/;
+export const JOB_CODE = /^(worker\/(jobs|processor|tasks)\/.+|shared\/(runs|dead-letters|recovery)\/.+|shared\/transfer\/engine|shared\/restore-kit\/refresh-kit|shared\/queues\/move-to-head)\.ts$/;
 
 interface Store {
   readonly writes: readonly string[];
@@ -19,6 +19,8 @@ export const STORES = {
   },
   ItemStore: { file: 'shared/runs/item-store.ts', writes: ['add', 'takeOver', 'commit', 'remove'], reads: ['get', 'all'] },
   BundlePool: { file: 'shared/bundle/bundle-pool.ts', writes: ['add', 'begin', 'note', 'end', 'remove', 'leaveOut'], reads: ['read', 'plan', 'leftOut'] },
+  TaskStore: { file: 'shared/tasks/task-store.ts', writes: ['open', 'want', 'hold', 'note', 'noteOutcome', 'close', 'release'], reads: ['leases', 'all', 'read', 'items', 'outcomes'] },
+  Outbox: { file: 'shared/tasks/outbox.ts', writes: ['put', 'drop', 'noteSentFile', 'takeErrors'], reads: ['all', 'count', 'pending', 'sentFiles'] },
   Catalog: {
     file: 'shared/catalog/catalog.ts',
     writes: ['createWork', 'removeWork', 'seal', 'addCopyRecord', 'sweepUnsealed', 'sweepBackup', 'bringBackRemoved', 'bringBackJournal'],

@@ -10,7 +10,9 @@ import { compareTrees } from '../../../shared/compare/index.js';
 import { readJournal } from '../../../shared/journal/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
+import { rebuildFromLts } from '../../../shared/recovery/rebuild-from-lts.js';
 import { orderSnapshot } from '../../../shared/runs/order-site-jobs.js';
+import { createBackends } from '../../../shared/transfer/create-backend.js';
 import { restore } from '../../helpers/restore.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
 
@@ -54,6 +56,17 @@ async function rebuilt(first: TestSite, more: Readonly<Record<string, unknown>>)
   return { site, code, output: rebuildOutput.parse(JSON.parse(written.join(''))) };
 }
 
+/** Its bundle is still there, for what else is in it. */
+async function erasedStaysErased(site: TestSite, { basepathId, backupId }: Manifest): Promise<void> {
+  const { catalog, journal, config } = site.worker.context;
+  await rm(join(catalog.root, 'backups', basepathId, backupId), { recursive: true });
+  await journal.append({ kind: 'erased', basepathId, backupId, objects: 1, bytes: '1' });
+  const [backend] = createBackends(config);
+  const scratch = join(config.staging.dir, 'rebuild');
+  await mkdir(scratch);
+  expect(backend === undefined ? null : await rebuildFromLts(catalog, backend, scratch)).toMatchObject({ adopted: [], buried: 0, problems: [] });
+}
+
 async function sameAs(site: TestSite, before: readonly Manifest[]): Promise<void> {
   expect(await site.manifests()).toEqual(before);
   for (const manifest of before) expect(await site.catalog.checkBackup(manifest)).toEqual([]);
@@ -86,6 +99,7 @@ it('brings catalog and journal back from bundles: one snapshot, and what was bun
   expect(output.fromLts?.objectsRead).toBe(1 + meta.length);
   await sameAs(site, before);
   expect(await pendingMetadata(site.catalog.journalDir, 'lts', Date.now())).toEqual([]);
+  await erasedStaysErased(site, before.at(-1) as Manifest);
 });
 
 it('does the same where everything is an object of its own, and brings removed backups back as removed', async () => {

@@ -27,7 +27,7 @@ interface Described extends PendingBackup {
 
 /**
  * Brings what describes sealed backups to every LTS with lts.minObject, in bundles: when enough is together, or the oldest seal is lts.maxWait ago. Until nothing waits
- * any more it comes again. Cut off anywhere, a bundle that no record names is left, which is swept, and the same backups go into another one.
+ * any more it comes again. Cut off anywhere, a bundle is left of which no record says what is in it, which is swept, and the same backups go into another one.
  */
 export async function bundleMetadataJob(context: WorkerContext, run: JobRun): Promise<{ bundles: number }> {
   let bundles = 0;
@@ -87,11 +87,13 @@ async function bundleThese(context: WorkerContext, backend: TransferBackend, bac
   const file = join(dir, `${id}.tar`);
   try {
     const made = await writeBundle(layOutBundle(object, backups.flatMap(({ parts }) => parts)), file, ({ from }) => from, run.signal);
+    const record = { kind: 'metadata-bundled', lts: backend.name, object, bytes: String(made.bytes) } as const;
+    await context.journal.append({ ...record, backups: [] }); // first: one that the journal has never heard of is of a catalog that was lost (sweep-bundles-job.ts)
     const [result] = await sendFiles(context, { backend, items: [{ object, file, ...made }], key: id, signal: run.signal });
     if (result?.error !== undefined) throw result.error;
     for (let at = 0; at < backups.length; at += BACKUPS_PER_RECORD) {
       const some = backups.slice(at, at + BACKUPS_PER_RECORD).map(({ basepathId, backupId }) => ({ basepathId, backupId }));
-      await context.journal.append({ kind: 'metadata-bundled', lts: backend.name, object, bytes: String(made.bytes), backups: some });
+      await context.journal.append({ ...record, backups: some });
     }
     run.logger.info({ object, lts: backend.name, backups: backups.length, bytes: made.bytes }, 'metadata bundled');
   } finally {

@@ -1,5 +1,5 @@
 import { begunBundles } from '../../../shared/bundle/bundle-pool.js';
-import { judgeBundles, type BundleUsage } from '../../../shared/bundle/judge-bundles.js';
+import { judgeBundles, type BundlesSpared, type BundleUsage } from '../../../shared/bundle/judge-bundles.js';
 import { bytesInBundle } from '../../../shared/bundle/lay-out.js';
 import { BUNDLES_PREFIX, bundleTime, META_PREFIX } from '../../../shared/bundle/names.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
@@ -14,7 +14,8 @@ type Live = ReadonlyMap<string, Map<string, number>>;
 
 /**
  * Removes bundles of which nothing is needed any more: all in them is erased, or a crash left them. What a sealed or removed backup names, or one that is running has committed, stays
- * with the whole bundle (invariant 2). Tells how much of what stays is dead. Throws CATALOG_MISSING, and for a manifest that cannot be read: it may name any.
+ * with the whole bundle (invariant 2). While a bundle of metadata describes backups that catalog and journal do not know, nothing older than it goes: `catalog rebuild --from-lts` brings
+ * them back. Tells how much of what stays is dead. Throws CATALOG_MISSING, and for a manifest that cannot be read: it may name any.
  */
 export async function sweepBundlesJob(context: WorkerContext, run: JobRun): Promise<{ removed: number }> {
   await context.catalog.assertThere();
@@ -27,9 +28,9 @@ export async function sweepBundlesJob(context: WorkerContext, run: JobRun): Prom
   const live: Live = new Map(backends.map(({ name }) => [name, new Map<string, number>()]));
   await noteRunning(context, live); // before what is sealed: a backup that seals meanwhile is seen once at least
   const backups = await noteSealed(context, live, run);
-  await noteMetadata(context, live, backups);
+  const unknown = await noteMetadata(context, live, backups, new Map([...there].map(([{ name }, bundles]) => [name, bundles.map(({ object }) => object)])));
   let removed = 0;
-  for (const [backend, bundles] of there) removed += await sweepLts(context, backend, bundles.map((bundle) => usageOf(bundle, live.get(backend.name))), begun, run);
+  for (const [backend, bundles] of there) removed += await sweepLts(context, backend, { bundles: bundles.map((bundle) => usageOf(bundle, live.get(backend.name))), begun, unknown: unknown.get(backend.name) ?? [] }, run);
   return { removed };
 }
 
@@ -75,15 +76,34 @@ async function noteSealed({ catalog }: WorkerContext, live: Live, run: JobRun): 
   return backups;
 }
 
-async function noteMetadata({ catalog }: WorkerContext, live: Live, backups: ReadonlySet<string>): Promise<void> {
-  for await (const record of readJournal(catalog.journalDir, { kinds: ['metadata-bundled'], onProblem: () => undefined })) {
+/** Returns by LTS those of its bundles of metadata that describe what is not known here: no record names them, or the catalog lacks a backup in them that was never removed. */
+async function noteMetadata({ catalog }: WorkerContext, live: Live, backups: ReadonlySet<string>, there: ReadonlyMap<string, readonly string[]>): Promise<Map<string, string[]>> {
+  const unheard = new Map([...there].map(([lts, objects]) => [lts, new Set(objects.filter((object) => object.startsWith(`${META_PREFIX}/`)))]));
+  const lost = new Map<string, { lts: string; object: string }[]>();
+  const listed = new Map([...unheard].map(([lts, objects]) => [lts, new Set(objects)]));
+  for await (const record of readJournal(catalog.journalDir, { kinds: ['metadata-bundled', 'removed', 'erased'], onProblem: () => undefined })) {
+    if (record.kind !== 'metadata-bundled') {
+      lost.delete(record.backupId);
+      continue;
+    }
+    const { lts, object } = record;
+    unheard.get(lts)?.delete(object);
     const used = record.backups.filter(({ backupId }) => backups.has(backupId)).length;
-    if (used > 0) note(live, record.lts, record.object, used);
+    if (used > 0) note(live, lts, object, used);
+    if (listed.get(lts)?.has(object) !== true) continue;
+    for (const { backupId } of record.backups) if (!backups.has(backupId)) lost.set(backupId, [...(lost.get(backupId) ?? []), { lts, object }]);
   }
+  for (const { lts, object } of [...lost.values()].flat()) unheard.get(lts)?.add(object);
+  return new Map([...unheard].map(([lts, objects]) => [lts, [...objects]]));
 }
 
-async function sweepLts({ now }: WorkerContext, backend: TransferBackend, bundles: readonly BundleUsage[], begun: ReadonlySet<string>, run: JobRun): Promise<number> {
-  const { remove, objects, bytes, deadBytes } = judgeBundles(bundles, begun, now().getTime());
+interface Swept extends BundlesSpared {
+  readonly bundles: readonly BundleUsage[];
+}
+
+async function sweepLts({ now }: WorkerContext, backend: TransferBackend, { bundles, begun, unknown }: Swept, run: JobRun): Promise<number> {
+  const { remove, objects, bytes, deadBytes } = judgeBundles(bundles, { begun, unknown }, now().getTime());
+  if (unknown.length > 0) run.logger.warn({ lts: backend.name, bundles: unknown.length, first: unknown[0] }, 'bundles describe backups that the catalog does not know: nothing of their time is removed; `bw-bkup catalog rebuild --from-lts` brings them back');
   await backend.remove(remove);
   run.logger.info({ lts: backend.name, removed: remove.length, objects, bytes, deadBytes, deadShare: bytes === 0 ? 0 : Math.round((deadBytes / bytes) * 100) / 100 }, 'bundles looked through');
   return remove.length;

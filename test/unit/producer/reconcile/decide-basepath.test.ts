@@ -58,6 +58,7 @@ describe('decideBasepath', () => {
     ['objects of a removed backup', { stored: [...(FACTS.stored ?? []), other('a.1.dar')], buried: new Set([OTHER]) }, []],
     ['objects of a failed backup', { stored: [...(FACTS.stored ?? []), other('a.1.dar')], journal: journal({ started: new Set([OTHER]) }) }, ['objects-left sweep']],
     ['the same, its cleanup ordered', { stored: [...(FACTS.stored ?? []), other('a.1.dar')], journal: journal({ started: new Set([OTHER]) }), sweeping: new Set([OTHER]) }, []],
+    ['objects of a sealed backup that the catalog has lost: a bundle may describe it', { stored: [...(FACTS.stored ?? []), other('a.1.dar')], journal: journal({ started: new Set([OTHER]), sealed: new Set([...journal().sealed, OTHER]) }) }, ['backup-missing report', 'objects-unexplained report']],
     ['objects nobody knows', { stored: [...(FACTS.stored ?? []), other('a.1.dar')] }, ['objects-unexplained report']],
     ['objects nobody knows yet', { stored: [...(FACTS.stored ?? []), other('a.1.dar')], nowMs: T0 + 2.5 * DAY }, []],
   ])('%s', (_, facts, expected) => {

@@ -7,6 +7,8 @@ import { completeSnapshots, staleSnapshots } from '../../../../shared/bundle/sna
 const DAY = 86_400_000;
 const at = (day: number): string => ulid(Date.UTC(2026, 0, day));
 
+const NOTHING = { begun: new Set<string>(), unknown: [] };
+
 describe('snapshots', () => {
   const [one, two, three, cut, four] = [1, 2, 3, 4, 5].map(at) as [string, string, string, string, string];
   const objects = [
@@ -36,17 +38,25 @@ describe('judgeBundles', () => {
   const meta = metaObject(ulid(now - 5 * DAY));
 
   it('removes what nothing needs and is not young, and tells what is dead in the others', () => {
-    const judged = judgeBundles([{ object: old, bytes: 100, liveBytes: 0 }, { object: young, bytes: 10, liveBytes: 0 }, { object: `${young}x`, bytes: 50, liveBytes: 20 }, { object: meta, bytes: 7, liveBytes: null }], new Set(), now);
+    const judged = judgeBundles([{ object: old, bytes: 100, liveBytes: 0 }, { object: young, bytes: 10, liveBytes: 0 }, { object: `${young}x`, bytes: 50, liveBytes: 20 }, { object: meta, bytes: 7, liveBytes: null }], NOTHING, now);
     expect(judged).toEqual({ remove: [old], objects: 3, bytes: 67, deadBytes: 40 });
   });
 
   it('keeps a bundle for the one slice in it that is needed', () => {
-    expect(judgeBundles([{ object: old, bytes: 1e9, liveBytes: 512 }], new Set(), now)).toMatchObject({ remove: [], deadBytes: 1e9 - 512 });
+    expect(judgeBundles([{ object: old, bytes: 1e9, liveBytes: 512 }], NOTHING, now)).toMatchObject({ remove: [], deadBytes: 1e9 - 512 });
   });
 
   it('leaves an old one alone whose slices are about to be committed, and metadata that may be on its way for days', () => {
-    expect(judgeBundles([{ object: old, bytes: 1, liveBytes: 0 }], new Set([old]), now).remove).toEqual([]);
+    expect(judgeBundles([{ object: old, bytes: 1, liveBytes: 0 }], { ...NOTHING, begun: new Set([old]) }, now).remove).toEqual([]);
     const [late, dead] = [metaObject(ulid(now - 29 * 86_400_000)), metaObject(ulid(now - 31 * 86_400_000))];
-    expect(judgeBundles([late, dead].map((object) => ({ object, bytes: 1, liveBytes: 0 })), new Set(), now).remove).toEqual([dead]);
+    expect(judgeBundles([late, dead].map((object) => ({ object, bytes: 1, liveBytes: 0 })), NOTHING, now).remove).toEqual([dead]);
+  });
+
+  it('removes nothing that a bundle of metadata may speak of, of which catalog and journal know nothing', () => {
+    const younger = bundleObject(ulid(now - 3 * DAY), 'here');
+    const [older, late] = [bundleObject(ulid(now - 41 * DAY), 'here'), metaObject(ulid(now - 40 * DAY))];
+    const bundles = [{ object: younger, bytes: 1, liveBytes: 0 }, { object: late, bytes: 1, liveBytes: 0 }, { object: older, bytes: 1, liveBytes: 0 }];
+    expect(judgeBundles(bundles, NOTHING, now).remove).toHaveLength(3);
+    expect(judgeBundles(bundles, { ...NOTHING, unknown: [late] }, now).remove).toEqual([younger]);
   });
 });
