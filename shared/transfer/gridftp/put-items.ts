@@ -10,7 +10,7 @@ import { sourceError, throwIfAborted } from '../posix/fs-errors.js';
 import { showContent } from '../posix/hash-file.js';
 import { closeFile, openFile } from '../posix/raw-fs.js';
 import { readChunks } from '../posix/read-chunks.js';
-import { classify, wordsError } from './classify.js';
+import { wordsError } from './classify.js';
 import type { ControlSession } from './control/session.js';
 import type { FarEnd } from './far-end.js';
 import { BatchProgress } from './progress.js';
@@ -20,8 +20,6 @@ import { prove } from './prove.js';
 export const BIG_BYTES = 16 * 1024 * 1024;
 /** Copies at once within one process, of small objects: more helped little. */
 const SMALL_AT_ONCE = 2;
-/** All of it is on its way before the server can close the connection, so that its answer is heard. */
-const ROOM_BYTES = 64 * 1024;
 
 interface Part {
   readonly item: TransferItem;
@@ -136,7 +134,7 @@ async function putPaced(far: FarEnd, { item, path }: Part, progress: BatchProgre
 async function publish(far: FarEnd, session: ControlSession, part: Part, said: string, progress: BatchProgress, { signal }: TransferOptions): Promise<boolean> {
   const { item, path, final } = part;
   const verdict = await prove(far, session, { item, path, hasFile: true, signal });
-  if (verdict !== 'match') throw await explain(item, verdict, await saidOfRoom(far, final, said, signal), signal);
+  if (verdict !== 'match') throw await explain(item, verdict, said, signal);
   progress.reach(item, item.bytes);
   throwIfAborted(signal, item.object);
   return far.claim(final, async () => {
@@ -144,18 +142,6 @@ async function publish(far: FarEnd, session: ControlSession, part: Part, said: s
     await session.rename(path, final);
     return true;
   });
-}
-
-/**
- * What was said, or what is said of a small one now: of a storage that is full the client often hears no more than that the server closed the data connection. Asked
- * while the part is there, as the storage is full no longer than that.
- */
-async function saidOfRoom(far: FarEnd, final: string, said: string, signal: AbortSignal | undefined): Promise<string> {
-  if (!/Connection reset|Broken pipe/i.test(said) || classify(said).code !== 'TRANSFER_IO') return said;
-  const path = partPath(final, 'room');
-  const room = await far.urlCopy.putStream(Readable.from([Buffer.alloc(ROOM_BYTES)], { objectMode: false }), path, {}, signal).catch(() => '');
-  await discard(far, [path]);
-  return classify(room).code === 'TRANSFER_NO_SPACE' ? room : said;
 }
 
 async function explain(item: TransferItem, verdict: string, said: string, signal: AbortSignal | undefined): Promise<BwError> {
