@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: 'test/helpers/transpiled-once.ts',
     // Two cores: integration files each start their own Redis, so more workers only queue up.
     maxWorkers: 2,
     testTimeout: 60_000,

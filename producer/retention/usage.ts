@@ -67,3 +67,9 @@ export function growth(total: Pick<Usage, 'grownBytes' | 'removedBytes'>, goneBy
   if (freeBytes === null || bytesPerDay === 0n) return { bytesPerDay, daysToFull: null };
   return { bytesPerDay, daysToFull: Number((freeBytes + total.removedBytes) / bytesPerDay) };
 }
+
+/** What of it an LTS has, or is to get (pure): that of topdirs that go there. What is in none that is configured may lie anywhere. */
+export function usageIn(lts: string, usages: readonly BasepathUsage[], topdirs: readonly { readonly path: string; readonly lts: readonly string[] }[]): Usage {
+  const goesThere = ({ topdir }: BasepathUsage): boolean => topdirs.find(({ path }) => path === topdir)?.lts.includes(lts) !== false;
+  return usages.filter(goesThere).reduce<Usage>(addUsage, NOTHING);
+}

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { bundleKey } from '../queues/names.js';
+import { BEGUN_BUNDLES_KEY, bundleKey } from '../queues/names.js';
 
 const partSchema = z.object({
   backupId: z.string(),
@@ -60,6 +60,7 @@ end${FORGET_EMPTY}`;
 /** ARGV: bundle, plan, then as REMOVE. */
 const BEGIN = `
 redis.call('HSET', KEYS[1], 'plan ' .. ARGV[1], ARGV[2])
+redis.call('SADD', KEYS[2], ARGV[1])
 for i = 3, #ARGV, 2 do
   if redis.call('HDEL', KEYS[1], 'part ' .. ARGV[i]) == 1 then redis.call('HINCRBY', KEYS[1], 'bytes', 0 - ARGV[i + 1]) end
   redis.call('HSET', KEYS[1], 'in ' .. ARGV[i], ARGV[1])
@@ -67,6 +68,7 @@ end`;
 
 /** ARGV: bundle, then triples as ADD; those with a part wait again, unless somebody ended it before. */
 const END = `
+redis.call('SREM', KEYS[2], ARGV[1])
 if redis.call('HDEL', KEYS[1], 'plan ' .. ARGV[1]) == 0 then return end
 for i = 2, #ARGV, 3 do
   redis.call('HDEL', KEYS[1], 'in ' .. ARGV[i])
@@ -116,7 +118,7 @@ export class BundlePool {
 
   /** Puts a bundle on record before it is made; its parts wait no more. */
   async begin(plan: BundlePlan): Promise<void> {
-    await this.redis.eval(BEGIN, 1, this.#key, plan.object, JSON.stringify(plan), ...pairs(plan.parts));
+    await this.redis.eval(BEGIN, 2, this.#key, BEGUN_BUNDLES_KEY, plan.object, JSON.stringify(plan), ...pairs(plan.parts));
   }
 
   /** What is known of it by now; false: it has ended. */
@@ -128,7 +130,7 @@ export class BundlePool {
   async end({ object, parts }: BundlePlan, back: readonly PoolPart[] = []): Promise<void> {
     const waits = new Set(back);
     const args = parts.flatMap((part) => [fieldOf(part), waits.has(part) ? JSON.stringify(part) : '', String(part.bytes)]);
-    await this.redis.eval(END, 1, this.#key, object, ...args);
+    await this.redis.eval(END, 2, this.#key, BEGUN_BUNDLES_KEY, object, ...args);
   }
 
   async remove(parts: readonly PoolPart[]): Promise<void> {
@@ -146,6 +148,11 @@ export class BundlePool {
     const values = await this.redis.hmget(this.#key, ...objects.map((object) => `alone ${fieldOf({ backupId, object })}`));
     return new Set(objects.filter((_, i) => values[i] !== null));
   }
+}
+
+/** Bundles that are begun, whoever began them: however old their names are, slices are committed to be in them at any time. */
+export async function begunBundles(redis: Redis): Promise<Set<string>> {
+  return new Set(await redis.smembers(BEGUN_BUNDLES_KEY));
 }
 
 function pairs(parts: readonly PoolPart[]): string[] {

@@ -1,7 +1,9 @@
-import { bundleTime } from './names.js';
+import { bundleTime, META_PREFIX } from './names.js';
 
 /** A crash leaves a bundle that nothing names; younger ones may be about to be. */
 export const YOUNG_MS = 86_400_000;
+/** The same of metadata: on record only when it has arrived, and a task of an asynchronous LTS may take days, or wait for an operator. */
+const YOUNG_METADATA_MS = 30 * 86_400_000;
 
 /** What is in a bundle of an LTS. */
 export interface BundleUsage {
@@ -21,10 +23,14 @@ export interface BundlesJudged {
   readonly deadBytes: number;
 }
 
-/** Which bundles go, and how much of the others is dead (pure). A bundle stays until everything in it is erased; nothing is packed anew. */
-export function judgeBundles(bundles: readonly BundleUsage[], nowMs: number): BundlesJudged {
-  const isOld = ({ object }: BundleUsage): boolean => nowMs - (bundleTime(object) ?? nowMs) > YOUNG_MS;
-  const remove = bundles.filter((each) => each.liveBytes === 0 && isOld(each));
+/**
+ * Which bundles go, and how much of the others is dead (pure). A bundle stays until everything in it is erased; nothing is packed anew. `begun`: those that are about to be named, however
+ * old: on their way for days, or brought by a host that died before it could say so.
+ */
+export function judgeBundles(bundles: readonly BundleUsage[], begun: ReadonlySet<string>, nowMs: number): BundlesJudged {
+  const youngMs = ({ object }: BundleUsage): number => (object.startsWith(`${META_PREFIX}/`) ? YOUNG_METADATA_MS : YOUNG_MS);
+  const isOld = (each: BundleUsage): boolean => nowMs - (bundleTime(each.object) ?? nowMs) > youngMs(each);
+  const remove = bundles.filter((each) => each.liveBytes === 0 && !begun.has(each.object) && isOld(each));
   const gone = new Set(remove);
   const left = bundles.filter((each) => !gone.has(each));
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

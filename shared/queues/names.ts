@@ -43,6 +43,9 @@ export function bundleKey(host: string, lts: string): string {
   return `${PREFIX}:bundle:${host}:${lts}`;
 }
 
+/** Set of the bundles that are begun, over all hosts and LTS: their slices are about to be committed, or wait again. */
+export const BEGUN_BUNDLES_KEY = `${PREFIX}:begun-bundles`;
+
 /** Set of the ids of running backups and restores. */
 export const RUNS_KEY = `${PREFIX}:runs`;
 /** Hash basepathId -> facts from its sealed backups (`TICKET JSON`), a cache of the catalog. */

@@ -7,8 +7,8 @@ import type { WorkerContext } from '../context.js';
 type Parts = Pick<WorkerContext, 'runs' | 'items' | 'queues' | 'config'>;
 
 /**
- * Those that somebody still waits for: slices of a backup that is being saved, on record as this host's and not there yet; other files that are not there yet, and
- * still here. What a cancelled backup, a start that was given up or another host has to do with is not.
+ * Those that somebody still waits for: slices of a backup that is being saved, on record as this host's and not there yet; other files that are not there yet,
+ * still here, and of no backup that has failed: a manifest that came behind its sweep would be taken for a seal to be finished. What a cancelled backup, a start that was given up or another host has to do with is not.
  */
 export async function wantedOf(parts: Parts, host: string, lts: string, all: readonly OutboxItem[]): Promise<OutboxItem[]> {
   const slices = all.filter(({ kind }) => kind === 'slice');
@@ -42,9 +42,11 @@ async function wantedSlices({ runs, items }: Parts, host: string, lts: string, s
   return wanted;
 }
 
-async function wantedFiles({ queues, config }: Parts, host: string, lts: string, files: readonly OutboxItem[]): Promise<OutboxItem[]> {
+async function wantedFiles({ runs, queues, config }: Parts, host: string, lts: string, files: readonly OutboxItem[]): Promise<OutboxItem[]> {
   const sent = await new Outbox(queues.redis).sentFiles(lts, files.map(({ object }) => object));
-  const open = files.filter(({ object, sha512 }) => sent.get(object) !== sha512);
+  const left = files.filter(({ object, sha512 }) => sent.get(object) !== sha512);
+  const states = await runs.readAll(left.map(({ object }) => object.split('/')[1] ?? ''));
+  const open = left.filter((_, index) => states[index]?.phase !== 'failed');
   if (host !== config.host) return open;
   const areHere = await Promise.all(open.map(({ file }) => access(file).then(() => true, () => false)));
   return open.filter((_, index) => areHere[index]);

@@ -8,7 +8,7 @@ import { showPath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { formatBytes, formatCount, table } from '../../../shared/terminal/index.js';
 import { createBackends } from '../../../shared/transfer/create-backend.js';
-import { addUsage, growth, GROWTH_DAYS, usageOf, type BasepathUsage, type Usage } from '../../retention/usage.js';
+import { addUsage, growth, GROWTH_DAYS, usageIn, usageOf, type BasepathUsage, type Usage } from '../../retention/usage.js';
 import { print, printJson } from '../print.js';
 import { openSite, type CommonOptions, type Site } from '../site.js';
 import { usageOutput } from './outputs.js';
@@ -26,17 +26,15 @@ export async function usageCommand(options: CommonOptions): Promise<number> {
   const registry = await readBasepaths(site.catalog.journalDir, onProblem);
   const basepaths: BasepathUsage[] = [];
   const topdirs = new Map<string, Usage>();
-  let total = NOTHING;
   for await (const usage of usageOf(site.catalog, registry, now)) {
     basepaths.push(usage);
-    total = addUsage(total, usage);
     if (usage.topdir !== null) topdirs.set(usage.topdir, addUsage(topdirs.get(usage.topdir) ?? NOTHING, usage));
   }
   const output: Output = {
     v: 1,
     topdirs: [...topdirs].map(([topdir, usage]) => ({ topdir, ...inText(usage) })),
     basepaths: basepaths.map(({ basepathId, path, topdir, ...usage }) => ({ basepathId, path, topdir, ...inText(usage) })),
-    lts: await ltsRows(site, total, now),
+    lts: await ltsRows(site, basepaths, now),
   };
   if (options.json === true) printJson(usageOutput, output);
   else printPeople(output);
@@ -47,14 +45,14 @@ function inText({ backups, bytes, removedBytes, grownBytes }: Usage): { backups:
   return { backups, bytes: bytes.toString(), removedBytes: removedBytes.toString(), grownBytes: grownBytes.toString() };
 }
 
-/** Every slice goes to each LTS: one total, and each fills at its own time. */
-async function ltsRows(site: Site, total: Usage, now: number): Promise<Output['lts']> {
+/** Each fills at its own time, with what goes there; a copy that is missing yet counts as there, what was erased as spread evenly. */
+async function ltsRows(site: Site, usages: readonly BasepathUsage[], now: number): Promise<Output['lts']> {
   const { goneBytes, firstAtMs } = await pace(site, now);
   const rows: Output['lts'] = [];
   for (const backend of createBackends(site.config)) {
     const asked = await backend.probe().then(({ freeBytes }) => ({ freeBytes, error: null }), (thrown: unknown) => ({ freeBytes: null, error: formatError(toBwError(thrown)) }));
     const freeBytes = asked.freeBytes === null ? null : BigInt(asked.freeBytes);
-    const { bytesPerDay, daysToFull } = growth(total, goneBytes / BigInt(site.config.lts.length), freeBytes, (now - firstAtMs) / DAY_MS);
+    const { bytesPerDay, daysToFull } = growth(usageIn(backend.name, usages, site.config.topdirs), goneBytes / BigInt(site.config.lts.length), freeBytes, (now - firstAtMs) / DAY_MS);
     rows.push({ lts: backend.name, freeBytes: freeBytes?.toString() ?? null, bytesPerDay: bytesPerDay.toString(), daysToFull, error: asked.error });
   }
   return rows;

@@ -10,7 +10,7 @@ import { sourceError, throwIfAborted } from '../posix/fs-errors.js';
 import { showContent } from '../posix/hash-file.js';
 import { closeFile, openFile } from '../posix/raw-fs.js';
 import { readChunks } from '../posix/read-chunks.js';
-import { wordsError } from './classify.js';
+import { classify, wordsError } from './classify.js';
 import type { ControlSession } from './control/session.js';
 import type { FarEnd } from './far-end.js';
 import { BatchProgress } from './progress.js';
@@ -20,6 +20,8 @@ import { prove } from './prove.js';
 export const BIG_BYTES = 16 * 1024 * 1024;
 /** Copies at once within one process, of small objects: more helped little. */
 const SMALL_AT_ONCE = 2;
+/** Sent whole before the server can refuse any of it, so that what it answers is heard: amid more, its connection breaks first, sometimes. */
+const PROBE_BYTES = 64 * 1024;
 
 interface Part {
   readonly item: TransferItem;
@@ -43,8 +45,9 @@ export async function putItems(far: FarEnd, key: string, items: readonly Transfe
     const open = await far.sessions.use((session) => unsent(far, session, parts, progress, note), signal);
     for (const part of open) left.add(part);
     const said = open.length === 0 ? '' : await copyAll(far, open, progress, options, note);
+    const why = reasonOf(far, said, signal);
     await far.sessions.use((session) => Promise.all(open.map(async (part) => {
-      await publish(far, session, part, said, progress, options).then((renamed) => { if (renamed) left.delete(part); }, note);
+      await publish(far, session, part, why, progress, options).then((renamed) => { if (renamed) left.delete(part); }, note);
     })), signal);
   } catch (thrown) {
     errors.unshift(thrown);
@@ -131,10 +134,10 @@ async function putPaced(far: FarEnd, { item, path }: Part, progress: BatchProgre
 }
 
 /** True when the part has become the object, false when the object is there by another. */
-async function publish(far: FarEnd, session: ControlSession, part: Part, said: string, progress: BatchProgress, { signal }: TransferOptions): Promise<boolean> {
+async function publish(far: FarEnd, session: ControlSession, part: Part, why: Reason, progress: BatchProgress, { signal }: TransferOptions): Promise<boolean> {
   const { item, path, final } = part;
   const verdict = await prove(far, session, { item, path, hasFile: true, signal });
-  if (verdict !== 'match') throw await explain(item, verdict, said, signal);
+  if (verdict !== 'match') throw await explain(part, verdict, why, signal);
   progress.reach(item, item.bytes);
   throwIfAborted(signal, item.object);
   return far.claim(final, async () => {
@@ -144,8 +147,25 @@ async function publish(far: FarEnd, session: ControlSession, part: Part, said: s
   });
 }
 
-async function explain(item: TransferItem, verdict: string, said: string, signal: AbortSignal | undefined): Promise<BwError> {
+/** What was said of a part that is not right, asked for once it is needed. */
+type Reason = (part: Part) => Promise<string>;
+
+/** A full storage may look like a broken connection: while it still is, a little more is sent there, once for all, and tells which. */
+function reasonOf(far: FarEnd, said: string, signal: AbortSignal | undefined): Reason {
+  let probed: Promise<string> | undefined;
+  return async ({ item, path }) => {
+    if (said.trim() === '' || classify(said).code !== 'TRANSFER_IO' || item.bytes <= PROBE_BYTES) return said;
+    const probe = { file: item.file, path: `${path}-probe` };
+    probed ??= far.urlCopy.put([probe], { range: { offset: 0, length: PROBE_BYTES } }, signal).finally(() => discard(far, [probe.path]));
+    const answer = await probed;
+    return classify(answer).code === 'TRANSFER_NO_SPACE' ? answer : said;
+  };
+}
+
+async function explain(part: Part, verdict: string, why: Reason, signal: AbortSignal | undefined): Promise<BwError> {
+  const { item } = part;
   if (!(await isSourceIntact(item, signal))) return sourceCorrupt(item, 'another hash');
+  const said = await why(part);
   if (said.trim() !== '') return wordsError(said, item.object);
   return new BwError('TRANSFER_VERIFY_MISMATCH', {
     message: 'what the GridFTP server has differs from what was sent to it; it was removed again',

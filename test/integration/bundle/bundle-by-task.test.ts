@@ -3,7 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { bundleObject } from '../../../shared/bundle/names.js';
-import { BundlePool } from '../../../shared/bundle/bundle-pool.js';
+import { begunBundles, BundlePool } from '../../../shared/bundle/bundle-pool.js';
 import { itemsKey } from '../../../shared/queues/names.js';
 import { ItemStore } from '../../../shared/runs/item-store.js';
 import { startRedis } from '../http/redis.js';
@@ -38,6 +38,7 @@ it('brings bundles to an asynchronous LTS by tasks, and commits what is in them 
   expect(task?.items).toMatchObject([{ object: expect.stringMatching(/^bundles\/.*\.here\.tar$/) as string }]);
   // Whoever looks meanwhile, or crashed and comes again, begins nothing anew.
   for (const backup of backups) expect(await handOverJob(context, backup)).toBe('waits');
+  expect([...(await begunBundles(redis))]).toEqual([task?.items[0]?.object]); // no sweep takes it, however long this goes on
   service.deliver();
   await sender.round();
   await sender.idle();
@@ -47,6 +48,7 @@ it('brings bundles to an asynchronous LTS by tasks, and commits what is in them 
     for (const [, { committed }] of await items.all(id)) expect(committed['far']).toMatchObject({ object: task?.items[0]?.object, length: 2_000 });
   }
   expect(await new BundlePool(redis, 'here', 'far').read()).toEqual({ waiting: [], plans: [] });
+  expect(await begunBundles(redis)).toEqual(new Set());
   expect(await readdir(join(root, 'bundles', 'far')).catch(() => [])).toEqual([]);
 });
 

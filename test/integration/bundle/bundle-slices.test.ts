@@ -38,7 +38,7 @@ it('bundles the small slices of many backups, which are restored from there', as
   expect(new Set(locations.map((location) => location?.object))).toEqual(new Set(objects.filter((object) => object.startsWith('bundles/'))));
   expect(objects.filter((object) => object.startsWith('alice'))).toEqual([]); // nor is any file of ours an object of its own
   expect(manifests.flatMap(storedFiles).every((file) => Object.keys(file.locations).length === 0)).toBe(true);
-  const left = async () => [await site.worker.context.queues.redis.keys('{bw}:bundle:*'), await readdir(join(site.dir, 'staging', 'here', 'bundles', 'lts'))];
+  const left = async () => [await site.worker.context.queues.redis.keys('{bw}:bundle:*'), (await readdir(join(site.dir, 'staging', 'here', 'bundles'), { recursive: true })).filter((name) => name.endsWith('.tar'))];
   await vi.waitFor(async () => { expect(await left()).toEqual([[], []]); });
   expect(await site.worker.context.queues.transfer('here').getFailedCount()).toBe(0);
   for (const manifest of manifests) {

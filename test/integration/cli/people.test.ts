@@ -15,7 +15,7 @@ describe('the command line', () => {
     for (const [args, says] of [
       [[], 'Usage: bw-bkup'],
       [['nosuch'], "unknown command 'nosuch'"],
-      [['restore'], "missing required argument 'basepath'"],
+      [['restore'], 'restore needs either a BASEPATH or --topdir DIR'],
       [['backup', 'x', '--nosuch'], "unknown option '--nosuch'"],
       [['restore', 'x', '--in-place', '--on-conflict', 'merge'], 'Allowed choices are keep, rename, overwrite'],
       [['status', '--set', 'logging.level'], '--set takes KEY=VALUE'],

@@ -1,15 +1,20 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { BEAT_MS, type WorkerProcess } from '../../../shared/hosts/silence.js';
-import { BEATS_KEY, HOSTS_KEY } from '../../../shared/queues/names.js';
+import { BEATS_KEY, HOSTS_KEY, itemsKey } from '../../../shared/queues/names.js';
+import { QueueSet } from '../../../shared/queues/queue-set.js';
 import { RunStore } from '../../../shared/runs/run-store.js';
 import { ItemStore } from '../../../shared/runs/item-store.js';
 import { Outbox } from '../../../shared/tasks/outbox.js';
 import { TaskStore } from '../../../shared/tasks/task-store.js';
+import { workspace } from '../../helpers/workspace.js';
 import { startRedis } from '../http/redis.js';
 import { fakeBackend, fault, FakeService } from './fake-service.js';
-import { committed, handOverJob, liveTasks, savingBackup, senderOf, transferWorker, type SampleBackup } from './task-site.js';
+import { TaskSender } from '../../../worker/tasks/task-sender.js';
+import { AT_ONCE, committed, contextOf, handOverJob, liveTasks, savingBackup, senderOf, transferWorker, type SampleBackup } from './task-site.js';
 
 type Sender = ReturnType<typeof senderOf>;
 
@@ -118,7 +123,7 @@ describe('tasks of an asynchronous LTS', () => {
   it('of a host that is gone are settled by another: what arrived counts, the rest is left to the redo', async () => {
     const { redis } = await startRedis();
     const service = new FakeService();
-    const gone = senderOf(redis, 'gone', service, { timing: { lookMs: 0, holdMs: 1 } });
+    const gone = senderOf(redis, 'gone', service, { timing: { lookMs: 0, holdMs: 0 } });
     const there = senderOf(redis, 'there', service);
     const [one, two] = await someBackups(redis, 'gone', 2);
     if (one === undefined || two === undefined) throw new Error('two');
@@ -256,5 +261,48 @@ describe('a task that fails', () => {
     service.deliver();
     await rounds(there);
     expect([await committed(redis, backup), service.tasks.length, service.twice, await liveTasks(redis)]).toEqual([backup.objects, 2, [], 0]);
+  });
+
+  it('of two such storages where one is enough: the second gets it only when the first is out, and then nobody waits for that', async () => {
+    const { redis } = await startRedis();
+    const [far, away] = [new FakeService(), new FakeService()];
+    const queues = new QueueSet(redis);
+    onTestFinished(() => queues.close());
+    const out = new Set<string>();
+    const context = contextOf(redis, 'here', [fakeBackend(far), { ...fakeBackend(away), name: 'away', tasks: { identity: 'client-2', max: 3 } }], queues);
+    Object.assign(context.breakers, { isOpen: ({ name }: { name: string }) => out.has(name) });
+    const here = { context, sender: new TaskSender(context, AT_ONCE) };
+    const [backup] = await someBackups(redis, 'here', 1);
+    if (backup === undefined) throw new Error('one');
+    for (const object of backup.objects) {
+      const item = (await context.items.get(backup.id, [object])).get(object);
+      await redis.hset(itemsKey(backup.id), object, JSON.stringify({ ...item, goal: { lts: ['far', 'away'], toSeal: 1 } }));
+    }
+    expect(await handOverJob(context, backup)).toBe('waits');
+    await rounds(here);
+    expect([far.tasks.length, away.tasks.length]).toEqual([1, 0]);
+    out.add('far'); // its task goes on, or is paused: nobody knows
+    expect(await handOverJob(context, backup)).toBe('waits');
+    await rounds(here);
+    away.deliver();
+    await rounds(here);
+    expect(await handOverJob(context, backup)).toBe('done');
+    expect([far.alive().length, away.tasks.length]).toEqual([1, 1]);
+  });
+
+  it('bring no file of a backup that has failed: its manifest would come behind the sweep', async () => {
+    const { redis } = await startRedis();
+    const service = new FakeService();
+    const here = senderOf(redis, 'here', service);
+    const runs = new RunStore(redis);
+    const [failed, going] = await someBackups(redis, 'here', 2);
+    if (failed === undefined || going === undefined) throw new Error('two');
+    const file = join(await workspace(), 'manifest.json');
+    await writeFile(file, '{}');
+    const manifests = [failed, going].map(({ id }) => ({ object: `alice/${id}/manifest.json`, file, bytes: 2, sha512: 'a', backupId: '', kind: 'file' as const, priority: 1, job: '' }));
+    await new Outbox(redis).put('far', 'here', manifests);
+    await runs.update(failed.id, { phase: 'failed' });
+    await rounds(here);
+    expect(service.tasks.flatMap(({ items }) => items.map(({ object }) => object))).toEqual([`alice/${going.id}/manifest.json`]);
   });
 });

@@ -11,6 +11,7 @@ import { renderArchivesTsv, renderSha512Sums } from '../../../shared/restore-kit
 import type { BackupJob } from '../../../shared/queues/job-data.js';
 import { shardResultSchema, type MadeFile, type ShardResult } from '../../../shared/runs/shard-result.js';
 import { newStart } from '../../../shared/runs/start-name.js';
+import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import { BW_BKUP_VERSION } from '../../../shared/version.js';
 import { configuredTopdir, type WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
@@ -174,11 +175,16 @@ async function uploadFilesOf(context: WorkerContext, work: SealWork, run: JobRun
   return buildManifest({ ...input, plainLts: goal.lts.filter((name) => done.includes(name)), missedLts: goal.lts.filter((name) => !done.includes(name)) });
 }
 
-/** Returns the LTS that have them. Throws the first error, or OUTAGE, when these are not enough. */
+/**
+ * Returns the LTS that have them. Throws the first error, or OUTAGE, when these are not enough. As with slices an asynchronous LTS comes last, and only where it is needed: this slot
+ * waits for its tasks.
+ */
 async function uploadTo(context: WorkerContext, work: SealWork, { job, signal }: JobRun, { lts, toSeal }: CopyGoal, uploads: readonly Upload[]): Promise<string[]> {
+  const isAsync = (backend: TransferBackend): boolean => backend.capabilities().async;
   return toEnough(context, {
-    backends: inOrder(context.backends, lts),
+    backends: inOrder(context.backends, lts).sort((a, b) => Number(isAsync(a)) - Number(isAsync(b))),
     isEnough: (done) => done.length >= toSeal,
+    isLeftOut: (backend, done) => isAsync(backend) && done.length >= toSeal,
     act: (backend, own) => uploadFiles(context, backend, `${work.job.backupId}-${work.start}`, uploads, own),
     onMissed: (backend, error) => context.breakers.note(job, backend.name, error),
     signal,

@@ -18,29 +18,45 @@ import { bundlesOf } from '../transfer/bundle-slices.js';
  */
 export async function refreshKitJob(context: WorkerContext, run: JobRun): Promise<{ rows: number }> {
   const backends = context.backends.filter(({ name }) => !context.breakers.isOpen(ltsOf(name)));
-  const chains = new Map<string, Manifest[][]>(backends.map(({ name }) => [name, []]));
+  const rows = new Map<string, KitRow[]>(backends.map(({ name }) => [name, []]));
   for (const basepathId of (await context.runs.redis.hkeys(NEWEST_KEY)).sort()) {
     const newest = await newestOf(context.runs.redis, basepathId);
     if (newest === null) continue;
     try {
       const chain = await context.catalog.chain(await context.catalog.readManifest(basepathId, newest.backupId));
-      for (const [lts, own] of chains) {
+      for (const [lts, own] of rows) {
         const there = isChainIn(chain, lts) ? chain : await newestIn(context, basepathId, lts);
-        if (there !== null) own.push(there);
+        if (there !== null) own.push(rowOf(there, lts));
       }
     } catch (thrown) {
       run.logger.warn({ err: toBwError(thrown), basepath: basepathId }, 'left out of the restore kit');
     }
   }
   const errors: unknown[] = [];
-  for (const backend of backends) await refreshOne(context, backend, chains.get(backend.name) ?? []).catch((thrown: unknown) => void errors.push(thrown));
+  for (const backend of backends) await refreshOne(context, backend, rows.get(backend.name) ?? []).catch((thrown: unknown) => void errors.push(thrown));
   if (errors.length > 0) throw toBwError(errors[0]);
-  return { rows: Math.max(0, ...[...chains.values()].map(({ length }) => length)) };
+  return { rows: Math.max(0, ...[...rows.values()].map(({ length }) => length)) };
 }
 
-async function refreshOne(context: WorkerContext, backend: TransferBackend, chains: readonly Manifest[][]): Promise<void> {
-  const metadata = bundlesOf(context, backend.name) === null ? new Map<string, string>() : await metadataBundles(context.catalog.journalDir, backend.name, chains);
-  await refreshKit(backend, chains.map((chain) => rowOf(chain, backend.name, metadata)));
+/** What is kept of a chain meanwhile: manifests of a site are too many to be held together. */
+interface KitRow {
+  readonly row: BackupRow;
+  readonly backups: readonly { readonly backupId: string; readonly directory: string; readonly sealedMs: number }[];
+}
+
+async function refreshOne(context: WorkerContext, backend: TransferBackend, rows: readonly KitRow[]): Promise<void> {
+  const metadata = bundlesOf(context, backend.name) === null ? new Map<string, string>() : await metadataBundles(context.catalog.journalDir, backend.name, rows);
+  await refreshKit(backend, rows.map((row) => withMetadata(row, metadata)));
+}
+
+/** With the tar objects that hold what describes its backups. */
+function withMetadata({ row, backups }: KitRow, metadata: ReadonlyMap<string, string>): BackupRow {
+  const bundles = backups.flatMap(({ backupId, directory }): BundleUse[] => {
+    const object = metadata.get(backupId);
+    const own = row.bundles.filter((bundle) => bundle.directory === directory);
+    return object === undefined ? own : [{ directory, object }, ...own];
+  });
+  return { ...row, bundles };
 }
 
 function isChainIn(chain: readonly Manifest[], lts: string): boolean {
@@ -60,8 +76,8 @@ async function newestIn({ catalog }: WorkerContext, basepathId: string, lts: str
 }
 
 /** Backup id -> tar object of an LTS with what describes it. */
-async function metadataBundles(journalDir: string, lts: string, chains: readonly (readonly Manifest[])[]): Promise<Map<string, string>> {
-  const needed = new Map(chains.flat().map(({ backupId, sealedAt }) => [backupId, Date.parse(sealedAt)]));
+async function metadataBundles(journalDir: string, lts: string, rows: readonly KitRow[]): Promise<Map<string, string>> {
+  const needed = new Map(rows.flatMap(({ backups }) => backups.map(({ backupId, sealedMs }) => [backupId, sealedMs] as const)));
   const found = new Map<string, string>();
   if (needed.size === 0) return found;
   const sinceMs = [...needed.values()].reduce((least, ms) => Math.min(least, ms), Infinity) - CLOCK_SLACK_MS;
@@ -76,17 +92,21 @@ async function metadataBundles(journalDir: string, lts: string, chains: readonly
 const CLOCK_SLACK_MS = 3_600_000;
 
 /** What a shell restores one after the other: the chain, the full first. */
-function rowOf(chain: readonly Manifest[], lts: string, metadata: ReadonlyMap<string, string>): BackupRow {
+function rowOf(chain: readonly Manifest[], lts: string): KitRow {
   const manifest = chain.at(-1) as Manifest;
   const { basepathId, backupId, level, capturedAt, sealedAt } = manifest;
-  const directories = chain.map((each) => `${each.basepathId}/${each.backupId}`);
+  const backups = chain.map((each) => ({ backupId: each.backupId, directory: directoryOf(each), sealedMs: Date.parse(each.sealedAt) }));
   const keyIds = [...new Set(chain.flatMap(({ archives }) => archives.flatMap(({ keyId }) => keyId ?? [])))].sort();
-  const bundles = chain.flatMap((each) => bundlesUsed(each, lts, metadata.get(each.backupId)));
-  return { basepathId, path: fromPathJson(manifest.source.path), backupId, level, capturedAt, sealedAt, directories, keyIds, bundles };
+  const bundles = chain.flatMap((each) => bundlesUsed(each, lts));
+  return { row: { basepathId, path: fromPathJson(manifest.source.path), backupId, level, capturedAt, sealedAt, directories: backups.map(({ directory }) => directory), keyIds, bundles }, backups };
 }
 
-function bundlesUsed({ basepathId, backupId, archives }: Manifest, lts: string, metadata: string | undefined): BundleUse[] {
-  const locations = archives.flatMap(({ slices }) => slices.flatMap((slice) => slice.locations[lts] ?? []));
-  const objects = new Set([...(metadata === undefined ? [] : [metadata]), ...locations.flatMap(({ object, offset }) => (offset > 0 ? [object] : []))]);
-  return [...objects].map((object) => ({ directory: `${basepathId}/${backupId}`, object }));
+function bundlesUsed(manifest: Manifest, lts: string): BundleUse[] {
+  const locations = manifest.archives.flatMap(({ slices }) => slices.flatMap((slice) => slice.locations[lts] ?? []));
+  const objects = new Set(locations.flatMap(({ object, offset }) => (offset > 0 ? [object] : [])));
+  return [...objects].map((object) => ({ directory: directoryOf(manifest), object }));
+}
+
+function directoryOf({ basepathId, backupId }: Manifest): string {
+  return `${basepathId}/${backupId}`;
 }

@@ -1,3 +1,4 @@
+import { begunBundles } from '../../../shared/bundle/bundle-pool.js';
 import { judgeBundles, type BundleUsage } from '../../../shared/bundle/judge-bundles.js';
 import { bytesInBundle } from '../../../shared/bundle/lay-out.js';
 import { BUNDLES_PREFIX, bundleTime, META_PREFIX } from '../../../shared/bundle/names.js';
@@ -22,12 +23,13 @@ export async function sweepBundlesJob(context: WorkerContext, run: JobRun): Prom
   const there = new Map<TransferBackend, { object: string; bytes: number }[]>();
   for (const backend of backends) there.set(backend, await bundlesIn(backend));
   if ([...there.values()].every((bundles) => bundles.length === 0)) return { removed: 0 };
+  const begun = await begunBundles(context.queues.redis); // before what is committed: a bundle ends when all in it is
   const live: Live = new Map(backends.map(({ name }) => [name, new Map<string, number>()]));
   await noteRunning(context, live); // before what is sealed: a backup that seals meanwhile is seen once at least
   const backups = await noteSealed(context, live, run);
   await noteMetadata(context, live, backups);
   let removed = 0;
-  for (const [backend, bundles] of there) removed += await sweepLts(context, backend, bundles.map((bundle) => usageOf(bundle, live.get(backend.name))), run);
+  for (const [backend, bundles] of there) removed += await sweepLts(context, backend, bundles.map((bundle) => usageOf(bundle, live.get(backend.name))), begun, run);
   return { removed };
 }
 
@@ -80,8 +82,8 @@ async function noteMetadata({ catalog }: WorkerContext, live: Live, backups: Rea
   }
 }
 
-async function sweepLts({ now }: WorkerContext, backend: TransferBackend, bundles: readonly BundleUsage[], run: JobRun): Promise<number> {
-  const { remove, objects, bytes, deadBytes } = judgeBundles(bundles, now().getTime());
+async function sweepLts({ now }: WorkerContext, backend: TransferBackend, bundles: readonly BundleUsage[], begun: ReadonlySet<string>, run: JobRun): Promise<number> {
+  const { remove, objects, bytes, deadBytes } = judgeBundles(bundles, begun, now().getTime());
   await backend.remove(remove);
   run.logger.info({ lts: backend.name, removed: remove.length, objects, bytes, deadBytes, deadShare: bytes === 0 ? 0 : Math.round((deadBytes / bytes) * 100) / 100 }, 'bundles looked through');
   return remove.length;

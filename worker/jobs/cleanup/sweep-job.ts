@@ -4,7 +4,9 @@ import type { Manifest } from '../../../shared/catalog/manifest.js';
 import { ownObjects } from '../../../shared/copies/named.js';
 import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
 import { parseJob, sweepJobSchema, type SweepJob } from '../../../shared/queues/job-data.js';
+import { Outbox } from '../../../shared/tasks/outbox.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
+import { waitForTasks } from '../../tasks/hand-over.js';
 import { namedByOthers } from './named-objects.js';
 
 /** Clocks of a storage may be ahead of ours. */
@@ -30,6 +32,8 @@ export async function sweepBackupJob(context: WorkerContext, run: JobRun): Promi
   // Removed meanwhile: undelete may bring it back, and an erasure takes everything.
   if (await context.catalog.isRemoved(data.basepathId, data.backupId)) return { orphans: 0 };
   const prefix = `${data.basepathId}/${data.backupId}`;
+  const isOnItsWay = (): Promise<boolean> => isInTask(context, `${prefix}/manifest.json`);
+  if (await isOnItsWay()) await waitForTasks(run, async () => !(await isOnItsWay())); // of a seal that was cut off: what it names must not go before it comes
   if ((await sealedManifest(context, data.basepathId, data.backupId)) === null) await refuseUnfinished(context, prefix);
   await context.catalog.removeWork(data.backupId);
   // Without its work no seal can begin any more: what is not sealed now never will be.
@@ -53,6 +57,13 @@ async function sweepLts(context: WorkerContext, backend: TransferBackend, data: 
   await backend.remove(rubbish);
   await backend.sweepParts?.(NO_AGE_MS, prefix); // whoever may still write there has nobody who waits for it
   return rubbish.length;
+}
+
+/** Whether an object is in a task of an asynchronous LTS, or waits here for one. */
+async function isInTask({ backends, queues, config }: WorkerContext, object: string): Promise<boolean> {
+  const outbox = new Outbox(queues.redis);
+  for (const { name } of backends.filter((backend) => backend.capabilities().async)) if ((await outbox.pending(name, config.host, [object])).size > 0) return true;
+  return false;
 }
 
 /** A manifest in LTS without one in the catalog is a seal to be finished, not rubbish. */

@@ -19,8 +19,10 @@ import { inTurn } from './in-turn.js';
 
 /** A waiting job looks again after this at least, ms: whoever closes a bundle wakes those that wait for it, and may die before. */
 const LOOK_AGAIN_MS = 300_000;
-/** The tar in staging is not what was made: it is made again. */
-const TAR_LOST: readonly string[] = ['TRANSFER_SOURCE_CORRUPT', 'TRANSFER_SOURCE_MISSING'];
+/** One whose time has come and that is in no bundle is looked at again after this, ms: its file is not sound, or another job's entry of it is younger. */
+const SOON_MS = 1_000;
+/** The tar in staging is not what was made, or something else lies under its name, for good: all that is in it goes into another one. */
+const HOPELESS: readonly string[] = ['TRANSFER_SOURCE_CORRUPT', 'TRANSFER_SOURCE_MISSING', 'TRANSFER_OBJECT_EXISTS'];
 
 interface Bundling {
   readonly context: WorkerContext;
@@ -70,7 +72,7 @@ export async function sendBundled(context: WorkerContext, backend: TransferBacke
   if (!isOpen) return null;
   // In a task of an asynchronous LTS: whoever looks when that is through wakes this job.
   const isOnItsWay = (await pool.read()).plans.length > 0;
-  return Math.min(due > nowMs ? due : isOnItsWay ? Infinity : nowMs + 1, nowMs + LOOK_AGAIN_MS);
+  return Math.min(due > nowMs ? due : isOnItsWay ? Infinity : nowMs + SOON_MS, nowMs + LOOK_AGAIN_MS);
 }
 
 function poolOf({ queues, config }: WorkerContext, lts: string): BundlePool {
@@ -162,7 +164,7 @@ async function sendTar(bundling: Bundling, plan: BundlePlan, item: TransferItem)
     if (result?.error !== undefined) throw result.error;
     return true;
   } catch (thrown) {
-    if (TAR_LOST.includes(toBwError(thrown).code)) await giveUp(bundling, plan, item.file);
+    if (HOPELESS.includes(toBwError(thrown).code)) await giveUp(bundling, plan, item.file);
     throw thrown;
   }
 }

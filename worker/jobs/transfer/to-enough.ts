@@ -11,8 +11,8 @@ export interface EnoughRequest {
   /** Whether what is done by now will do; atEnd: when all have been tried. */
   readonly isEnough: (done: readonly string[], atEnd: boolean) => boolean | Promise<boolean>;
   readonly act: (backend: TransferBackend, signal: AbortSignal) => Promise<void>;
-  /** Not even tried where the others are enough. */
-  readonly onlyIfNeeded?: (backend: TransferBackend) => boolean;
+  /** Asked before each: not even tried, as what the others have, or will have, is enough. */
+  readonly isLeftOut?: (backend: TransferBackend, done: readonly string[]) => boolean | Promise<boolean>;
   /** Told of a failure that keeps nobody, so that the breaker of that LTS learns of it. */
   readonly onMissed: (backend: TransferBackend, error: BwError) => Promise<void>;
   readonly signal: AbortSignal;
@@ -39,8 +39,8 @@ export async function toEnough({ breakers, logger }: Surroundings, request: Enou
   const startedAt = performance.now();
   for (const backend of backends.filter((each) => !out.includes(each))) {
     try {
+      if ((await request.isLeftOut?.(backend, done)) === true) continue;
       const isSpare = await isEnough(done, false);
-      if (isSpare && request.onlyIfNeeded?.(backend) === true) continue;
       const limitMs = Math.max(patienceMs, 2 * (performance.now() - startedAt));
       await (isSpare ? inTime(backend.name, limitMs, signal, (own) => act(backend, own)) : act(backend, signal));
       done.push(backend.name);

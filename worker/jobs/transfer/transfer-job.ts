@@ -2,7 +2,7 @@ import { DelayedError } from 'bullmq';
 import type { JobRun } from '../../processor/run-job.js';
 import type { WorkerContext } from '../../context.js';
 import { handOver, waitForTasks } from '../../tasks/hand-over.js';
-import { goalOf, stillNeeded } from '../../../shared/copies/enough.js';
+import { goalOf, hasEnough, stillNeeded } from '../../../shared/copies/enough.js';
 import type { BwError } from '../../../shared/errors/bw-error.js';
 import { CLEANUP_PRIORITY } from '../../../shared/queues/priorities.js';
 import { JOB_VERSION, parseJob, transferJobSchema, type ReleaseJob, type TransferJob } from '../../../shared/queues/job-data.js';
@@ -25,15 +25,16 @@ export const RELEASE_BYTES = 1024 * 1024;
 export async function transferJob(context: WorkerContext, run: JobRun): Promise<{ sent: number }> {
   const data = parseJob(transferJobSchema, run.job.data, run.job.id);
   const isInTasks = async (): Promise<boolean> => (await inTasks(context, data)).length > 0;
-  const isOver = async (): Promise<boolean> => !(await isInTasks());
-  if ((await isInTasks()) && (await hasEnded(context, data))) await waitForTasks(run, isOver); // what a task still brings is swept after it
+  if ((await isInTasks()) && (await hasEnded(context, data))) await waitForTasks(run, async () => !(await isInTasks())); // what a task still brings is swept after it
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
   const waitUntilMs = await sendToAll(context, data, run);
   if (waitUntilMs !== null) {
     await run.job.moveToDelayed(waitUntilMs, run.token);
     throw new DelayedError('waits for a bundle');
   }
-  if (await isInTasks()) await waitForTasks(run, isOver);
+  const isOver = async (): Promise<boolean> => !(await isWaitedFor(context, data, await inTasks(context, data)));
+  if (!(await isOver())) await waitForTasks(run, isOver);
+  await dropFromOutbox(context, data);
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
   const left = await context.items.get(data.backupId, data.objects);
   const bytes = [...left.values()].reduce((sum, item) => sum + item.bytes, 0);
@@ -74,17 +75,42 @@ async function sendToAll(context: WorkerContext, data: TransferJob, run: JobRun)
   const coming = (item: StoredItem): number => [...new Set([...waits.keys(), ...handed])].filter((name) => item.committed[name] === undefined).length;
   await toEnough(context, {
     backends: open,
-    isEnough: async (_, atEnd) => (await ownItems(context, data)).every(([, item]) => stillNeeded(item, configured) <= (atEnd ? coming(item) : 0)),
+    isEnough: (_, atEnd) => isEnough(context, data, atEnd ? coming : undefined),
     act: async (backend, signal) => {
       const until = await sendTo(context, backend, data, { ...run, signal });
       if (until !== null) waits.set(backend.name, until);
       if (backend.capabilities().async) handed.add(backend.name);
     },
-    onlyIfNeeded: (backend) => backend.capabilities().async,
+    isLeftOut: (backend) => backend.capabilities().async && isEnough(context, data, coming),
     onMissed: (backend, error) => context.breakers.note(run.job, backend.name, error),
     signal: run.signal,
   });
   return waits.size === 0 ? null : Math.min(...waits.values());
+}
+
+/** Whether as many LTS as its backup needs to seal have each, counting those where it will be. */
+async function isEnough(context: WorkerContext, data: TransferJob, coming: (item: StoredItem) => number = () => 0): Promise<boolean> {
+  const configured = context.backends.map(({ name }) => name);
+  return (await ownItems(context, data)).every(([, item]) => stillNeeded(item, configured) <= coming(item));
+}
+
+/**
+ * Whether the job goes on waiting for these, which are in tasks. When enough have it, a task that is paused, or waits for an operator, keeps nobody: what it brings yet is taken for
+ * the copy. What is on record no more is waited for, as it is swept after it.
+ */
+async function isWaitedFor({ items, backends }: WorkerContext, { backupId }: TransferJob, objects: readonly string[]): Promise<boolean> {
+  const known = await items.get(backupId, objects);
+  const configured = backends.map(({ name }) => name);
+  return objects.some((object) => {
+    const item = known.get(object);
+    return item === undefined || !hasEnough(item, configured);
+  });
+}
+
+/** Its staging is given back: what is in no task yet goes into none. */
+async function dropFromOutbox(context: WorkerContext, data: TransferJob): Promise<void> {
+  const outbox = new Outbox(context.queues.redis);
+  for (const backend of context.backends) if (backend.capabilities().async) await outbox.drop(backend.name, context.config.host, data.objects);
 }
 
 /** Items that are not on record any more belong to an abandoned start, and another host sends what it has taken over: nothing to do for them. */

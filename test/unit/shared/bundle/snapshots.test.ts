@@ -36,11 +36,17 @@ describe('judgeBundles', () => {
   const meta = metaObject(ulid(now - 5 * DAY));
 
   it('removes what nothing needs and is not young, and tells what is dead in the others', () => {
-    const judged = judgeBundles([{ object: old, bytes: 100, liveBytes: 0 }, { object: young, bytes: 10, liveBytes: 0 }, { object: `${young}x`, bytes: 50, liveBytes: 20 }, { object: meta, bytes: 7, liveBytes: null }], now);
+    const judged = judgeBundles([{ object: old, bytes: 100, liveBytes: 0 }, { object: young, bytes: 10, liveBytes: 0 }, { object: `${young}x`, bytes: 50, liveBytes: 20 }, { object: meta, bytes: 7, liveBytes: null }], new Set(), now);
     expect(judged).toEqual({ remove: [old], objects: 3, bytes: 67, deadBytes: 40 });
   });
 
   it('keeps a bundle for the one slice in it that is needed', () => {
-    expect(judgeBundles([{ object: old, bytes: 1e9, liveBytes: 512 }], now)).toMatchObject({ remove: [], deadBytes: 1e9 - 512 });
+    expect(judgeBundles([{ object: old, bytes: 1e9, liveBytes: 512 }], new Set(), now)).toMatchObject({ remove: [], deadBytes: 1e9 - 512 });
+  });
+
+  it('leaves an old one alone whose slices are about to be committed, and metadata that may be on its way for days', () => {
+    expect(judgeBundles([{ object: old, bytes: 1, liveBytes: 0 }], new Set([old]), now).remove).toEqual([]);
+    const [late, dead] = [metaObject(ulid(now - 29 * 86_400_000)), metaObject(ulid(now - 31 * 86_400_000))];
+    expect(judgeBundles([late, dead].map((object) => ({ object, bytes: 1, liveBytes: 0 })), new Set(), now).remove).toEqual([dead]);
   });
 });

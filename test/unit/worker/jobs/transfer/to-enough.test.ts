@@ -12,7 +12,7 @@ const slow: Act = (signal) => new Promise((_, reject) => {
   signal.addEventListener('abort', () => { reject(new Error('stopped')); }, { once: true });
 });
 
-async function tried(acts: Readonly<Record<string, Act>>, { needed, out = [] }: { needed: number; out?: string[] }) {
+async function tried(acts: Readonly<Record<string, Act>>, { needed, out = [], last = [] }: { needed: number; out?: string[]; last?: string[] }) {
   const missed: string[] = [];
   const backends = Object.keys(acts).map((name) => ({ name }) as unknown as TransferBackend);
   const done = await toEnough({ breakers: { isOpen: ({ name }) => out.includes(name) }, logger: pino({ enabled: false }) }, {
@@ -22,6 +22,7 @@ async function tried(acts: Readonly<Record<string, Act>>, { needed, out = [] }: 
     onMissed: ({ name }, { code }) => { missed.push(`${name} ${code}`); return Promise.resolve(); },
     signal: new AbortController().signal,
     patienceMs: 20,
+    isLeftOut: ({ name }, names) => last.includes(name) && names.length >= needed,
   });
   return { done, missed };
 }
@@ -31,6 +32,8 @@ it.each([
   ['one that is out keeps nobody', { a: good, b: good }, { needed: 1, out: ['a'] }, { done: ['b'], missed: [] }],
   ['nor one that fails', { a: bad, b: good }, { needed: 1 }, { done: ['b'], missed: ['a TRANSFER_IO'] }],
   ['nor one that is much slower than the others', { a: good, b: slow }, { needed: 1 }, { done: ['a'], missed: ['b TRANSFER_ABORTED'] }],
+  ['one that is only for need is not tried without', { a: good, b: bad }, { needed: 1, last: ['b'] }, { done: ['a'], missed: [] }],
+  ['but with', { a: bad, b: good }, { needed: 1, last: ['b'] }, { done: ['b'], missed: ['a TRANSFER_IO'] }],
 ])('%s', async (_, acts, options, expected) => {
   expect(await tried(acts, options)).toEqual(expected);
 });
