@@ -3,6 +3,7 @@ import { BwError } from '../errors/bw-error.js';
 import { createHash } from 'node:crypto';
 import type { ObjectLocation } from '../catalog/manifest.js';
 import { NO_HASH, type TransferBackend, type TransferItem, type TransferOptions } from './backend.js';
+import { sourceError, throwIfAborted } from './posix/fs-errors.js';
 
 /** Of a bundle that is cut, at a time. */
 const CHUNK_BYTES = 1024 * 1024;
@@ -15,7 +16,7 @@ export function itemAt({ object, offset }: Pick<ObjectLocation, 'object' | 'offs
 
 /**
  * backend.fetch of many items, in their order; of bundles only what is needed where the backend can. Where it cannot, a bundle that several of them lie in comes
- * once, beside the first of these files, and is gone when this returns: that takes its size in room for as long. Throws what fetch throws; what is there then stays.
+ * once, beside the first of these files, and is gone when this returns: that takes its size in room for as long. Throws what fetch throws, for an abort TRANSFER_ABORTED; what is there then stays.
  */
 export async function fetchItems(backend: TransferBackend, items: readonly TransferItem[], options: TransferOptions = {}): Promise<void> {
   if (backend.capabilities().rangeRead === true) {
@@ -50,10 +51,10 @@ async function cutBundle(backend: TransferBackend, items: readonly TransferItem[
 }
 
 async function cutItem(bundle: FileHandle, item: TransferItem, options: TransferOptions): Promise<void> {
-  const target = await open(item.file, 'wx', 0o600);
+  const target = await open(item.file, 'wx', 0o600).catch((thrown: unknown) => { throw sourceError(thrown, item.file); });
   let complete = false;
   try {
-    const sha512 = await copyPart(bundle, target, item, options);
+    const sha512 = await copyPart(bundle, target, item, options).catch((thrown: unknown) => { throw sourceError(thrown, item.file); });
     if (sha512 !== item.sha512) throw partCorrupt(item, sha512);
     complete = true;
   } finally {
@@ -63,11 +64,11 @@ async function cutItem(bundle: FileHandle, item: TransferItem, options: Transfer
 }
 
 /** Its hash, or why there is none. */
-async function copyPart(bundle: FileHandle, target: FileHandle, { offset = 0, bytes }: TransferItem, options: TransferOptions): Promise<string> {
+async function copyPart(bundle: FileHandle, target: FileHandle, { object, offset = 0, bytes }: TransferItem, options: TransferOptions): Promise<string> {
   const hash = createHash('sha512');
   const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(bytes, 1)));
   for (let done = 0; done < bytes; ) {
-    options.signal?.throwIfAborted();
+    throwIfAborted(options.signal, object);
     const { bytesRead } = await bundle.read(buffer, 0, Math.min(buffer.length, bytes - done), offset + done);
     if (bytesRead === 0) return `none: the bundle ends after ${done} bytes of it`;
     hash.update(buffer.subarray(0, bytesRead));

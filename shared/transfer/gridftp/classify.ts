@@ -1,4 +1,5 @@
 import { BwError, type Retry } from '../../errors/bw-error.js';
+import { withoutSecrets } from '../without-secrets.js';
 
 export interface Verdict {
   readonly code: 'TRANSFER_NO_SPACE' | 'TRANSFER_DENIED' | 'TRANSFER_IO';
@@ -80,10 +81,11 @@ export function classify(text: string): Verdict {
   return TABLE.find(([pattern]) => pattern.test(text))?.[1] ?? OTHER;
 }
 
-/** The error of these words. */
+/** The error of these words: globus-url-copy tells a URL it cannot parse in full, with the password in it. */
 export function wordsError(text: string, subject: string | undefined, cause?: unknown): BwError {
   const { code, ...fields } = classify(text);
-  const detail = text.length > 2000 ? `...${text.slice(-2000)}` : text;
+  const said = withoutSecrets(text);
+  const detail = said.length > 2000 ? `...${said.slice(-2000)}` : said;
   return new BwError(code, { ...fields, detail: detail.trim(), ...(subject === undefined ? {} : { subject }), ...(cause === undefined ? {} : { cause }) });
 }
 

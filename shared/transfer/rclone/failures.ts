@@ -1,4 +1,5 @@
 import { BwError, type BwErrorFields } from '../../errors/bw-error.js';
+import { withoutSecrets } from '../without-secrets.js';
 import type { Message } from './messages.js';
 
 /** What rclone met, as far as it can be told from what it says. */
@@ -76,9 +77,4 @@ export function rcloneError(kind: FailureKind, messages: readonly Message[], { l
   const [code, fields] = DECISIONS[kind === 'missing' ? 'other' : kind];
   const said = messages.filter(({ level }) => level !== 'info' && level !== 'warning').map(({ text }) => text);
   return new BwError(code, { ...fields, lts, subject, detail: [...new Set(said)].slice(0, DETAIL_LINES).map(withoutSecrets).join('\n') });
-}
-
-/** What follows `//user:` in an address, up to the host. */
-export function withoutSecrets(text: string): string {
-  return text.replace(/(\/\/[^\s/:@]*):[^\s/@]+@/g, '$1:***@');
 }

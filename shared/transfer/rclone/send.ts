@@ -6,6 +6,7 @@ import { abortedError, sourceError, throwIfAborted } from '../posix/fs-errors.js
 import { copyLayout, type CopyResult } from './copy-layout.js';
 import { kindOfFailure, rcloneError } from './failures.js';
 import { readListing } from './listing.js';
+import { parseMessages } from './messages.js';
 import { directoryOf, newPartDirectory } from './part-names.js';
 import type { RcloneRemote } from './remote.js';
 import { proveSources, type FailedItem, type ProvenItem } from './sources.js';
@@ -79,8 +80,9 @@ async function sendAsParts(remote: RcloneRemote, { key, absent, now, options }: 
     const result = await copyLayout(remote, layout, ['--no-check-dest'], options);
     const failed = await judge(remote, absent, partOf, result, options);
     const right = absent.filter(({ item }) => !failed.some((other) => other.item === item));
-    for (const [dir, partDir] of parts) await publish(remote, dir, partDir, right.filter(({ item }) => directoryOf(item.object) === dir), options);
-    return [...failed, ...(await confirm(remote, right, options))];
+    const moved = new Set<string>();
+    for (const [dir, partDir] of parts) for (const object of await publish(remote, dir, partDir, right.filter(({ item }) => directoryOf(item.object) === dir), options)) moved.add(object);
+    return [...failed, ...(await confirm(remote, right, moved, options))];
   } finally {
     for (const partDir of parts.values()) await discard(remote, partDir);
   }
@@ -98,22 +100,29 @@ async function judge(remote: RcloneRemote, absent: readonly ProvenItem[], nameOf
   return failed;
 }
 
-/** By the far end, without replacing anything: what is there by now is looked at in `confirm`. */
-async function publish(remote: RcloneRemote, dir: string, partDir: string, right: readonly ProvenItem[], options: TransferOptions): Promise<void> {
-  if (right.length === 0) return;
-  if (options.signal?.aborted === true) throw abortedError(right[0]?.item.object ?? '');
+/** By the far end, without replacing anything. Returns the objects that rclone says it has moved: what is there under another's name is looked at in `confirm`. */
+async function publish(remote: RcloneRemote, dir: string, partDir: string, right: readonly ProvenItem[], options: TransferOptions): Promise<string[]> {
+  if (right.length === 0) return [];
+  const { signal } = options;
+  if (signal?.aborted === true) throw abortedError(right[0]?.item.object ?? '');
   const names = right.map(({ item }) => posix.basename(item.object));
-  if (dir !== '') await remote.attempt(['move', '--ignore-existing', remote.at(partDir), remote.at(dir)], { names, signal: options.signal, subject: dir });
+  if (dir !== '') return movedBy(await remote.attempt(['move', '-v', '--ignore-existing', remote.at(partDir), remote.at(dir)], { names, signal, subject: dir })).map((name) => posix.join(dir, name));
   // rclone refuses to move into a directory that holds the one it moves from.
-  else for (const name of names) await remote.attempt(['moveto', '--ignore-existing', remote.at(posix.join(partDir, name)), remote.at(name)], { signal: options.signal, subject: name });
+  const moved: string[] = [];
+  for (const name of names) moved.push(...movedBy(await remote.attempt(['moveto', '-v', '--ignore-existing', remote.at(posix.join(partDir, name)), remote.at(name)], { signal, subject: name })));
+  return moved;
 }
 
-/** That each is there under its name, of the right size; where another putter was first, also of the right hash. */
-async function confirm(remote: RcloneRemote, right: readonly ProvenItem[], options: TransferOptions): Promise<FailedItem[]> {
+function movedBy({ stderr }: { readonly stderr: string }): string[] {
+  return parseMessages(stderr).flatMap(({ text, object }) => (object !== null && /^(?:Moved|Copied)\b/.test(text) ? [object] : []));
+}
+
+/** That each is there under its name, of the right size; where rclone did not say that it moved ours there, as another putter was first, also of the right hash. */
+async function confirm(remote: RcloneRemote, right: readonly ProvenItem[], moved: ReadonlySet<string>, options: TransferOptions): Promise<FailedItem[]> {
   if (right.length === 0) return [];
   const sizes = new Map<string, number>();
   for await (const { path, bytes } of readListing(remote, '', ['--files-only'], right.map(({ item }) => item.object))) sizes.set(path, bytes);
-  const doubtful = right.filter(({ item }) => sizes.get(item.object) !== item.bytes);
+  const doubtful = right.filter(({ item }) => sizes.get(item.object) !== item.bytes || !moved.has(item.object));
   if (doubtful.length === 0) return [];
   const { found } = await remote.hashes('', doubtful.map(({ item }) => item.object), options.signal);
   return doubtful.flatMap(({ item, hash }): FailedItem[] => {

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { expect, it, onTestFinished } from 'vitest';
 import { createLimiter } from '../../../shared/transfer/bandwidth.js';
 import { createGridftpBackend } from '../../../shared/transfer/gridftp/gridftp-backend.js';
@@ -51,14 +52,22 @@ it('keeps to the bandwidth, which globus-url-copy has no option for', async (con
   expect(await backend.verify(item)).toBe('match');
 });
 
-it('gives a password to globus-url-copy by a file that only we can read, and never by its arguments', async () => {
+it('gives a password to globus-url-copy neither by its arguments nor by a file that a killed worker would leave', async () => {
   const dir = await workspace();
   await writeFile(join(dir, 'password'), 'geheim#1\n', { mode: 0o600 });
-  await fakeProgram('globus-url-copy', `for last; do :; done\nstat -c %a "$last" > '${dir}/mode'\ncat "$last" > '${dir}/list'\nprintf '%s\\n' "$@" > '${dir}/arguments'`);
+  await fakeProgram('globus-url-copy', `for last; do :; done
+[ "$last" = - ] && last=/proc/self/fd/0 && list=$(cat) || list=$(cat "$last")
+readlink "$last" >> '${dir}/where'
+printf '%s\\n' "$list" >> '${dir}/lists'
+printf '%s\\n' "$@" >> '${dir}/arguments'
+tr '\\0' '\\n' < /proc/$$/environ >> '${dir}/arguments'`);
   const auth = { kind: 'password', user: 'bw', passwordFile: join(dir, 'password') } as const;
   const copy = new UrlCopy({ server: { scheme: 'ftp', host: 'grid', port: 21 }, auth, parallel: 1, stallMs: 1000 });
   await copy.put([{ file: '/a b', path: '/far' }], {}, undefined);
-  expect(await readFile(join(dir, 'list'), 'utf8')).toBe('"file:///a%20b" "ftp://bw:geheim%231@grid:21/far"\n');
-  expect(await readFile(join(dir, 'mode'), 'utf8')).toBe('600\n');
+  await copy.putStream(Readable.from([Buffer.from('x')], { objectMode: false }), '/far', {}, undefined);
+  await copy.get('/far', {}, undefined, async (stream) => { await stream.resume().toArray(); });
+  const url = '"ftp://bw:geheim%231@grid:21/far"';
+  expect(await readFile(join(dir, 'lists'), 'utf8')).toBe(`"file:///a%20b" ${url}\n"-" ${url}\n${url} "-"\n`);
+  expect((await readFile(join(dir, 'where'), 'utf8')).trim().split('\n').map((name) => name.split(':')[0])).toEqual(['socket', 'pipe', 'socket']);
   expect(await readFile(join(dir, 'arguments'), 'utf8')).not.toContain('geheim');
 });

@@ -83,6 +83,14 @@ describe('what goes wrong', () => {
     expect(await all(backend)).toEqual([]);
   });
 
+  it('another object of the same size that comes between looking and moving: it is not taken for ours', async () => {
+    const { dir, backend, item } = await box();
+    await fakeRclone(`*" move "*) mkdir -p '${dir}/lts/a/b' && head -c ${item.bytes} /dev/zero > '${dir}/lts/a/b/c'; exec "$REAL" "$@"`);
+    await expect(backend.submit('key', [item])).rejects.toMatchObject({ code: 'TRANSFER_OBJECT_EXISTS' });
+    expect(await backend.verify(item)).toBe('mismatch');
+    expect(await readdir(join(dir, 'lts', 'a'))).toEqual(['b']);
+  });
+
   it('what a killed transfer left is not shown, and swept when it is old, by the key or by the directory', async () => {
     const { dir, backend, item } = await box(() => 2_000_000);
     const left = ['a/b.part-key-1-00', 'a/b.part-key2-2000-00', 'a/b/c.part-key-1-00', 'x/y.part-key-1-00'];

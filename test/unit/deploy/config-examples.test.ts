@@ -5,6 +5,7 @@ import { parseDocument, visit } from 'yaml';
 import { probePath, type Probe } from '../../../shared/config/facts.js';
 import { judge, loadConfig, type LoadedConfig } from '../../../shared/config/load-config.js';
 import { parseSettings, type Parsed } from '../../../shared/config/parse-settings.js';
+import { formats } from '../../../shared/config/formats.js';
 import { placesOf } from '../../../shared/config/places.js';
 import { workspace } from '../../helpers/workspace.js';
 import { keyTable } from './key-table.js';
@@ -41,7 +42,7 @@ async function makePlaces({ settings }: Parsed): Promise<void> {
 describe('the examples', () => {
   it('are the ones the README names', async () => {
     const names = await yamlIn('.');
-    expect(names).toEqual(['minimal.yaml', 'site.yaml', 'workstation.yaml']);
+    expect(names).toEqual(['minimal.yaml', 'site.yaml', 'transfers.yaml', 'workstation.yaml']);
     const readme = await read('README.md');
     for (const name of names) expect(readme).toContain(`\`${name}\``);
   });
@@ -56,6 +57,19 @@ describe('the examples', () => {
     const root = await workspace();
     const { config } = await loadBelow(root, await read('workstation.yaml'), 'box');
     expect(config).toMatchObject({ redis: { url: null }, http: { producerPort: null, workerPort: null }, worker: { slots: 1 }, lts: [{ bandwidthBytesPerSecond: 80_000_000 }] });
+  });
+
+  it('transfers.yaml loads, with an LTS of every backend, copies and bundles', async () => {
+    const root = await workspace();
+    const { config } = await loadBelow(root, await read('transfers.yaml'), 'ie07');
+    expect(config.lts).toMatchObject([
+      { name: 'second-site', backend: 'posix', bundle: null },
+      { name: 'tape', backend: 'globus', tape: true, bundle: { minBytes: 10_000_000_000, maxWaitMs: 3_600_000 }, globus: { maxTasks: 3, sources: [{ host: null }, { host: 'ie07', dir: config.staging.dir }] } },
+      { name: 'archive', backend: 'gridftp', gridftp: { server: { scheme: 'gsiftp', host: 'gridftp.example.org', port: 2811 }, auth: { kind: 'gsi', subject: null } } },
+      { name: 'bucket', backend: 'rclone', bandwidthBytesPerSecond: 100_000_000, rclone: { remote: 'offsite' } },
+    ]);
+    expect(config.lts.map(({ backend }) => backend).sort()).toEqual([...formats.backend.accepts.matchAll(/[a-z]+(?=,|$)/g)].map(String).sort());
+    expect(config.topdirs.map(({ lts, copies }) => [lts.length, copies.toSeal])).toEqual([[4, 2], [2, 1], [2, 2]]);
   });
 
   it.each([

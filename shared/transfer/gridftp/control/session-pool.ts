@@ -15,8 +15,9 @@ export class SessionPool {
   /** One that failed is not used again, as answers may still be on their way. An abort closes it amid its work, which then rejects. */
   async use<T>(work: (session: ControlSession) => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
-    const session = this.#reuse() ?? (await openSession(this.#options));
+    const session = this.#reuse() ?? (await openSession(this.#options, signal));
     const onAbort = (): void => { session.destroy(); };
+    if (signal?.aborted === true) onAbort(); // between the login and here
     signal?.addEventListener('abort', onAbort, { once: true });
     let result: T;
     try {

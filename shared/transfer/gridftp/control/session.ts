@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { wordsError } from '../classify.js';
-import { readGsi, readPassword } from '../credentials.js';
+import { readGsi, readPassword, type GsiCredential } from '../credentials.js';
 import type { GridftpAuth, GridftpServer } from '../options.js';
 import { ControlChannel } from './channel.js';
 import { parseEntry, parseFeatures, type Entry, type Features, type RemoteHash } from './facts.js';
@@ -18,11 +18,23 @@ export interface SessionOptions {
   readonly stallMs: number;
 }
 
-/** Logs in. Throws TRANSFER_DENIED, TRANSFER_IO, LTS_CREDENTIALS_UNUSABLE. */
-export async function openSession(options: SessionOptions): Promise<ControlSession> {
-  const { server, auth, stallMs } = options;
+/** Logs in. An abort ends that at once: a server that does not answer would hold up who stops for minutes. Throws TRANSFER_DENIED, TRANSFER_IO, LTS_CREDENTIALS_UNUSABLE. */
+export async function openSession(options: SessionOptions, signal?: AbortSignal): Promise<ControlSession> {
+  const { server, auth } = options;
   const credential = auth.kind === 'gsi' ? await readGsi(auth, Date.now()) : null;
+  signal?.throwIfAborted();
   const socket = connect({ host: server.host, port: server.port, noDelay: true, keepAlive: true });
+  const onAbort = (): void => { socket.destroy(new Error('closed by us: the transfer was stopped')); };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await openOver(socket, credential, options);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+async function openOver(socket: Socket, credential: GsiCredential | null, options: SessionOptions): Promise<ControlSession> {
+  const { server, auth, stallMs } = options;
   const channel = new ControlChannel(credential === null ? socket : await openGsi(socket, server.host, credential, stallMs));
   try {
     if (credential === null) demand(await channel.expect(stallMs));

@@ -42,6 +42,11 @@ describe('what is said of a transfer', () => {
     expect(classify('Connection reset by peer\nNo space left on device').code).toBe('TRANSFER_NO_SPACE');
   });
 
+  it('tells no password, also of a URL that globus-url-copy cannot parse', () => {
+    const said = '[globus_gass_copy_get_url_mode]: globus_url_parse returned error code: -7 for url: ftp://joe:SECR#ET@127.0.0.1:2811/a';
+    expect(wordsError(said, 'a').detail).toMatch(/ftp:\/\/joe:\*\*\*@127/);
+  });
+
   it('keeps the end of what was said, at most 2,000 characters of it', () => {
     expect(wordsError(`${'x'.repeat(5000)}the end`, 'a').detail).toMatch(/^\.\.\.x+the end$/);
     expect(wordsError('x'.repeat(5000), 'a').detail).toHaveLength(2003);

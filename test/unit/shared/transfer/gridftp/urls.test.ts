@@ -6,7 +6,7 @@ import { inBatches } from '../../../../../shared/transfer/engine.js';
 it('URLs are encoded, as globus-url-copy refuses raw ones', () => {
   expect(fileUrl('/a b/#%/ü"x\'')).toBe('file:///a%20b/%23%25/%C3%BC%22x%27');
   expect(remoteUrl({ scheme: 'gsiftp', host: 'grid.example.org', port: 2811 }, '/lts/a.1.dar', null)).toBe('gsiftp://grid.example.org:2811/lts/a.1.dar');
-  expect(remoteUrl({ scheme: 'ftp', host: 'h', port: 21 }, '/x', { user: 'b@w', password: 'p:/ "w' })).toBe('ftp://b%40w:p%3A%2F%20%22w@h:21/x');
+  expect(remoteUrl({ scheme: 'ftp', host: 'h', port: 21 }, '/x', { user: 'b@w', password: 'p:/ "w!(' })).toBe('ftp://b%40w:p%3A%2F%20%22w%21%28@h:21/x');
   expect(listText([{ from: '-', to: 'ftp://h:21/x' }, { from: 'file:///a', to: 'ftp://h:21/b' }])).toBe('"-" "ftp://h:21/x"\n"file:///a" "ftp://h:21/b"\n');
 });
 

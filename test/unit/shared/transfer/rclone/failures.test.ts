@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { kindOfFailure, rcloneError, withoutSecrets, type FailureKind } from '../../../../../shared/transfer/rclone/failures.js';
+import { kindOfFailure, rcloneError, type FailureKind } from '../../../../../shared/transfer/rclone/failures.js';
+import { withoutSecrets } from '../../../../../shared/transfer/without-secrets.js';
 import { parseMessage, parseMessages } from '../../../../../shared/transfer/rclone/messages.js';
 
 /** What rclone 1.60.1 printed, and what it ended with. */
