@@ -35,7 +35,7 @@ export class SuspicionStore {
 
   /** What is over by time is left out, and taken off the record. */
   async read(): Promise<Suspicions> {
-    const [hangs, parked] = await Promise.all([this.redis.hvals(HANGS_KEY), this.redis.hvals(PARKED_BASEPATHS_KEY)]);
+    const [hangs, parked] = await this.#lists();
     const nowMs = this.now();
     const known = hangs.map((json) => hangSchema.parse(JSON.parse(json)));
     const inForce = parked.map((json) => parkedSchema.parse(JSON.parse(json)));
@@ -57,9 +57,17 @@ export class SuspicionStore {
     const hosts = blamedOn(all, basepathId);
     if (hosts === null) return false;
     const parked: ParkedBasepath = { basepathId, topdir, hosts, sinceMs: nowMs, untilMs: nowMs + PARKED_MS };
-    await this.redis.hset(PARKED_BASEPATHS_KEY, basepathId, JSON.stringify(parkedSchema.parse(parked)));
-    await this.forget(all.filter((each) => each.basepathId === basepathId));
+    const cleared = all.filter((each) => each.basepathId === basepathId).map(fieldOf);
+    // In one step: whoever died or looked in between would hold the basepath to blame, and its hosts too.
+    await this.redis.multi().hset(PARKED_BASEPATHS_KEY, basepathId, JSON.stringify(parkedSchema.parse(parked))).hdel(HANGS_KEY, ...cleared).exec();
     return true;
+  }
+
+  async #lists(): Promise<[hangs: string[], parked: string[]]> {
+    const [hangs, parked] = (await this.redis.multi().hvals(HANGS_KEY).hvals(PARKED_BASEPATHS_KEY).exec()) ?? [];
+    const failed = hangs?.[0] ?? parked?.[0] ?? null;
+    if (failed !== null) throw failed;
+    return [hangs?.[1] as string[], parked?.[1] as string[]];
   }
 
   async #all(): Promise<Hang[]> {

@@ -17,8 +17,8 @@ const SEED = Number(process.env['BW_SEED'] ?? 1);
 const BATCH = 25;
 /** Longer chains in the long run, which is asked for by number. */
 const ROUNDS = CHAINS > 200 ? 5 : 3;
-/** Of three chains so many go on with each round after the second. */
-const MORE_ROUNDS = CHAINS > 200 ? 2 : 1;
+/** Of six chains so many go on with each round after the second. */
+const MORE_ROUNDS = CHAINS > 200 ? 4 : 1;
 /** File times have the resolution of the kernel's tick (4 ms): between a backup and the next change more than that passes. */
 const TICK_MS = 15;
 
@@ -50,7 +50,7 @@ async function chainsOf(first: number, count: number): Promise<void> {
   let other = await site.addWorker('other');
   for (let round = 0; round < ROUNDS; round++) {
     await delay(TICK_MS);
-    const points = mapLimited(chains.filter((chain) => round < 2 || chain.random.below(3) < MORE_ROUNDS), 4, (chain) => addPoint(site, chain, round));
+    const points = mapLimited(chains.filter((chain) => round < 2 || chain.random.below(6) < MORE_ROUNDS), 4, (chain) => addPoint(site, chain, round));
     [, other] = await Promise.all([points, restart(site, other)]);
   }
   await mapLimited(chains.filter((_, i) => i % 3 === 0), 4, (chain) => consolidate(site, chain));
