@@ -5,6 +5,9 @@ import type { TestSite } from '../../helpers/site.js';
 import { filesBelow, orphans } from '../../integration/bad-input/leftovers.js';
 import { stagingDirs } from './workers.js';
 
+/** Bundles of metadata that a dead start sent, snapshots, records of later copies: no manifest names them, their own sweep, or the erasure of the backup, takes them. */
+const OF_THE_SITE = /:(?:meta|snapshots)\/|\/copies\.[0-9a-f]{16}\.json$/;
+
 /**
  * Files in any staging, work directories of ended runs, objects in LTS that no sealed manifest names. What a dead letter keeps for its next try is none:
  * it carries the letter's run in its path.
@@ -13,6 +16,6 @@ export async function leftovers(site: TestSite): Promise<string[]> {
   const staged = (await Promise.all([...(await stagingDirs(site)).values()].map(filesBelow))).flat();
   const work = await readdir(join(site.config.catalog.dir, 'work'));
   const kept = (await new DeadLetters(site.worker.context.queues).all()).map(({ runId }) => runId);
-  const found = [...staged.map((file) => relative(site.dir, file)), ...work.map((name) => `work of ${name}`), ...(await orphans(site))];
+  const found = [...staged.map((file) => relative(site.dir, file)), ...work.map((name) => `work of ${name}`), ...(await orphans(site)).filter((each) => !OF_THE_SITE.test(each))];
   return found.filter((each) => !kept.some((runId) => each.includes(runId)));
 }

@@ -4,6 +4,7 @@ const PRODUCER = 'no worker does it: rounds of the producer (test/integration/re
 const NO_WORKER = 'no worker does it: `bw-bkup catalog rebuild`, or a command at its end';
 const GIVEN_UP = 'of a start with slices that wait to be sent: the next start does it again (test/faults/lost-worker, crash)';
 const TASKS = 'only with an LTS that takes tasks: test/integration/tasks/every-edge.test.ts';
+const SITE_JOBS = 'orders a job of the whole site, as every round of the producer does too';
 const UNSOUND = 'of a slice in staging that is not what it was: one command, which either was or was not when the worker dies';
 const TOLD = 'told every few seconds of what takes long, and the next one replaces it';
 
@@ -23,10 +24,12 @@ export const NOT_REACHED: Readonly<Record<string, string>> = {
   'shared/runs/failures.ts ChainableCommander.exec': NO_WORKER,
   'shared/runs/failures.ts Redis.eval': PRODUCER,
   'shared/runs/order-kit.ts Job.promote': NO_WORKER,
+  'shared/runs/order-site-jobs.ts Queue.add': SITE_JOBS,
   'shared/runs/redo-shards.ts Job.retry': PRODUCER,
   'worker/jobs/backup/seal.ts Catalog.addCopyRecord': 'only where an LTS goes out between our files and the manifest: reconcile --lts finds that this is missing',
   'worker/jobs/cleanup/bundle-metadata-job.ts Job.moveToDelayed': 'only when it comes before the oldest seal has waited: one command, which either was or was not when the worker dies',
   'worker/jobs/copies/make-parts.ts Staging.createStart': 'only of what is fetched first: in the staging of the copy, which is swept as a whole',
+  'worker/jobs/cleanup/sweep-parts-job.ts TransferBackend.remove': 'only of what `bw-bkup doctor` left: removing twice is removing',
   'worker/jobs/restore/recall.ts Job.moveToDelayed': 'of an archive that lies on tape (test/integration/restore/recall.test.ts): one command, which either was or was not when the worker dies',
   'worker/jobs/restore/recall.ts Staging.createStart': 'only with an LTS on tape, or one that takes tasks: in the directory of the restore in staging, which is swept as a whole',
   'worker/jobs/restore/remove-unwanted.ts Staging.createStart': 'in the directory of the restore in staging, which is swept as a whole; only where a list brings more than was asked for',
@@ -43,6 +46,7 @@ export const NOT_REACHED: Readonly<Record<string, string>> = {
   'worker/jobs/shard/order-again.ts Job.removeChildDependency': GIVEN_UP,
   'worker/jobs/shard/throw-away.ts ItemStore.remove': 'of an archive of several slices that dar did not finish: as abandon-starts.ts',
   'worker/jobs/verify/verify-objects.ts RunStore.reportPart': TOLD,
+  'worker/jobs/transfer/transfer-job.ts Outbox.drop': TASKS,
   'worker/jobs/transfer/bundle-slices.ts BundlePool.leaveOut': UNSOUND,
   'worker/jobs/transfer/bundle-slices.ts Job.promote': 'wakes another job, which looks by itself too: depends on whether one waits',
   'worker/processor/run-job.ts Job.moveToDelayed': STOP,

@@ -30,6 +30,7 @@ interface Described extends PendingBackup {
  * any more it comes again. Cut off anywhere, a bundle is left of which no record says what is in it, which is swept, and the same backups go into another one.
  */
 export async function bundleMetadataJob(context: WorkerContext, run: JobRun): Promise<{ bundles: number }> {
+  await rm(join(context.staging.root, STAGED_BUNDLES, 'meta'), { recursive: true, force: true }); // tars of starts that died: nothing names them, and the same backups go into another one
   let bundles = 0;
   const nextMs: number[] = [];
   const errors: unknown[] = [];
