@@ -1,4 +1,4 @@
-import { mkdtemp, open, readdir, rm, truncate } from 'node:fs/promises';
+import { mkdtemp, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, it } from 'vitest';
@@ -7,6 +7,7 @@ import { createGridftpBackend } from '../../shared/transfer/gridftp/gridftp-back
 import { GRIDFTP_PROGRAMS, guestDirectory, hasGridftp, startGridftpServer, type GridftpTestServer } from '../helpers/gridftp-server.js';
 import { needs } from '../helpers/needs.js';
 import { describeBackend } from './backend-suite.js';
+import { allFiles, flipBit } from './stored-files.js';
 
 describe.each(['anonymous', 'gsi'] as const)('gridftp, %s', (kind) => {
   if (!hasGridftp()) {
@@ -36,16 +37,3 @@ describe.each(['anonymous', 'gsi'] as const)('gridftp, %s', (kind) => {
     };
   }, kind === 'gsi' && process.env['BW_LONG_TESTS'] === undefined ? ['sending', 'verifying and fetching'] : undefined); // a handshake takes 0.3 s
 });
-
-async function flipBit(file: string): Promise<void> {
-  const handle = await open(file, 'r+');
-  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, 1234);
-  buffer[0] = (buffer[0] ?? 0) ^ 1;
-  await handle.write(buffer, 0, 1, 1234);
-  await handle.close();
-}
-
-async function allFiles(dir: string): Promise<string[]> {
-  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1)).sort();
-}

@@ -1,8 +1,9 @@
-import { open, readdir, truncate } from 'node:fs/promises';
+import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLimiter } from '../../shared/transfer/bandwidth.js';
 import { createPosixBackend } from '../../shared/transfer/posix/posix-backend.js';
 import { describeBackend } from './backend-suite.js';
+import { allFiles, flipBit } from './stored-files.js';
 
 describeBackend('posix', (dir) => {
   const bandwidth = { write: createLimiter(null), read: createLimiter(null) };
@@ -13,16 +14,3 @@ describeBackend('posix', (dir) => {
     everything: () => allFiles(dir),
   });
 });
-
-async function flipBit(file: string): Promise<void> {
-  const handle = await open(file, 'r+');
-  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, 1234);
-  buffer[0] = (buffer[0] ?? 0) ^ 1;
-  await handle.write(buffer, 0, 1, 1234);
-  await handle.close();
-}
-
-async function allFiles(dir: string): Promise<string[]> {
-  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1)).sort();
-}

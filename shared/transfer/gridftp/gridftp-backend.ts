@@ -14,6 +14,7 @@ import {
   type TransferStatus,
   type Verdict,
 } from '../backend.js';
+import { freshKey, handleOf, statusOf } from '../inside-submit.js';
 import { assertObjectName, PART_MARK, partTag } from '../object-name.js';
 import { abortedError, throwIfAborted } from '../posix/fs-errors.js';
 import { wordsError } from './classify.js';
@@ -79,8 +80,7 @@ class GridftpStorage implements GridftpBackend {
   }
 
   prepare(items: readonly TransferItem[]): Promise<string> {
-    for (const item of items) assertObjectName(item.object);
-    return Promise.resolve(crypto.randomUUID());
+    return Promise.resolve(freshKey(items));
   }
 
   async submit(key: string, items: readonly TransferItem[], options: TransferOptions = {}): Promise<TransferHandle> {
@@ -92,13 +92,11 @@ class GridftpStorage implements GridftpBackend {
       const errors = (await mapLimited(lanes, lanes.length, (lane) => putItems(this.#far, key, lane, options))).flat();
       if (errors.length > 0) throw errors[0];
     });
-    const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
-    return { key, bytes, files: items.length };
+    return handleOf(key, items);
   }
 
-  /** A handle exists only for what submit finished. */
   poll(handle: TransferHandle): Promise<TransferStatus> {
-    return Promise.resolve({ state: 'sent', bytes: Number(handle['bytes']), files: Number(handle['files']) });
+    return Promise.resolve(statusOf(handle));
   }
 
   cancel(): Promise<void> {

@@ -14,6 +14,7 @@ import {
   type Verdict,
 } from '../backend.js';
 import type { Bandwidth } from '../bandwidth.js';
+import { freshKey, handleOf, statusOf } from '../inside-submit.js';
 import { assertObjectName, PART_MARK, partTag } from '../object-name.js';
 import { writeAll } from './copy-into.js';
 import { Directories, syncDirectory } from './directories.js';
@@ -81,8 +82,7 @@ class MountedFilesystem implements PosixBackend {
   }
 
   prepare(items: readonly TransferItem[]): Promise<string> {
-    for (const item of items) assertObjectName(item.object);
-    return Promise.resolve(crypto.randomUUID());
+    return Promise.resolve(freshKey(items));
   }
 
   async submit(key: string, items: readonly TransferItem[], options: TransferOptions = {}): Promise<TransferHandle> {
@@ -92,13 +92,11 @@ class MountedFilesystem implements PosixBackend {
       if (options.signal?.aborted === true) break;
     }
     if (errors.length > 0) throw errors[0];
-    const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
-    return { key, bytes, files: items.length };
+    return handleOf(key, items);
   }
 
-  /** A handle exists only for what submit finished. */
   poll(handle: TransferHandle): Promise<TransferStatus> {
-    return Promise.resolve({ state: 'sent', bytes: Number(handle['bytes']), files: Number(handle['files']) });
+    return Promise.resolve(statusOf(handle));
   }
 
   cancel(): Promise<void> {

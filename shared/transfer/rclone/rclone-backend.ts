@@ -12,6 +12,7 @@ import {
   type TransferStatus,
   type Verdict,
 } from '../backend.js';
+import { freshKey, handleOf, statusOf } from '../inside-submit.js';
 import { BwError } from '../../errors/bw-error.js';
 import { abortedError } from '../posix/fs-errors.js';
 import { assertObjectName } from '../object-name.js';
@@ -91,8 +92,7 @@ class Rclone implements RcloneBackend {
   }
 
   prepare(items: readonly TransferItem[]): Promise<string> {
-    for (const item of items) assertObjectName(item.object);
-    return Promise.resolve(crypto.randomUUID());
+    return Promise.resolve(freshKey(items));
   }
 
   async submit(key: string, items: readonly TransferItem[], options: TransferOptions = {}): Promise<TransferHandle> {
@@ -101,13 +101,11 @@ class Rclone implements RcloneBackend {
     if (options.signal?.aborted === true) throw abortedError(items[0]?.object ?? '');
     const first = items.flatMap((item) => failed.filter((other) => other.item === item))[0];
     if (first !== undefined) throw first.error;
-    const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
-    return { key, bytes, files: items.length };
+    return handleOf(key, items);
   }
 
-  /** A handle exists only for what submit finished. */
   poll(handle: TransferHandle): Promise<TransferStatus> {
-    return Promise.resolve({ state: 'sent', bytes: Number(handle['bytes']), files: Number(handle['files']) });
+    return Promise.resolve(statusOf(handle));
   }
 
   cancel(): Promise<void> {

@@ -50,7 +50,7 @@ export async function bundleMetadataJob(context: WorkerContext, run: JobRun): Pr
   if (errors.length > 0) throw toBwError(errors[0]);
   if (nextMs.length === 0) return { bundles };
   const nowMs = context.now().getTime();
-  await run.job.moveToDelayed(Math.min(Math.max(nowMs + 1, ...nextMs), nowMs + LOOK_AGAIN_MS), run.token);
+  await run.job.moveToDelayed(Math.min(Math.max(nowMs + 1, Math.min(...nextMs)), nowMs + LOOK_AGAIN_MS), run.token);
   throw new DelayedError('sealed backups wait for a bundle');
 }
 
