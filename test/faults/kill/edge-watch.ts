@@ -12,6 +12,8 @@ import { RunStore } from '../../../shared/runs/run-store.js';
 import { Outbox } from '../../../shared/tasks/outbox.js';
 import { TaskStore } from '../../../shared/tasks/task-store.js';
 import { createLimiter } from '../../../shared/transfer/bandwidth.js';
+import { GlobusClient } from '../../../shared/transfer/globus/client.js';
+import { createGlobusBackend } from '../../../shared/transfer/globus/globus-backend.js';
 import { createPosixBackend } from '../../../shared/transfer/posix/posix-backend.js';
 import { Staging } from '../../../worker/staging/staging.js';
 import { FS_WRITES, JOB_CODE, ONE_COMMAND_EACH, STORES } from './stores.js';
@@ -40,7 +42,7 @@ export function watchEdges(onPass: (passing: Passing) => void): void {
     onPass({ job: current.getStore()?.name ?? 'worker', at, when, stalled: Math.max(0, ...[...running].map((job) => job.stalledCounter)) });
   };
   for (const [name, prototype] of Object.entries(prototypes())) {
-    for (const method of STORES[name as keyof typeof STORES].writes) watchMethod(prototype, name, method, pass);
+    for (const method of STORES[name as keyof typeof STORES].writes) watchMethod(prototype, name === 'GlobusBackend' ? 'TransferBackend' : name, method, pass);
   }
   for (const name of FS_WRITES) watchMethod(fs, 'fs', name, pass);
   syncBuiltinESMExports();
@@ -48,10 +50,12 @@ export function watchEdges(onPass: (passing: Passing) => void): void {
 }
 
 function prototypes(): Record<keyof typeof STORES, object> {
-  const backend = createPosixBackend({ name: 'none', dir: '/', bandwidth: { write: createLimiter(null), read: createLimiter(null) } });
-  const ours = { RunStore, ItemStore, BundlePool, TaskStore, Outbox, Catalog, Graveyard, Journal, Staging, Queue, Job, Redis, ChainableCommander: Pipeline };
+  const posix = createPosixBackend({ name: 'none', dir: '/', bandwidth: { write: createLimiter(null), read: createLimiter(null) } });
+  const nowhere = { secretFile: '/', transferUrl: 'http://127.0.0.1', authUrl: 'http://127.0.0.1', scratchDir: '/' };
+  const globus = createGlobusBackend({ name: 'none', dir: '/', collection: '', sources: [], host: 'none', clientId: '', maxTasks: 1, ...nowhere });
+  const ours = { GlobusClient, RunStore, ItemStore, BundlePool, TaskStore, Outbox, Catalog, Graveyard, Journal, Staging, Queue, Job, Redis, ChainableCommander: Pipeline };
   const found = Object.entries(ours).map(([name, { prototype }]) => [name, prototype as object] as const);
-  return { ...Object.fromEntries(found), TransferBackend: Object.getPrototypeOf(backend) as object } as Record<keyof typeof STORES, object>;
+  return { ...Object.fromEntries(found), TransferBackend: Object.getPrototypeOf(posix) as object, GlobusBackend: Object.getPrototypeOf(globus) as object } as Record<keyof typeof STORES, object>;
 }
 
 function watchMethod(owner: object, name: string, method: string, pass: (at: string, when: Passing['when']) => void): void {

@@ -9,6 +9,8 @@ import { startLine } from './line-of-workers.js';
 import { NOT_REACHED } from './not-reached.js';
 import { startRounds, type Rounds } from './rounds.js';
 import { bundlingLts, doBundling } from './bundling.js';
+import { doTasks, nothingLeft } from './tasks.js';
+import { globusService } from './tasks-site.js';
 import { doAllWork } from './work.js';
 
 const product = compiledProduct(['test/faults/kill']);
@@ -45,6 +47,9 @@ it('every excuse is of an edge that is in the code', () => {
 /** What an LTS with minObject adds: dying at all other edges a second time shows nothing new. */
 const BUNDLING = /bundle|snapshot|transfer-job\.ts Job\.moveToDelayed/;
 
+/** What an LTS that takes tasks adds. */
+const TASKS = /worker\/tasks\/|transfer\/globus\/|Outbox\.|restore\/recall\.ts/;
+
 type Work = (made: TestSite, rounds: Rounds, repeat: (work: (time: number) => Promise<void>) => Promise<void>) => Promise<void>;
 
 /** Does all work with workers that die at each chosen edge (see isChosen), and tells where they did: edges of the code, and beginnings and ends of jobs. */
@@ -68,9 +73,9 @@ async function dying(made: TestSite, run: FaultRun, only: string, doWork: Work):
   return { at: new Set(edges.map((edge) => edge.replace(/^[^:]+: /, ''))), ends: new Set(edges) };
 }
 
-/** Edges and ends of jobs that must be killed, of bundling or of all else. */
-function owed(isBundling: boolean): { edges: string[]; ends: string[] } {
-  const ours = (edge: string): boolean => BUNDLING.test(edge) === isBundling;
+/** Edges and ends of jobs that must be killed, of tasks, of bundling or of all else. */
+function owed(part: RegExp | null): { edges: string[]; ends: string[] } {
+  const ours = (edge: string): boolean => ([TASKS, BUNDLING].find((each) => each.test(edge)) ?? null) === part;
   return { edges: edgesInCode().filter((edge) => ours(edge) && !(edge in NOT_REACHED)), ends: jobNames().filter(ours).flatMap((job) => [`${job}: taken`, `${job}: completed`]) };
 }
 
@@ -78,7 +83,7 @@ const timeoutMs = LONG ? 3_600_000 : 600_000;
 
 faultTest({ fault: 'kill -9', state: 'every edge', name: 'a worker dies at every edge of all jobs: all work is done, once', site, needs: asked, timeoutMs }, async (made, run) => {
   const { at, ends } = await dying(made, run, '', doAllWork);
-  const { edges, ends: jobs } = owed(false);
+  const { edges, ends: jobs } = owed(null);
   expect(edges.filter((edge) => !at.has(edge)), 'in the code, and no worker died there').toEqual([]);
   expect(jobs.filter((end) => !ends.has(end))).toEqual([]);
   return undefined;
@@ -88,8 +93,20 @@ const bundling = { ...site, prepare: (dir: string) => Promise.resolve({ lts: [bu
 
 faultTest({ fault: 'kill -9', state: 'every edge of bundling', name: 'a worker dies at every edge of bundling, of snapshots and of their sweep: all work is done, once', site: bundling, needs: asked, timeoutMs }, async (made, run) => {
   const { at, ends } = await dying(made, run, BUNDLING.source, doBundling);
-  const { edges, ends: jobs } = owed(true);
+  const { edges, ends: jobs } = owed(BUNDLING);
   expect(edges.filter((edge) => !at.has(edge)), 'in the code, and no worker died there').toEqual([]);
   expect(jobs.filter((end) => !ends.has(end))).toEqual([]);
+  return undefined;
+});
+
+const globus = globusService();
+const tasks = { ...site, settings: { ...site.settings, dar: { sliceSize: '128KiB' } }, prepare: globus.prepare };
+
+faultTest({ fault: 'kill -9', state: 'every edge of tasks', name: 'a worker dies at every edge of transfer tasks of an asynchronous LTS: each is one task at the service, all is brought once', site: tasks, needs: asked, timeoutMs }, async (made, run) => {
+  const far = { service: globus.service(), lost: [] };
+  const { at } = await dying(made, run, TASKS.source, (...how) => doTasks(...how, far));
+  const { edges } = owed(TASKS);
+  expect(edges.filter((edge) => !at.has(edge)), 'in the code, and no worker died there').toEqual([]);
+  await nothingLeft(made, far);
   return undefined;
 });

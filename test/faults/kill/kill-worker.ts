@@ -9,6 +9,7 @@ import { QUEUES, cleanupQueue, transferQueue } from '../../../shared/queues/name
 import type { QueueTiming } from '../../../shared/queues/options.js';
 import { releaseLocks } from '../../../shared/queues/release-locks.js';
 import { workerConnection } from '../../../shared/redis/connect.js';
+import { TaskStore } from '../../../shared/tasks/task-store.js';
 import { isChosen, killedAt } from './choice.js';
 import { watchEdges, type Passing } from './edge-watch.js';
 
@@ -38,6 +39,8 @@ done = new Set(killedAt(readFileSync(passedFile, 'utf8')));
 const redis = workerConnection(config);
 await redis.connect();
 await releaseLocks(redis, [QUEUES.backup, QUEUES.cleanup, transferQueue(host), cleanupQueue(host)]);
+const tasks = new TaskStore(redis);
+for (const { task, holder } of await tasks.all()) if (holder !== null) await tasks.release(task.id, holder);
 redis.disconnect();
 const worker = await startLocalWorker({ ...config, host, staging: { ...config.staging, dir: staging } }, logger, 'worker', JSON.parse(timing) as QueueTiming);
 process.once('SIGTERM', () => { void worker.close(); });

@@ -1,5 +1,5 @@
 /** Where code that belongs to jobs stands: a call of a writing method from one of these files is an edge, a moment at which a worker may die. */
-export const JOB_CODE = /^(worker\/(jobs|processor|tasks)\/.+|shared\/(runs|dead-letters|recovery)\/.+|shared\/transfer\/engine|shared\/restore-kit\/refresh-kit|shared\/queues\/move-to-head)\.ts$/;
+export const JOB_CODE = /^(worker\/(jobs|processor|tasks)\/.+|shared\/(runs|dead-letters|recovery)\/.+|shared\/transfer\/(engine|globus\/.+)|shared\/restore-kit\/refresh-kit|shared\/queues\/move-to-head)\.ts$/;
 
 interface Store {
   readonly writes: readonly string[];
@@ -34,6 +34,19 @@ export const STORES = {
     className: 'MountedFilesystem',
     writes: ['submit', 'remove', 'replace', 'sweepParts'],
     reads: ['capabilities', 'probe', 'prepare', 'poll', 'cancel', 'reconcile', 'verify', 'fetch', 'localPath', 'stat', 'list', 'stage'],
+  },
+  /** The same of an LTS that takes tasks: watched as TransferBackend, which is what jobs know. */
+  GlobusBackend: {
+    file: 'shared/transfer/globus/globus-backend.ts',
+    className: 'GlobusCollection',
+    writes: ['submit', 'remove', 'replace', 'sweepParts'],
+    reads: ['capabilities', 'probe', 'prepare', 'poll', 'cancel', 'reconcile', 'verify', 'fetch', 'fetchAll', 'localPath', 'stat', 'list', 'stage'],
+  },
+  /** What it changes at the service, call by call: a poll gives objects their names, a fetch is a task too. */
+  GlobusClient: {
+    file: 'shared/transfer/globus/client.ts',
+    writes: ['submit', 'cancel', 'makeDirectory', 'rename'],
+    reads: ['submissionId', 'task', 'tasks', 'errors', 'pauseInfo', 'successes', 'skipped', 'list', 'look', 'stat'],
   },
   Queue: { writes: ['add', 'addBulk', 'remove'], reads: [] },
   Job: { writes: ['changePriority', 'moveToDelayed', 'moveToWait', 'moveToWaitingChildren', 'promote', 'remove', 'retry', 'removeChildDependency', 'updateData'], reads: [] },
