@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { inTaskKey, outboxKey, TASK_WANTS_KEY, taskErrorsKey, taskKey, TASKS_KEY } from '../queues/names.js';
+import { inTaskKey, outboxKey, TASK_WAKES_KEY, TASK_WANTS_KEY, taskErrorsKey, taskKey, TASKS_KEY } from '../queues/names.js';
 import { REDIS_NOW } from '../redis/redis-now.js';
 import { parseOutboxItems, parseTask, type OutboxItem, type StoredError, type TaskRecord } from './task-record.js';
 
@@ -50,21 +50,22 @@ for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 return 1`;
 
 /**
- * In one step: the lease is given back, the task is off the record, its items go where they belong. KEYS: leases, task, in-task, outbox, errors. ARGV: who, id, number of
- * objects, objects, then triples `again`/`error`, object, item or error. Answers with the jobs that waited for it besides those of its items; 0: another one has done it.
+ * In one step: the lease is given back, the task is off the record, its items go where they belong, and whoever waited for it is to be woken. KEYS: leases, task, in-task, outbox,
+ * errors, wakes. ARGV: who, id, number of objects, objects, number of jobs, jobs, then triples `again`/`error`, object, item or error. 0: another one has done it.
  */
 const CLOSE = `
 if redis.call('HGET', KEYS[2], 'holder') ~= ARGV[1] then return 0 end
 local count = tonumber(ARGV[3])
 for i = 4, 3 + count do if redis.call('HGET', KEYS[3], ARGV[i]) == ARGV[2] then redis.call('HDEL', KEYS[3], ARGV[i]) end end
-for i = 4 + count, #ARGV, 3 do
+local jobs = tonumber(ARGV[4 + count])
+for i = 5 + count, 4 + count + jobs do redis.call('SADD', KEYS[6], ARGV[i]) end
+for i = 5 + count + jobs, #ARGV, 3 do
   if ARGV[i] == 'again' then redis.call('HSET', KEYS[4], ARGV[i + 1], ARGV[i + 2]) else redis.call('HSET', KEYS[5], ARGV[i + 1], ARGV[i + 2]) end
 end
-local jobs = {}
-for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do if string.sub(field, 1, 5) == 'wake:' then jobs[#jobs + 1] = string.sub(field, 6) end end
+for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do if string.sub(field, 1, 5) == 'wake:' then redis.call('SADD', KEYS[6], string.sub(field, 6)) end end
 redis.call('DEL', KEYS[2])
 redis.call('HDEL', KEYS[1], ARGV[2])
-return jobs`;
+return 1`;
 
 const RELEASE = `if redis.call('HGET', KEYS[1], 'holder') == ARGV[1] then redis.call('HDEL', KEYS[1], 'holder', 'until') end`;
 
@@ -167,16 +168,29 @@ export class TaskStore {
     return new Map(values.flatMap((json, index) => (json === null ? [] : [[objects[index] ?? '', JSON.parse(json) as ItemOutcome] as const])));
   }
 
-  /** Gives the lease back. Returns the jobs that waited for it besides those of its items; null: it was not the holder's any more. */
-  async close(task: TaskRecord, holder: string, items: readonly OutboxItem[], outcomes: ReadonlyMap<string, ItemOutcome>): Promise<string[] | null> {
-    const keys = [TASKS_KEY, taskKey(task.id), inTaskKey(task.lts), outboxKey(task.lts, task.host), taskErrorsKey(task.lts)];
+  /** Gives the lease back; whoever waited for it is among `wakes` then. False: it was not the holder's any more. */
+  async close(task: TaskRecord, holder: string, items: readonly OutboxItem[], outcomes: ReadonlyMap<string, ItemOutcome>): Promise<boolean> {
+    const keys = [TASKS_KEY, taskKey(task.id), inTaskKey(task.lts), outboxKey(task.lts, task.host), taskErrorsKey(task.lts), TASK_WAKES_KEY];
+    const jobs = [...new Set(items.map(({ job }) => job))];
     const moves = items.flatMap((item): string[] => {
       const outcome = outcomes.get(item.object);
       if (outcome?.kind === 'again') return ['again', item.object, JSON.stringify({ ...item, tries: item.tries + 1 })];
       return outcome?.kind === 'error' ? ['error', item.object, JSON.stringify(outcome.error)] : [];
     });
-    const answer = await this.redis.eval(CLOSE, keys.length, ...keys, holder, task.id, items.length, ...items.map(({ object }) => object), ...moves);
-    return answer === 0 ? null : (answer as string[]);
+    return (await this.redis.eval(CLOSE, keys.length, ...keys, holder, task.id, items.length, ...items.map(({ object }) => object), jobs.length, ...jobs, ...moves)) === 1;
+  }
+
+  /** Jobs (`QUEUE ID`) that are to be woken: on record until that is done, as whoever closed their task may have died since. */
+  async wakes(): Promise<string[]> {
+    return this.redis.smembers(TASK_WAKES_KEY);
+  }
+
+  async orderWakes(jobs: readonly string[]): Promise<void> {
+    if (jobs.length > 0) await this.redis.sadd(TASK_WAKES_KEY, ...jobs);
+  }
+
+  async dropWakes(jobs: readonly string[]): Promise<void> {
+    if (jobs.length > 0) await this.redis.srem(TASK_WAKES_KEY, ...jobs);
   }
 
   /** For whoever comes next, at once. */

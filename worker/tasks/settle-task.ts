@@ -13,8 +13,8 @@ export interface SettleParts {
   readonly commit: (task: TaskRecord, item: OutboxItem) => Promise<void>;
   /** Those of the items that somebody still waits for. */
   readonly wanted: (task: TaskRecord, items: readonly OutboxItem[]) => Promise<readonly OutboxItem[]>;
-  /** Puts the jobs (`QUEUE ID`) back into their queues at once. */
-  readonly wake: (jobs: ReadonlySet<string>) => Promise<void>;
+  /** Puts the jobs that waited for what has ended back into their queues at once. */
+  readonly wake: () => Promise<void>;
 }
 
 /** How a task is over. */
@@ -52,9 +52,9 @@ export async function settleTask(parts: SettleParts, task: TaskRecord, items: re
 
 /** Gives the lease back; items without an outcome are nobody's any more. */
 export async function closeTask({ store, self, wake }: Pick<SettleParts, 'store' | 'self' | 'wake'>, task: TaskRecord, items: readonly OutboxItem[], outcomes: ReadonlyMap<string, ItemOutcome>): Promise<boolean> {
-  const others = await store.close(task, self, items, outcomes);
-  await wake(new Set([...items.map(({ job }) => job), ...(others ?? [])])); // also when it is closed: by whoever died before this, or by a command whose answer was lost
-  return others !== null;
+  const isOurs = await store.close(task, self, items, outcomes);
+  await wake(); // also when it is closed: by a command whose answer was lost
+  return isOurs;
 }
 
 async function judgeItem({ backend }: SettleParts, task: TaskRecord, item: OutboxItem, end: TaskEnd, objects: ReadonlySet<string>): Promise<ItemOutcome> {

@@ -88,6 +88,7 @@ export class TaskSender {
 
   /** One step of each task that may be looked after here, then a new one where there is reason to. */
   async round(): Promise<void> {
+    await this.#wake(); // left by a process that died
     const live = await this.#store.all();
     const heard = live.some(({ task }) => task.host !== this.context.config.host) ? await this.context.presence.heard() : null;
     for (const each of live) {
@@ -164,8 +165,9 @@ export class TaskSender {
     if (wanted.length < all.length) {
       const kept = new Set(wanted.map(({ object }) => object));
       const dropped = all.filter(({ object }) => !kept.has(object));
+      await this.#store.orderWakes([...new Set(dropped.map(({ job }) => job))]);
       await this.#outbox.drop(lts, host, dropped.map(({ object }) => object));
-      await this.#wake(new Set(dropped.map(({ job }) => job)));
+      await this.#wake();
     }
     return wanted;
   }
@@ -179,7 +181,7 @@ export class TaskSender {
       logger: context.logger,
       nowMs: () => context.now().getTime(),
       commit: (task, item) => commitItem(context, task, item),
-      wake: (jobs) => this.#wake(jobs),
+      wake: () => this.#wake(),
       wanted: (task, items) => wantedOf(context, task.host, task.lts, items),
       onTrouble: async (task, error) => {
         context.metrics.transferFailed({ lts: task.lts, code: error.code });
@@ -188,12 +190,14 @@ export class TaskSender {
     };
   }
 
-  /** One that is not delayed (any more) came back by itself, or was removed. */
-  async #wake(jobs: ReadonlySet<string>): Promise<void> {
-    for (const each of jobs) {
+  /** One that is not delayed (any more) came back by itself, or was removed. One that runs may just be going to wait: it is woken again until it does not. */
+  async #wake(): Promise<void> {
+    for (const each of await this.#store.wakes()) {
       const [queue = '', jobId = ''] = each.split(' ');
-      if (queue === '') continue;
-      await (await this.context.queues.named(queue).getJob(jobId))?.promote().catch(() => undefined);
+      const job = queue === '' ? undefined : await this.context.queues.named(queue).getJob(jobId);
+      const isRunning = (await job?.isActive()) === true;
+      await job?.promote().catch(() => undefined);
+      if (!isRunning) await this.#store.dropWakes([each]);
     }
   }
 }

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { BEAT_MS, type WorkerProcess } from '../../../shared/hosts/silence.js';
 import { BEATS_KEY, HOSTS_KEY, itemsKey } from '../../../shared/queues/names.js';
 import { QueueSet } from '../../../shared/queues/queue-set.js';
@@ -72,6 +72,30 @@ describe('tasks of an asynchronous LTS', () => {
     await done;
     for (const backup of backups) expect(await committed(redis, backup)).toEqual(backup.objects);
     expect(await Promise.all(backups.map(({ jobId }) => queue.getJob(jobId).then((job) => job?.attemptsMade)))).toEqual([1, 1, 1, 1]);
+  });
+
+  it('are over, and whoever settled them died before it woke their jobs: the next one does', async () => {
+    const { redis } = await startRedis();
+    const service = new FakeService();
+    const [dying, next] = [senderOf(redis, 'here', service), senderOf(redis, 'here', service)];
+    const [backup] = await someBackups(redis, 'here', 1);
+    if (backup === undefined) throw new Error('one');
+    const worker = transferWorker(redis, next.context);
+    const done = new Promise((resolve) => { worker.once('completed', resolve); });
+    while ((await next.context.queues.transfer('here').getDelayedCount()) === 0) await delay(5);
+    await rounds(dying);
+    service.deliver();
+    const died = new Promise<void>((resolve) => {
+      vi.spyOn(dying.context.queues, 'named').mockImplementation(() => {
+        resolve();
+        return { getJob: () => new Promise(() => undefined) } as never;
+      });
+    });
+    await dying.sender.round();
+    await died;
+    expect([await liveTasks(redis), await next.context.queues.transfer('here').getDelayedCount()]).toEqual([0, 1]);
+    await rounds(next);
+    await done;
   });
 
   it('are at most so many per identity, over all hosts, whoever dies; the most urgent host is next', async () => {
