@@ -24,9 +24,8 @@ export class Scheduler {
     for (const task of this.context.store.tasks.values()) {
       if (!isFinished(task)) this.#look(task, before);
     }
-    if (this.context.switches.frozen) return;
     for (const task of this.#working()) {
-      if (!this.#passes.has(task.id) && Date.now() >= (this.#notBefore.get(task.id) ?? 0)) this.#start(task);
+      if (!this.#isFrozen(task) && !this.#passes.has(task.id) && Date.now() >= (this.#notBefore.get(task.id) ?? 0)) this.#start(task);
     }
   }
 
@@ -90,6 +89,10 @@ export class Scheduler {
     else if (!working.includes(task) && !task.paused && !task.userDeadline && task.deadline < now + DAY_MS - 60_000) context.set(task, { deadline: now + DAY_MS });
   }
 
+  #isFrozen({ type }: TaskRecord): boolean {
+    return this.context.switches.frozen.includes(type);
+  }
+
   #pause(task: TaskRecord, message: string | undefined): void {
     const days = message === undefined ? 1 : 90;
     this.context.set(task, { paused: message !== undefined, ...(task.userDeadline ? {} : { deadline: this.context.now() + days * DAY_MS }) });
@@ -99,7 +102,7 @@ export class Scheduler {
   #start(task: TaskRecord): void {
     if (task.events.every(({ code }) => code !== 'STARTED')) this.context.event(task, 'STARTED', JSON.stringify({ type: task.type.toLowerCase() }));
     const goOn = (): boolean =>
-      !this.#closed && !this.context.switches.frozen && task.status === 'ACTIVE' && !task.paused && !this.#stopping.has(task.id);
+      !this.#closed && !this.#isFrozen(task) && task.status === 'ACTIVE' && !task.paused && !this.#stopping.has(task.id);
     const pass = this.#pass(task, goOn).finally(() => this.#passes.delete(task.id));
     this.#passes.set(task.id, pass.then(() => { this.tick(); }));
   }

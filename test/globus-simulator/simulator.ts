@@ -53,7 +53,7 @@ function apply(context: Context, scheduler: Scheduler, command: ReturnType<typeo
   switch (command.do) {
     case 'fault': switches.faults.push(command); break;
     case 'clear-faults': switches.faults = []; break;
-    case 'freeze': switches.frozen = command.on; break;
+    case 'freeze': switches.frozen = command.on ? (command.only === undefined ? ['TRANSFER', 'DELETE'] : [command.only]) : []; break;
     case 'flip-bit': switches.flipBits = command.times; break;
     case 'cut-copy':
       switches.cutCopies = command.times;

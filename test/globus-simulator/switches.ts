@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { TaskType } from './records.js';
 
 const Fault = z.object({
   /** Regular expression over `METHOD /path`. Default: every call of the Transfer API. */
@@ -45,7 +46,8 @@ export type CollectionState = z.output<typeof CollectionState>;
 export const Command = z.discriminatedUnion('do', [
   Fault.extend({ do: z.literal('fault') }),
   z.object({ do: z.literal('clear-faults') }),
-  z.object({ do: z.literal('freeze'), on: z.boolean() }),
+  /** Nothing moves; `only`: no task of that type. */
+  z.object({ do: z.literal('freeze'), on: z.boolean(), only: z.enum(['TRANSFER', 'DELETE']).optional() }),
   z.object({ do: z.literal('flip-bit'), times: z.number().int().default(1) }),
   /** A copy stops half-way: seen (CONNECTION_BROKEN, tried again) or not (`silent`: it counts as done). */
   z.object({ do: z.literal('cut-copy'), times: z.number().int().default(1), silent: z.boolean().default(false) }),
@@ -64,7 +66,8 @@ export type Command = z.input<typeof Command>;
 /** In memory only: a restarted simulator has none of them set. */
 export class Switches {
   faults: Fault[] = [];
-  frozen = false;
+  /** Types of tasks that do not get on. */
+  frozen: readonly TaskType[] = [];
   flipBits = 0;
   cutCopies = 0;
   cutSilently = false;

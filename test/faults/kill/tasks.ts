@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { expect } from 'vitest';
 import { cancelRun } from '../../../producer/preemption/cancel.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { orderCopy } from '../../../shared/copies/order.js';
+import { DrainedHosts } from '../../../shared/orders/drained-hosts.js';
 import { Outbox } from '../../../shared/tasks/outbox.js';
 import type { Ended } from '../../../producer/scheduler/watch-jobs.js';
 import { isFinished } from '../../globus-simulator/records.js';
@@ -21,6 +22,10 @@ import { BUNDLED, objectsOf, serviceProblems, taskKeysLeft } from './tasks-site.
 /** As in work.ts. */
 const PATIENCE_MS = 120_000;
 
+/** No transfer gets on. Deletions do: a worker that starts makes one. */
+const HOLD = { do: 'freeze', on: true, only: 'TRANSFER' } as const;
+const LET_GO = { do: 'freeze', on: false } as const;
+
 type Repeat = (work: (time: number) => Promise<void>) => Promise<void>;
 
 export interface Far {
@@ -29,7 +34,7 @@ export interface Far {
   readonly lost: string[];
 }
 
-/** Everything that goes to a service in tasks, and comes from there: slices, files of seals, bundles, a copy, a restore; with tasks that wait, that fail, and that nobody wants any more. */
+/** Everything that goes to a service in tasks, and comes from there: slices, files of seals, bundles, a copy, a restore; with a lease that is waited for, backups that are cancelled and hosts that are drained meanwhile. */
 export async function doTasks(site: TestSite, rounds: Rounds, repeat: Repeat, far: Far): Promise<void> {
   const { service } = far;
   const root = join(site.topdir, 'alice');
@@ -45,10 +50,10 @@ export async function doTasks(site: TestSite, rounds: Rounds, repeat: Repeat, fa
     const { state, reason } = await restore(site, await site.catalog.readManifest(basepathId, backupId), { target: join(site.dir, 'restore', ulid()) });
     expect({ state, reason }, 'restore').toEqual({ state: 'completed', reason: null });
   });
-  await repeat((time) => bundled(site, `bob-${time}`));
   await repeat((time) => wantedNoMore(site, service, `${time}`));
-  await repeat((time) => brokenOnTheWay(site, service, `erin-${time}`));
+  await repeat((time) => drainedMeanwhile(site, service, `erin-${time}`));
   await repeat(() => copiedAgain(site, newest as unknown as Manifest, far));
+  await repeat((time) => bundled(site, `bob-${time}`));
   await repeat(rounds.whole);
 }
 
@@ -83,42 +88,44 @@ async function bundled(site: TestSite, name: string): Promise<void> {
 /** While one task takes long, and is the only one that may be, another backup waits for the lease and is cancelled: the service never hears of it. */
 async function wantedNoMore(site: TestSite, service: GlobusSimulator, time: string): Promise<void> {
   const { queues, runs, journal, config, now } = site.worker.context;
-  service.control({ do: 'freeze', on: true });
+  service.control(HOLD);
   await someBasepath(site.topdir, `carol-${time}`);
   const first = backUpLevel(site, `carol-${time}`, 'full');
-  await until('the service has a task', () => service.tasks().find((task) => !isFinished(task) && objectsOf(task).length > 0) ?? null, PATIENCE_MS);
+  await until('the service has its task', () => service.tasks().find((task) => objectsOf(task).some((object) => object.includes(`/carol-${time}/`))) ?? null, PATIENCE_MS);
   await someBasepath(site.topdir, `dave-${time}`);
   const second = backUpLevel(site, `dave-${time}`, 'full');
-  const waiting = await until('another backup waits for the lease', async () => (await new Outbox(queues.redis).all('lts', KILLED_HOST)).find(({ backupId }) => backupId !== '') ?? null, PATIENCE_MS);
+  const waiting = await until('another backup waits for the lease', async () => (await new Outbox(queues.redis).all('lts', KILLED_HOST)).find(({ object }) => object.startsWith(`dave-${time}/`)) ?? null, PATIENCE_MS);
   await until('its host says so', async () => ((await queues.redis.hlen('{bw}:task-wants')) > 0 ? true : null), PATIENCE_MS);
   const run = await runs.read(waiting.backupId);
   if (run === null) throw new Error('a run');
   await cancelRun({ queues, runs, journal, config, now }, run, 'a test');
-  service.control({ do: 'freeze', on: false });
+  service.control(LET_GO);
   expectDone(await first, `carol-${time}`);
   expect((await second).state).toBe('failed');
   expect(service.tasks().flatMap(objectsOf).filter((object) => object.includes(waiting.backupId))).toEqual([]);
 }
 
-/** A file of a seal is damaged in staging while its task waits: that fails, the seal learns of it, and its next start brings all of them. */
-async function brokenOnTheWay(site: TestSite, service: GlobusSimulator, name: string): Promise<void> {
+/** Its host is drained while a seal waits for a task: the next start finds what the first one began. */
+async function drainedMeanwhile(site: TestSite, service: GlobusSimulator, name: string): Promise<void> {
   await someBasepath(site.topdir, name);
-  service.control({ do: 'freeze', on: true });
+  service.control(HOLD);
   const seals = backUpLevel(site, name, 'full');
   const isOfSeal = (object: string): boolean => object.includes(`/${name}/`) && object.includes('/index.');
-  const task = await until('its seal is on the way', () => {
+  await until('its seal is on the way', () => {
     const live = service.tasks().filter((each) => !isFinished(each) && objectsOf(each).length > 0);
     const found = live.find((each) => objectsOf(each).some(isOfSeal));
     if (found === undefined && live.length > 0) { // its slices
-      service.control({ do: 'freeze', on: false });
-      service.control({ do: 'freeze', on: true });
+      service.control(LET_GO);
+      service.control(HOLD);
     }
     return found ?? null;
   }, PATIENCE_MS);
-  const file = task.items.find(({ destination }) => isOfSeal(destination))?.source ?? '';
-  const content = await readFile(file);
-  await writeFile(file, content.map((byte) => byte ^ 1));
-  service.control({ do: 'freeze', on: false });
+  const { queues } = site.worker.context;
+  const hosts = new DrainedHosts(queues.redis);
+  await hosts.drain(KILLED_HOST, { since: new Date().toISOString(), user: null, reason: 'a test', whenIdle: false });
+  await until('its seal is handed back', async () => ((await queues.backup.getActiveCount()) === 0 ? true : null), PATIENCE_MS);
+  await hosts.resume(KILLED_HOST);
+  service.control(LET_GO);
   expectDone(await seals, `full of ${name}`);
 }
 
