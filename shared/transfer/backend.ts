@@ -117,6 +117,8 @@ export interface TransferBackend {
   poll(handle: TransferHandle, items?: readonly TransferItem[]): Promise<TransferStatus>;
   /** `items` as for poll. */
   cancel(handle: TransferHandle, items?: readonly TransferItem[]): Promise<void>;
+  /** Where a person can look at a transfer, such as in the web app of its service; null: nowhere. Absent = nowhere. */
+  taskUrl?(handle: TransferHandle): string | null;
   /** What a crash left behind for this key: adopt it, or null to submit anew. */
   reconcile(key: string, items: readonly TransferItem[]): Promise<TransferHandle | null>;
   /** Strongest check the backend has, never its own record of success. */
