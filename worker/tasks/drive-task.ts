@@ -88,7 +88,7 @@ async function look(parts: DriveParts, task: TaskRecord, items: readonly OutboxI
   const why = whyCancel({ state, hasError, unwanted, hostIsGone, isWished });
   if (why === null) return;
   parts.logger.warn({ task: task.id, name: taskName(task), why, by: cancelledBy ?? undefined, unwanted }, 'task cancelled: what it has not brought is sent again');
-  await backend.cancel(handle, items.map(toTransferItem)); // the next look sees what came of it
+  await backend.cancel(handle, items.map(toTransferItem), { keepMoved: true }); // the next look sees what came of it
 }
 
 async function settle(parts: DriveParts, task: TaskRecord, items: readonly OutboxItem[], end: TaskEnd): Promise<void> {

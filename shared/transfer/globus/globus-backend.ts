@@ -119,8 +119,8 @@ class GlobusCollection implements GlobusBackend {
     return this.#sender.poll(handle, items);
   }
 
-  cancel(handle: TransferHandle, items?: readonly TransferItem[]): Promise<void> {
-    return this.#sender.cancel(handle, items);
+  cancel(handle: TransferHandle, items?: readonly TransferItem[], options: { readonly keepMoved?: boolean } = {}): Promise<void> {
+    return this.#sender.cancel(handle, items, options);
   }
 
   taskUrl(handle: TransferHandle): string | null {
