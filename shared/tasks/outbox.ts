@@ -83,6 +83,11 @@ export class Outbox {
     await this.redis.set(sentFileKey(lts, object), sha512, 'EX', KEEP_SENT_SECONDS);
   }
 
+  /** They are not there any more. */
+  async forgetSentFiles(lts: string, objects: readonly string[]): Promise<void> {
+    if (objects.length > 0) await this.redis.del(objects.map((object) => sentFileKey(lts, object)));
+  }
+
   /** Why tasks did not bring these; each is told once. */
   async takeErrors(lts: string, objects: readonly string[]): Promise<StoredError[]> {
     if (objects.length === 0) return [];

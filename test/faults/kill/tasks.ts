@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { expect } from 'vitest';
@@ -129,12 +129,13 @@ async function drainedMeanwhile(site: TestSite, service: GlobusSimulator, name: 
   expectDone(await seals, `full of ${name}`);
 }
 
-/** Its index is gone from long-term storage, and is there again, made of the catalog's: a file that no collection shows. */
+/** Its index and what no manifest names are gone from long-term storage, and are there again, made of the catalog's: files that no collection shows. */
 async function copiedAgain(site: TestSite, { basepathId, backupId, index }: Manifest, { lost }: Far): Promise<void> {
   const { queues } = site.worker.context;
-  const object = join(site.dir, 'lts', basepathId, backupId, index.name);
-  await rm(object);
-  lost.push(object);
+  const objects = [index.name, 'archives.tsv', 'manifest.json'].map((name) => join(site.dir, 'lts', basepathId, backupId, name));
+  for (const object of objects) await rm(object);
+  lost.push(...objects);
   const jobId = await orderCopy(queues, { basepathId, backupId, lts: 'lts', repair: true });
   await until('the copy is made', async () => ((await (await queues.copies.getJob(jobId))?.isCompleted()) === true ? true : null), PATIENCE_MS);
+  for (const object of objects) await access(object);
 }

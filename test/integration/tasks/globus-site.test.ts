@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { compareTrees } from '../../../shared/compare/index.js';
@@ -8,7 +8,8 @@ import { bytePath } from '../../../shared/paths/byte-path.js';
 import { CLIENT, simulatedGlobus, type SimulatedGlobus } from '../../helpers/globus-simulator.js';
 import { restore } from '../../helpers/restore.js';
 import { testSite } from '../../helpers/site.js';
-import { untilNone } from '../bad-input/until.js';
+import { orderCopy } from '../../../shared/copies/order.js';
+import { until, untilNone } from '../bad-input/until.js';
 import { liveTasks } from './task-site.js';
 
 const SOURCE = { id: '0b5e0c8e-0000-4000-8000-0000000050ce', dir: '/' };
@@ -60,6 +61,14 @@ it('full, incremental and restore through Globus: slices of several backups in o
   expect(await restore(site, manifest, { target })).toMatchObject({ state: 'completed', reason: null });
   const { differences } = await compareTrees({ left: bytePath.fromText(manifest.source.path as string), right: bytePath.fromText(target), content: 'hash' });
   expect(differences).toEqual([]);
+  // What is lost there is brought once more, although it is on record as sent.
+  const { basepathId, backupId, index } = manifest;
+  const lost = [index.name, 'manifest.json'].map((name) => join(site.dir, 'lts', basepathId, backupId, name));
+  for (const object of lost) await rm(object);
+  const { copies } = site.worker.context.queues;
+  const jobId = await orderCopy(site.worker.context.queues, { basepathId, backupId, lts: 'far', repair: true });
+  await until('the copy is made again', async () => ((await (await copies.getJob(jobId))?.isCompleted()) === true ? true : null));
+  for (const object of lost) await access(object);
   // A restore has ended before the job that gives its staging back.
   await untilNone('staging given back', async () => (await readdir(join(site.dir, 'staging', 'here'))).filter((name) => !['files', 'bundles'].includes(name)));
 }, 60_000);

@@ -2,6 +2,7 @@ import type { ObjectLocation } from '../../../shared/catalog/index.js';
 import type { Part } from '../../../shared/copies/copy-state.js';
 import { remadeObject } from '../../../shared/copies/named.js';
 import type { Copying } from './copy-job.js';
+import { forgetSent } from './forget-sent.js';
 
 /** A part, and the object it becomes; `there`: it lies there already, as sound as can be. */
 export interface NamedPart {
@@ -14,7 +15,8 @@ export interface NamedPart {
  * The names missing parts get in an LTS: their own, unless something else lies there under it, which nobody replaces. What an earlier start, or a transfer that
  * was left out, has brought is taken as it is, when it is proven.
  */
-export async function chooseNames({ manifest: { basepathId, backupId }, target, run }: Copying, parts: readonly Part[]): Promise<NamedPart[]> {
+export async function chooseNames(copying: Copying, parts: readonly Part[]): Promise<NamedPart[]> {
+  const { manifest: { basepathId, backupId }, target, run } = copying;
   const prefix = `${basepathId}/${backupId}`;
   const there = new Map<string, number>();
   for await (const { object, bytes } of target.list(prefix)) there.set(object, bytes);
@@ -32,5 +34,6 @@ export async function chooseNames({ manifest: { basepathId, backupId }, target, 
       break;
     }
   }
+  await forgetSent(copying, named.flatMap((each) => (each.there === null ? [each.object] : [])));
   return named;
 }

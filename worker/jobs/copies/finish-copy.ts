@@ -6,6 +6,7 @@ import { recordObject } from '../../../shared/copies/named.js';
 import { renderArchivesTsv, renderSha512Sums } from '../../../shared/restore-kit/index.js';
 import { uploadFiles, type Upload } from '../backup/upload-files.js';
 import type { Copying } from './copy-job.js';
+import { forgetLost } from './forget-sent.js';
 
 /**
  * What makes a copy one that an LTS alone can be restored from: what a shell needs, the records that say where parts lie that the manifest does not place there, and the manifest
@@ -26,7 +27,10 @@ export async function finishCopy(copying: Copying, last: CopyRecord | null): Pro
   };
   const records = [...(await context.catalog.copyRecords(basepathId, backupId)).filter(({ lts }) => lts === target.name), ...(last === null ? [] : [last])];
   const helpers = [await own('archives.tsv', renderArchivesTsv(manifest)), await own('SHA512SUMS', renderSha512Sums(manifest))];
+  const first = [...helpers, ...(await Promise.all(records.map((record) => own('', encodeCopyRecord(record)))))];
+  const sealed = await own('manifest.json', await context.catalog.manifestBytes(basepathId, backupId));
+  await forgetLost(copying, [...first, sealed].map(({ object }) => object));
   const key = `${backupId}-copy-${copyId}`;
-  await uploadFiles(context, target, key, [...helpers, ...(await Promise.all(records.map((record) => own('', encodeCopyRecord(record)))))], run.signal);
-  await uploadFiles(context, target, key, [await own('manifest.json', await context.catalog.manifestBytes(basepathId, backupId))], run.signal);
+  await uploadFiles(context, target, key, first, run.signal);
+  await uploadFiles(context, target, key, [sealed], run.signal);
 }
