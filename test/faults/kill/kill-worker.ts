@@ -10,6 +10,7 @@ import type { QueueTiming } from '../../../shared/queues/options.js';
 import { releaseLocks } from '../../../shared/queues/release-locks.js';
 import { workerConnection } from '../../../shared/redis/connect.js';
 import { TaskStore } from '../../../shared/tasks/task-store.js';
+import { AdjustableLimiter } from '../../../shared/transfer/bandwidth.js';
 import { isChosen, killedAt } from './choice.js';
 import { watchEdges, type Passing } from './edge-watch.js';
 
@@ -30,6 +31,7 @@ function onPass({ job, at, when, stalled }: Passing): void {
 }
 
 watchEdges(onPass);
+AdjustableLimiter.prototype.take = () => Promise.resolve(); // a simulated service does not meter calls
 const { config } = await loadConfig({ file, env: {}, flags: {} });
 const logger = createLogger({ level: 'fatal', format: 'json', host, component: 'worker' });
 await once(process.stdin, 'data');

@@ -1,6 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { vi } from 'vitest';
 import { PREFIX } from '../../../shared/queues/names.js';
+import { AdjustableLimiter } from '../../../shared/transfer/bandwidth.js';
 import { labelOf } from '../../../shared/transfer/globus/documents.js';
 import { PART_MARK } from '../../../shared/transfer/object-name.js';
 import { isFinished, type TaskRecord } from '../../globus-simulator/records.js';
@@ -23,6 +25,7 @@ export function globusService() {
     const secretFile = join(dir, 'globus-secret');
     await writeFile(secretFile, `${CLIENT.secret}\n`, { mode: 0o600 });
     // Local paths are those of the collections: the frame looks into an LTS as into a directory.
+    vi.spyOn(AdjustableLimiter.prototype, 'take').mockResolvedValue(); // it does not meter calls
     made.service = await simulatedGlobus(join(dir, 'far'), { collections: [SOURCE, ARCHIVE].map((id) => ({ id, dir: '/' })), retryMs: 10 });
     const { url } = made.service;
     const sources = ['staging', `staging-${KILLED_HOST}`, 'staging-after'].map((name) => ({ dir: join(dir, name), collection: SOURCE, path: join(dir, name) }));
