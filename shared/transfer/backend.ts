@@ -113,8 +113,8 @@ export interface TransferBackend {
   prepare(items: readonly TransferItem[]): Promise<string>;
   /** Starts (or adopts) the transfer of items under key. */
   submit(key: string, items: readonly TransferItem[], options?: TransferOptions): Promise<TransferHandle>;
-  /** `items`: those submitted, from a caller that has them: a failure can then name its item, and what is half-written goes at once. */
-  poll(handle: TransferHandle, items?: readonly TransferItem[]): Promise<TransferStatus>;
+  /** `items`: those submitted, from a caller that has them: a failure can then name its item, and what is half-written goes at once. `signal`: of a caller who may give up waiting for the answer (TRANSFER_ABORTED). */
+  poll(handle: TransferHandle, items?: readonly TransferItem[], signal?: AbortSignal): Promise<TransferStatus>;
   /** `items` as for poll. */
   cancel(handle: TransferHandle, items?: readonly TransferItem[]): Promise<void>;
   /** What a crash left behind for this key: adopt it, or null to submit anew. */
