@@ -10,9 +10,13 @@ export { materialise, type MaterialiseItem, type MaterialiseRequest } from './ma
 /** How often an async backend is asked; hours-long transfers make more pointless, and services meter requests. */
 const POLL_MS = 5_000;
 
-/** Small files wait for round trips and fsyncs rather than for bytes; libuv has four threads. */
+/**
+ * Small files wait for round trips and fsyncs rather than for bytes, and those that end together share one fsync of their directory: 1,000 of 64 KiB on
+ * tmpfs take 0.36 s by fours and 0.24 s by sixteens. Of batches there are few: each is a program of its own.
+ */
 const SMALL_BYTES = 1024 * 1024;
-const SMALL_AT_ONCE = 4;
+const SMALL_AT_ONCE = 16;
+const SMALL_BATCHES_AT_ONCE = 4;
 
 export interface SendRequest {
   readonly backend: TransferBackend;
@@ -21,7 +25,7 @@ export interface SendRequest {
   readonly key: string;
   /** The key may have been submitted before: ask the backend what is left of that first. */
   readonly resume?: boolean;
-  /** Submits under way together, for a backend that works inside submit. Default: few where all are small, else 1, so that what comes first is proven first. */
+  /** Submits under way together, for a backend that works inside submit. Default: some where all are small, else 1, so that what comes first is proven first. */
   readonly atOnce?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TransferProgress) => void;
@@ -51,7 +55,8 @@ export async function sendItems(request: SendRequest): Promise<ItemResult[]> {
   const { async, batch = { items: 1, bytes: 0 } } = backend.capabilities();
   // A backend that works inside submit gets few at a time, so that each is committed, and its staging given back, soon after it is there.
   const batches = async ? [items] : inBatches(items, batch);
-  const atOnce = request.atOnce ?? (items.every(({ bytes }) => bytes <= SMALL_BYTES) ? SMALL_AT_ONCE : 1);
+  const smallAtOnce = batch.items === 1 ? SMALL_AT_ONCE : SMALL_BATCHES_AT_ONCE;
+  const atOnce = request.atOnce ?? (items.every(({ bytes }) => bytes <= SMALL_BYTES) ? smallAtOnce : 1);
   return (await mapLimited(batches, atOnce, (batch) => new Batch(request, batch).send())).flat();
 }
 
