@@ -25,8 +25,8 @@ const FIRST_PAUSE_MS = 250;
 const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);
 /** A cancel that is not done after this long, ms, is left to itself. */
 const CANCEL_MS = 120_000;
-/** So is the removal of what nobody needs. */
-const CLEANUP_MS = 30_000;
+/** So is the removal of what nobody needs, which the service goes on with. */
+const CLEANUP_MS = 5_000;
 /** Paths per delete task. */
 const DELETE_AT_ONCE = 5_000;
 
