@@ -5,10 +5,11 @@ import { onTestFinished } from 'vitest';
 import { DelayedError, Worker } from 'bullmq';
 import type { Config } from '../../../shared/config/config.js';
 import { Presence } from '../../../shared/hosts/presence.js';
+import { BEAT_MS, type WorkerProcess } from '../../../shared/hosts/silence.js';
 import { createLogger } from '../../../shared/logging/index.js';
 import { createMetrics } from '../../../shared/metrics/index.js';
 import { JOB_VERSION, type TransferJob } from '../../../shared/queues/job-data.js';
-import { PREFIX, transferQueue } from '../../../shared/queues/names.js';
+import { BEATS_KEY, HOSTS_KEY, PREFIX, transferQueue } from '../../../shared/queues/names.js';
 import { priorityOf } from '../../../shared/queues/priorities.js';
 import { QueueSet } from '../../../shared/queues/queue-set.js';
 import { ItemStore } from '../../../shared/runs/item-store.js';
@@ -112,4 +113,17 @@ export async function committed(redis: Redis, { id }: SampleBackup): Promise<str
 
 export async function liveTasks(redis: Redis): Promise<number> {
   return (await new TaskStore(redis).all()).length;
+}
+
+/** Another process of another host was heard now, and `host` not for long. */
+export async function makeGone(redis: Redis, host: string): Promise<void> {
+  const [seconds] = await redis.time();
+  const now = Number(seconds) * 1000;
+  const heard = (name: string, seenMs: number) => {
+    const process: WorkerProcess = { incarnation: name, host: name, pid: 1, startedAt: '1', bootId: 'b', pidNamespace: 'n', lockers: [] };
+    return redis.hset(HOSTS_KEY, name, JSON.stringify({ seenMs, process }));
+  };
+  await redis.hset(BEATS_KEY, 'last', now, 'since', now - 10_000_000);
+  await heard(host, now - 3_600_000);
+  await heard('there', now - BEAT_MS);
 }

@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { BEAT_MS, type WorkerProcess } from '../../../shared/hosts/silence.js';
-import { BEATS_KEY, HOSTS_KEY, itemsKey } from '../../../shared/queues/names.js';
+import { itemsKey } from '../../../shared/queues/names.js';
 import { QueueSet } from '../../../shared/queues/queue-set.js';
 import { RunStore } from '../../../shared/runs/run-store.js';
 import { ItemStore } from '../../../shared/runs/item-store.js';
@@ -14,7 +13,7 @@ import { workspace } from '../../helpers/workspace.js';
 import { startRedis } from '../http/redis.js';
 import { fakeBackend, fault, FakeService } from './fake-service.js';
 import { TaskSender } from '../../../worker/tasks/task-sender.js';
-import { AT_ONCE, committed, contextOf, handOverJob, liveTasks, savingBackup, senderOf, transferWorker, type SampleBackup } from './task-site.js';
+import { AT_ONCE, committed, contextOf, handOverJob, liveTasks, makeGone, savingBackup, senderOf, transferWorker, type SampleBackup } from './task-site.js';
 
 type Sender = ReturnType<typeof senderOf>;
 
@@ -33,19 +32,6 @@ async function someBackups(redis: Redis, host: string, count: number, slices = 3
   const backups: SampleBackup[] = [];
   for (let index = 0; index < count; index++) backups.push(await savingBackup(redis, host, slices));
   return backups;
-}
-
-/** Another process of another host was heard now, and `host` not for long. */
-async function makeGone(redis: Redis, host: string): Promise<void> {
-  const [seconds] = await redis.time();
-  const now = Number(seconds) * 1000;
-  const heard = (name: string, seenMs: number) => {
-    const process: WorkerProcess = { incarnation: name, host: name, pid: 1, startedAt: '1', bootId: 'b', pidNamespace: 'n', lockers: [] };
-    return redis.hset(HOSTS_KEY, name, JSON.stringify({ seenMs, process }));
-  };
-  await redis.hset(BEATS_KEY, 'last', now, 'since', now - 10_000_000);
-  await heard(host, now - 3_600_000);
-  await heard('there', now - BEAT_MS);
 }
 
 describe('tasks of an asynchronous LTS', () => {
