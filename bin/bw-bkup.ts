@@ -39,7 +39,7 @@ command(program, 'producer', 'scan topdirs and enqueue what is due').action(
 );
 command(program, 'worker', 'do jobs on this host').action(ending(async (options: CommonOptions) => (await import('./daemons.js')).workerCommand(options)));
 command(program, 'status', 'state of every basepath, and running work')
-  .option('--check', 'only what is past due (exit code 6), failed for good, out, or missing a copy for too long (exit code 1)')
+  .option('--check', 'only what is past due (exit code 6), failed for good, out, missing a copy for too long, or a transfer task that waits for an operator (exit code 1)')
   .action(ending(async (options: CommonOptions) => (await import('../producer/cli/status-command.js')).statusCommand(options)));
 command(program, 'plan [basepath]', 'what is due, why, and at which priority, without doing it')
   .option('--capacity', 'whether the full cycle fits, from what was measured')
@@ -174,6 +174,13 @@ command(copies, 'repair <backup>', 'read its copies, and make again what is dama
   .option('--lts <name>', 'only the copy in this long-term storage')
   .option('--wait', 'until that is done')
   .action(ending(async (backup: string, options: CommonOptions) => (await import('../producer/cli/copies/make-command.js')).copiesRepairCommand(backup, options, startLocal)));
+const tasks = program.command('tasks').description('transfers of many files at a time, to storage that works for hours by itself, such as Globus');
+command(tasks, 'list', 'those that are under way, and what waits for one (also without `list`)', { isDefault: true })
+  .option('--lts <name>', 'only to this long-term storage')
+  .action(ending(async (options: CommonOptions) => (await import('../producer/cli/tasks/tasks-command.js')).tasksListCommand(options, startLocal)));
+command(tasks, 'cancel <id>', 'end one at its service; what it has not brought goes with another').action(
+  ending(async (id: string, options: CommonOptions) => (await import('../producer/cli/tasks/tasks-command.js')).tasksCancelCommand(id, options, startLocal)),
+);
 const breaker = program.command('breaker').description('what is out for all jobs that need it: they wait, without spending attempts');
 command(breaker, 'list', 'what is out, since when, and what to do (also without `list`)', { isDefault: true }).action(
   ending(async (options: CommonOptions) => (await import('../producer/cli/breaker/breaker-command.js')).breakerListCommand(options, startLocal)),

@@ -7,13 +7,19 @@ import type { Catalog } from '../shared/catalog/index.js';
 import type { Config } from '../shared/config/config.js';
 import { CopyTally, tallied, type LtsCopies } from '../shared/copies/copy-tally.js';
 import { startHttpServer, type Check, type HttpServer } from '../shared/http/index.js';
+import { Presence } from '../shared/hosts/presence.js';
 import { readJournal } from '../shared/journal/index.js';
-import type { BasepathAge, Metrics } from '../shared/metrics/index.js';
+import type { BasepathAge, Metrics, TaskFigures } from '../shared/metrics/index.js';
 import { readStanding } from '../shared/hosts/read-standing.js';
 import { countParked } from '../shared/limits/places.js';
 import { readLastRound } from '../shared/reconcile/last-round.js';
 import type { QueueSet } from '../shared/queues/queue-set.js';
+import { figuresOf } from '../shared/tasks/figures.js';
+import { Outbox } from '../shared/tasks/outbox.js';
+import { readOutboxes } from '../shared/tasks/read-outboxes.js';
+import { TaskStore } from '../shared/tasks/task-store.js';
 import { TopdirRestores } from '../shared/topdir-restore/store.js';
+import { createBackends } from '../shared/transfer/create-backend.js';
 import { loadOrCreateToken, mountBoard } from './api/index.js';
 import { lateOf } from './policy/past-due.js';
 
@@ -38,6 +44,8 @@ export async function startProducerHttp(parts: ProducerHttpParts): Promise<HttpS
   metrics.collectReconciled(() => readLastRound(queues.redis));
   metrics.collectTopdirRestores(() => new TopdirRestores(queues.redis).all());
   metrics.collectOutages(() => outages(parts));
+  const asynchronous = createBackends(config).filter((backend) => backend.capabilities().async).map(({ name }) => name);
+  metrics.collectTasks(() => readTaskFigures(queues.redis, asynchronous));
   metrics.collectHangs(config.topdirs.map(({ path }) => path), () => readStanding(queues));
   const copies: CopiesSeen = { rows: null };
   metrics.collectAges(() => ages(parts, copies));
@@ -65,6 +73,13 @@ async function outages({ config, redis }: ProducerHttpParts): Promise<{ kind: st
   const isOpen = new Map([...known, ...breakers].map(({ kind, name }) => [label({ kind, name }), { kind, name, open: false }]));
   for (const { kind, name, state } of breakers) if (state !== 'closed') isOpen.set(label({ kind, name }), { kind, name, open: true });
   return [...isOpen.values()];
+}
+
+/** Of these LTS, and of others that have live tasks all the same. */
+export async function readTaskFigures(redis: Redis, lts: readonly string[]): Promise<TaskFigures> {
+  const [live, heard] = await Promise.all([new TaskStore(redis).all(), new Presence(redis).heard()]);
+  const tasks = figuresOf(live.map(({ task }) => task), lts, heard.nowMs);
+  return { tasks, outboxes: await readOutboxes(new Outbox(redis), tasks.map((row) => row.lts), heard), nowMs: heard.nowMs };
 }
 
 /** Of the last walk through the catalog: copies are counted on the way, so that it is read once. */

@@ -30,7 +30,7 @@ export interface StatusOptions extends CommonOptions {
 
 /**
  * `bw-bkup status`: every basepath from catalog and journal, so it is right while Redis and producer are down; running work besides. With `--check`
- * only those that are past due or failed for good, what is out, and copies that are missing for too long, for a monitoring program.
+ * only those that are past due or failed for good, what is out, transfer tasks that wait for an operator, and copies that are missing for too long, for a monitoring program.
  */
 export async function statusCommand(options: StatusOptions): Promise<number> {
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
@@ -49,7 +49,7 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
   if (options.json === true) printJson(statusOutput, output);
   else if (options.check === true) printCheck(basepaths, all.length, output);
   else printPeople(site, output, await topdirRestores(site.catalog.journalDir, () => undefined)); // its problems are those told above
-  if (options.check === true) return checkCode(basepaths, (output.outages ?? []).length > 0 || isHeldUp(output.hangs) || output.copies.some(({ overdue }) => overdue > 0));
+  if (options.check === true) return checkCode(basepaths, (output.outages ?? []).length > 0 || (output.tasks ?? []).some(({ needsOperator }) => needsOperator) || isHeldUp(output.hangs) || output.copies.some(({ overdue }) => overdue > 0));
   const wrong = (row: Row): boolean => row.state === 'never' || row.state === 'failed-since' || row.pastDueMs !== null || row.lastVerified?.outcome === 'damaged';
   return basepaths.some(wrong) || isHeldUp(output.hangs) ? EXIT.failed : EXIT.ok;
 }
@@ -133,9 +133,10 @@ function printDecisions({ basepathId, held, toAccept, looksLike }: Row): void {
   if (toAccept.length > 0) print(`${basepathId} shrunk in backup ${toAccept.join(', ')}; what was before it is kept. If that is right: bw-bkup accept ${basepathId}`);
 }
 
-function printCheck(late: readonly Row[], all: number, { outages, hangs, copies }: Output): void {
+function printCheck(late: readonly Row[], all: number, { outages, tasks, hangs, copies }: Output): void {
   for (const row of copies) if (row.overdue > 0) print(copyLine(row));
   for (const row of outages ?? []) for (const line of outageLines(row)) print(line);
+  for (const row of tasks ?? []) if (row.needsOperator) for (const line of taskLines(row)) print(line);
   if (hangs !== null) printHangs(hangs);
   for (const row of late) {
     const path = row.path === null ? row.basepathId : showPath(fromPathJson(row.path));

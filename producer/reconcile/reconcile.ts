@@ -10,6 +10,7 @@ import { askHosts } from './ask-hosts.js';
 import { BasepathArea } from './basepath-area.js';
 import { PlaceArea, RemainsArea } from './key-area.js';
 import { foreignObjects } from './foreign-objects.js';
+import { OutboxArea } from './outbox-area.js';
 import type { ReconcileParts } from './parts.js';
 import { QueueArea } from './queue-area.js';
 import { RunArea } from './run-area.js';
@@ -57,6 +58,7 @@ export async function reconcileSite(parts: ReconcileParts, options: ReconcileOpt
   await looked.at('queues', new QueueArea(parts, backends, keys));
   await looked.at('places', new PlaceArea(parts.queues, keys));
   await looked.at('remains of runs', new RemainsArea(parts.queues, keys));
+  await looked.at('outboxes', new OutboxArea(parts, keys)); // after the runs: what it looks at may have ended with them
   const turns = new Map<string, readonly Finding[]>();
   const onLooked = (id: string, findings: readonly Finding[]): void => void turns.set(id, findings);
   const withLts = options.basepaths !== 'all' && (await allAnswer(looked, backends));

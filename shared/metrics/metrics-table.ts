@@ -50,6 +50,18 @@ export const METRICS = {
   bw_transfer_duration_seconds: { type: 'histogram', unit: 'seconds', labels: ['lts'], help: 'Wall time from submitting to verifying one slice', buckets: SLICE_SECONDS },
   bw_transfer_errors_total: { type: 'counter', unit: 'errors', labels: ['lts', 'code'], help: 'Failed transfer attempts by error code' },
 
+  bw_tasks: { type: 'gauge', unit: 'tasks', labels: ['lts', 'state'], help: 'Live transfer tasks of an asynchronous long-term storage, by state' },
+  bw_tasks_need_operator: { type: 'gauge', unit: 'tasks', labels: ['lts'], help: 'Of these, those that go on only when somebody acts (paused, suspended, permission, quota, consent ...)' },
+  bw_task_bytes: { type: 'gauge', unit: 'bytes', labels: ['lts', 'state'], help: 'Bytes of the live tasks: done, and left' },
+  bw_task_files: { type: 'gauge', unit: 'files', labels: ['lts', 'state'], help: 'Files of the live tasks: done, and left' },
+  bw_task_bytes_per_second: { type: 'gauge', unit: 'bytes per second', labels: ['lts'], help: 'What the live tasks moved between their last two looks, all together' },
+  bw_task_age_seconds: { type: 'gauge', unit: 'seconds', labels: ['lts'], help: 'Age of the oldest live task; 0 when there is none' },
+  bw_task_unmoved_seconds: { type: 'gauge', unit: 'seconds', labels: ['lts'], help: 'The longest time for which a live task has moved nothing; 0 when there is none' },
+  bw_outbox_files: { type: 'gauge', unit: 'files', labels: ['lts', 'staged_on'], help: 'Slices and other files of a host that wait for a task; absent when none do' },
+  bw_outbox_bytes: { type: 'gauge', unit: 'bytes', labels: ['lts', 'staged_on'], help: 'Bytes of these' },
+  bw_outbox_age_seconds: { type: 'gauge', unit: 'seconds', labels: ['lts', 'staged_on'], help: 'Time since the oldest of these waits' },
+  bw_outbox_host_gone: { type: 'gauge', unit: 'boolean', labels: ['lts', 'staged_on'], help: '1 when no worker was heard on their host for ten minutes, else 0' },
+
   bw_copies_made_total: { type: 'counter', unit: 'backups', labels: ['lts'], help: 'Copies of sealed backups that were made up later' },
   bw_copies_made_bytes_total: { type: 'counter', unit: 'bytes', labels: ['lts'], help: 'Bytes of these' },
   bw_copies_missing: { type: 'gauge', unit: 'backups', labels: ['lts'], help: 'Sealed backups of which a long-term storage lacks its copy' },

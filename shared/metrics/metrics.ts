@@ -12,6 +12,7 @@ import { Instruments } from './instruments.js';
 import { DEFAULT_METRICS_PREFIX } from './metrics-table.js';
 import { countJobs, type CountedQueue } from './queue-counts.js';
 import { Recorders } from './recorders.js';
+import { publishTasks, TASK_GAUGES, type TaskFigures } from './tasks.js';
 
 export interface MetricsOptions {
   /** Labels of every sample. */
@@ -145,6 +146,11 @@ export class Metrics extends Recorders {
       const samples = (await outages()).map(({ kind, name, open }) => ({ labels: { kind, name }, value: Number(open) }));
       this.#instruments.replace('bw_breaker_open', samples);
     });
+  }
+
+  /** Asks at every scrape what is under way to asynchronous LTS, and what waits for that; one process per site. */
+  collectTasks(read: () => Promise<TaskFigures>): void {
+    this.#collect('tasks', 0, TASK_GAUGES, async () => { publishTasks(this.#instruments, await read()); });
   }
 
   /** Counts what follows from hangs at every scrape; one process per site. `topdirs`: all of them. */

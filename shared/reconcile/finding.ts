@@ -17,6 +17,7 @@ export const FINDINGS = {
   'sweep-failed': { act: 'repair', means: 'a cleanup job failed for good: it is tried again' },
   'run-remains': { act: 'repair', means: 'Redis keeps fields of a run that is not on record any more' },
   'place-unheld': { act: 'repair', means: 'the place of a basepath in the queue is held by a job that is not there: nothing of it would be enqueued' },
+  'outbox-left': { act: 'repair', means: 'slices or files of no running backup wait for a transfer task on a host where no worker was heard for ten minutes: they are taken off the list' },
   'run-lost': { act: 'repair', means: 'work of a backup lies in the catalog and Redis has never heard of it: its end goes on record, and it is swept' },
   'work-left': { act: 'repair', means: 'the work directory of a backup that ended was not swept' },
   'work-unexplained': { act: 'repair', means: 'a work directory that no attempt on record explains, a day old' },

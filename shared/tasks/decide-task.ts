@@ -30,10 +30,11 @@ export function stateOf(status: Pick<TransferStatus, 'state'>): TaskState | null
 }
 
 /**
- * Why a task that goes on is cancelled (pure), or null. abandoned: the service has trouble, and files of it are wanted no more: the others go again without them ·
- * host-gone: it has trouble, and nobody could mend it at its host. A task without trouble is left alone: what it brings counts.
+ * Why a task that goes on is cancelled (pure), or null. operator: somebody wishes it · abandoned: the service has trouble, and files of it are wanted no more: the others go
+ * again without them · host-gone: it has trouble, and nobody could mend it at its host. A task without trouble is left alone otherwise: what it brings counts.
  */
-export function whyCancel(facts: { readonly state: TaskState; readonly hasError: boolean; readonly unwanted: number; readonly hostIsGone: boolean }): 'abandoned' | 'host-gone' | null {
+export function whyCancel(facts: { readonly state: TaskState; readonly hasError: boolean; readonly unwanted: number; readonly hostIsGone: boolean; readonly isWished: boolean }): 'operator' | 'abandoned' | 'host-gone' | null {
+  if (facts.isWished) return 'operator';
   const inTrouble = facts.hasError || facts.state === 'stalled' || facts.state === 'paused' || facts.state === 'needs-operator';
   if (!inTrouble) return null;
   if (facts.unwanted > 0) return 'abandoned';
@@ -45,9 +46,11 @@ const FREE_TRIES = 5;
 
 /**
  * What becomes of an item that a task did not bring (pure). `again`: back to the outbox, as it is another one's fault, or the task was taken back on purpose ·
- * `error`: its job is told, and judges whether it is an outage or an attempt.
+ * `error`: its job is told, and judges whether it is an outage or an attempt. Of a task that an operator cancelled all goes again, however often, whatever had held it
+ * up: only what no task could bring is told.
  */
-export function afterFailure(item: Pick<OutboxItem, 'object' | 'tries'>, objects: ReadonlySet<string>, error: StoredError): 'again' | 'error' {
+export function afterFailure(item: Pick<OutboxItem, 'object' | 'tries'>, objects: ReadonlySet<string>, error: StoredError, isWished = false): 'again' | 'error' {
+  if (isWished && error.retry !== 'permanent') return 'again';
   if (error.code === 'TRANSFER_ABORTED') return item.tries < FREE_TRIES ? 'again' : 'error';
   const culprit = error.subject !== undefined && objects.has(error.subject) ? error.subject : null;
   if (culprit === null || culprit === item.object) return 'error';

@@ -22,6 +22,8 @@ export function newTask(about: Pick<TaskRecord, 'lts' | 'identity' | 'host' | 'k
     doneItems: 0,
     rate: 0,
     seenMs: 0,
+    movedMs: 0,
+    url: null,
     error: null,
     failures: 0,
   };

@@ -45,13 +45,20 @@ export async function sendInLease(request: LeasedRequest): Promise<ItemResult[]>
   const store = new TaskStore(redis);
   const key = await backend.prepare(items);
   const record = await opened(request, store, key);
-  const holding = setInterval(() => { void store.hold(record.id, sender, timing.holdMs).catch(() => undefined); }, timing.holdMs / 3);
+  const wished = new AbortController();
+  const looking = setInterval(() => { void look(store, record.id, request, wished).catch(() => undefined); }, Math.min(timing.lookMs, timing.holdMs / 3));
   try {
-    return await sendItems({ backend, items, key, signal });
+    return await sendItems({ backend, items, key, signal: AbortSignal.any([signal, wished.signal]) });
   } finally {
-    clearInterval(holding);
+    clearInterval(looking);
     await store.close(record, sender, await store.items(record.id), new Map());
   }
+}
+
+/** Keeps the task; an operator may wish it cancelled (`bw-bkup tasks cancel`). */
+async function look(store: TaskStore, id: string, { sender, timing = LEASE_TIMING }: LeasedRequest, wished: AbortController): Promise<void> {
+  await store.hold(id, sender, timing.holdMs);
+  if (((await store.read(id))?.cancelledBy ?? null) !== null) wished.abort();
 }
 
 /** The task on record, with its lease. Throws TRANSFER_ABORTED. */

@@ -41,7 +41,7 @@ export type OutboxItem = z.infer<typeof outboxItemSchema>;
  * keyed: its key and items are on record, nobody outside may know of it yet · submitted to needs-operator: the service has it ·
  * verifying: it is over there, and its items are looked at one by one. A task that is settled is off the record.
  */
-const TASK_STATES = ['keyed', 'submitted', 'queued', 'running', 'stalled', 'paused', 'needs-operator', 'verifying'] as const;
+export const TASK_STATES = ['keyed', 'submitted', 'queued', 'running', 'stalled', 'paused', 'needs-operator', 'verifying'] as const;
 export type TaskState = (typeof TASK_STATES)[number];
 
 const recordSchema = z.object({
@@ -67,6 +67,10 @@ const recordSchema = z.object({
   rate: z.number().nonnegative(),
   /** When the service last answered, ms; 0: never. */
   seenMs: z.number(),
+  /** When it was last seen to have moved bytes or files, ms; 0: it has moved none. Absent in records of before. */
+  movedMs: z.number().default(0),
+  /** Where a person can look at it; null: nowhere, or not known yet. Absent in records of before. */
+  url: z.string().nullable().default(null),
   /** How the last call went wrong, or what the service reports: of a task that goes on. */
   error: errorSchema.nullable(),
   /** Calls in a row that failed. */
@@ -110,8 +114,11 @@ export function toError({ code, subject, detail, lts, ...rest }: StoredError): B
   return new BwError(code, { ...rest, ...(subject === undefined ? {} : { subject }), ...(detail === undefined ? {} : { detail }), ...(lts === undefined ? {} : { lts }) });
 }
 
+/** What is longer is no name. */
+const LONGEST_NAME = 100;
+
 /** `task_id 1234-...`: as the service knows it; our id before it has answered. */
 export function taskName({ id, handle }: Pick<TaskRecord, 'id' | 'handle'>): string {
-  const parts = Object.entries(handle ?? {}).filter(([, value]) => typeof value === 'string');
+  const parts = Object.entries(handle ?? {}).filter(([, value]) => typeof value === 'string' && value.length <= LONGEST_NAME);
   return parts.length === 0 ? `task ${id}` : parts.map(([name, value]) => `${name} ${String(value)}`).join(', ');
 }

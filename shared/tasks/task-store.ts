@@ -73,7 +73,12 @@ const READ = `${REDIS_NOW}
 local record, holder = redis.call('HGET', KEYS[1], 'record'), redis.call('HGET', KEYS[1], 'holder')
 if not record then return nil end
 if holder and tonumber(redis.call('HGET', KEYS[1], 'until')) <= now then holder = '' end
-return { record, holder or '' }`;
+return { record, holder or '', redis.call('HGET', KEYS[1], 'cancel') or '' }`;
+
+/** KEYS: task. ARGV: who. Who was first stays on record. */
+const WISH_CANCEL = `
+if redis.call('HEXISTS', KEYS[1], 'record') == 0 then return 0 end
+return 2 - redis.call('HSETNX', KEYS[1], 'cancel', ARGV[1])`;
 
 /** A want that is not renewed for so long, ms, is of a host that has sent it, or is gone. */
 const WANT_MS = 30_000;
@@ -91,6 +96,8 @@ export interface LiveTask {
   readonly task: TaskRecord;
   /** Process that looks after it; null: none, or it has not said so for too long. */
   readonly holder: string | null;
+  /** Who wishes it cancelled; null: nobody. */
+  readonly cancelledBy: string | null;
 }
 
 /** What came of one item. */
@@ -136,10 +143,10 @@ export class TaskStore {
   }
 
   async read(id: string): Promise<LiveTask | null> {
-    const found = (await this.redis.eval(READ, 1, taskKey(id))) as [string, string] | null;
+    const found = (await this.redis.eval(READ, 1, taskKey(id))) as [string, string, string] | null;
     if (found === null) return null;
-    const [record, holder] = found;
-    return { task: parseTask(record), holder: holder === '' ? null : holder };
+    const [record, holder, cancelledBy] = found;
+    return { task: parseTask(record), holder: holder === '' ? null : holder, cancelledBy: cancelledBy === '' ? null : cancelledBy };
   }
 
   async items(id: string): Promise<OutboxItem[]> {
@@ -178,6 +185,13 @@ export class TaskStore {
     });
     const answer = await this.redis.eval(CLOSE, keys.length, ...keys, holder, task.id, items.length, ...items.map(({ object }) => object), ...moves);
     return answer === 0 ? null : (answer as string[]);
+  }
+
+  /** Puts on record that somebody wishes it cancelled: whoever looks after it does that. `already`: somebody wished it before · `over`: it is not on record. */
+  async wishCancel(id: string, who: string): Promise<'wished' | 'already' | 'over'> {
+    const answer = await this.redis.eval(WISH_CANCEL, 1, taskKey(id), who);
+    if (answer === 0) return 'over';
+    return answer === 1 ? 'wished' : 'already';
   }
 
   /** For whoever comes next, at once. */

@@ -52,24 +52,35 @@ export async function keepCopy(from: string, to: string): Promise<string> {
 /** Restores a backup with the product into a new directory and compares. Returns the differences. */
 export async function restoreDifferences(site: TestSite, manifest: Manifest, expected: string): Promise<readonly Difference[]> {
   const target = join(site.dir, 'restore', ulid());
+  await restoreWhole(site, manifest, target);
+  return differences(expected, target);
+}
+
+/** Restores a backup with the product, and everything of it. */
+export async function restoreWhole(site: TestSite, manifest: Manifest, target: string): Promise<void> {
   const ended = await restore(site, manifest, { target });
   expect({ state: ended.state, reason: ended.reason }).toEqual({ state: 'completed', reason: null });
   expect(restoreResultSchema.parse(ended.returnValue).problems).toEqual([]);
-  return differences(expected, target);
 }
 
 /** Restores a backup's chain with the script of the restore kit, which uses stock dar, and compares. */
 export async function replayDifferences(site: TestSite, manifest: Manifest, expected: string): Promise<readonly Difference[]> {
-  const lts = join(site.dir, 'lts');
   const target = join(site.dir, 'restore', ulid());
+  await replay(site, manifest, target);
+  return differences(expected, target);
+}
+
+/** Restores a backup's chain with the script of the restore kit. */
+export async function replay(site: TestSite, manifest: Manifest, target: string): Promise<void> {
+  const lts = join(site.dir, 'lts');
   const chain = await site.catalog.chain(manifest);
   const backups = chain.map(({ basepathId, backupId }) => join(lts, basepathId, backupId));
   const done = await run({ program: 'sh', args: [join(lts, 'restore-kit', 'bw-restore.sh'), ...backups, target] }, { okCodes: [0, 1, 2, 5] });
   expect({ code: done.status.code, said: done.status.code === 0 ? '' : done.stdout.toString('latin1') + done.stderr }).toEqual({ code: 0, said: '' });
-  return differences(expected, target);
 }
 
-async function differences(expected: string, target: string): Promise<readonly Difference[]> {
+/** Differences of two trees in everything a backup keeps. */
+export async function differences(expected: string, target: string): Promise<readonly Difference[]> {
   return (await compareTrees({ left: bytePath.fromText(expected), right: bytePath.fromText(target), content: 'hash' })).differences;
 }
 

@@ -17,6 +17,8 @@ export interface Circumstances {
   /** This process has just put it on record: nobody outside can know of its key. */
   readonly isNew: boolean;
   readonly hostIsGone: boolean;
+  /** Who wishes it cancelled, or null. */
+  readonly cancelledBy: string | null;
 }
 
 /**
@@ -33,7 +35,7 @@ export async function driveTask(parts: DriveParts, task: TaskRecord, circumstanc
   }
 }
 
-async function submit(parts: DriveParts, task: TaskRecord, items: readonly OutboxItem[], { isNew, hostIsGone }: Circumstances): Promise<void> {
+async function submit(parts: DriveParts, task: TaskRecord, items: readonly OutboxItem[], { isNew, hostIsGone, cancelledBy }: Circumstances): Promise<void> {
   const { backend, store, self, logger, nowMs } = parts;
   const toSend = items.map(toTransferItem);
   try {
@@ -43,15 +45,20 @@ async function submit(parts: DriveParts, task: TaskRecord, items: readonly Outbo
       await closeTask(parts, task, items, new Map());
       return;
     }
+    if (left === null && cancelledBy !== null) {
+      logger.warn({ task: task.id, lts: task.lts, by: cancelledBy }, 'a task that was never submitted is cancelled: its files go with another');
+      await closeTask(parts, task, items, new Map((await parts.wanted(task, items)).map(({ object }) => [object, { kind: 'again' }])));
+      return;
+    }
     const handle = left ?? (await backend.submit(task.key, toSend));
-    const submitted: TaskRecord = { ...task, handle, state: 'submitted', seenMs: nowMs(), error: null, failures: 0 };
+    const submitted: TaskRecord = { ...task, handle, url: backend.taskUrl?.(handle) ?? null, state: 'submitted', seenMs: nowMs(), error: null, failures: 0 };
     await store.note(submitted, self);
     logger.info({ task: task.id, lts: task.lts, name: taskName(submitted), items: items.length, bytes: task.bytes, backups: task.backups.length, adopted: left !== null }, 'task submitted');
   } catch (thrown) {
     const error = toBwError(thrown);
     if (!isSubmitHopeless(error, task.failures + 1) || !(await isNotThere(parts, task, items))) throw thrown;
     await parts.onTrouble(task, error);
-    await settleTask(parts, task, items, { state: 'failed', error, proven: [] });
+    await settleTask(parts, task, items, { state: 'failed', error, proven: [], isWished: cancelledBy !== null });
   }
 }
 
@@ -60,8 +67,9 @@ async function isNotThere({ backend }: DriveParts, task: TaskRecord, items: read
   return backend.reconcile(task.key, items.map(toTransferItem)).then((handle) => handle === null, () => false);
 }
 
-async function look(parts: DriveParts, task: TaskRecord, items: readonly OutboxItem[], handle: TransferHandle, { hostIsGone }: Circumstances): Promise<void> {
+async function look(parts: DriveParts, task: TaskRecord, items: readonly OutboxItem[], handle: TransferHandle, { hostIsGone, cancelledBy }: Circumstances): Promise<void> {
   const { backend, store, self } = parts;
+  const isWished = cancelledBy !== null;
   const status = await backend.poll(handle, items.map(toTransferItem));
   const state = stateOf(status);
   if (state === null) {
@@ -69,7 +77,7 @@ async function look(parts: DriveParts, task: TaskRecord, items: readonly OutboxI
     if (!(await store.note(ended, self))) return;
     // What it did not bring is made again elsewhere.
     const own = hostIsGone ? { ...parts, wanted: () => Promise.resolve([]) } : parts;
-    await settle(own, ended, items, { state: status.state as TaskEnd['state'], error: status.error ?? null, proven: status.proven });
+    await settle(own, ended, items, { state: status.state as TaskEnd['state'], error: status.error ?? null, proven: status.proven, isWished });
     return;
   }
   const going: TaskRecord = { ...seen(parts, task, status), state };
@@ -77,10 +85,10 @@ async function look(parts: DriveParts, task: TaskRecord, items: readonly OutboxI
   if (status.error !== undefined && status.error.code !== task.error?.code) await parts.onTrouble(going, status.error);
   const hasError = status.error !== undefined;
   const unwanted = hasError ? items.length - (await parts.wanted(task, items)).length : 0;
-  const why = whyCancel({ state, hasError, unwanted, hostIsGone });
+  const why = whyCancel({ state, hasError, unwanted, hostIsGone, isWished });
   if (why === null) return;
-  parts.logger.warn({ task: task.id, name: taskName(task), why, unwanted }, 'task cancelled: what it has not brought is sent again');
-  await backend.cancel(handle, items.map(toTransferItem)); // the next look sees what came of it
+  parts.logger.warn({ task: task.id, name: taskName(task), why, by: cancelledBy ?? undefined, unwanted }, 'task cancelled: what it has not brought is sent again');
+  await backend.cancel(handle, items.map(toTransferItem), { keepMoved: true }); // the next look sees what came of it
 }
 
 async function settle(parts: DriveParts, task: TaskRecord, items: readonly OutboxItem[], end: TaskEnd): Promise<void> {
@@ -95,7 +103,8 @@ function seen({ nowMs }: DriveParts, task: TaskRecord, { bytes, files, error }: 
   const now = nowMs();
   const ms = now - task.seenMs;
   const rate = task.seenMs === 0 || ms <= 0 ? 0 : Math.max(0, ((bytes - task.doneBytes) / ms) * 1000);
-  return { ...task, doneBytes: bytes, doneItems: files, rate, seenMs: now, error: error === undefined ? null : storedError(error), failures: 0 };
+  const movedMs = bytes > task.doneBytes || files > task.doneItems ? now : task.movedMs;
+  return { ...task, doneBytes: bytes, doneItems: files, rate, seenMs: now, movedMs, error: error === undefined ? null : storedError(error), failures: 0 };
 }
 
 async function noteTrouble(parts: DriveParts, task: TaskRecord, error: BwError): Promise<void> {

@@ -23,6 +23,8 @@ export interface TaskEnd {
   readonly error: BwError | null;
   /** Objects that are there all the same. */
   readonly proven: readonly string[] | undefined;
+  /** An operator wished it cancelled. */
+  readonly isWished: boolean;
 }
 
 /** Looks outside that go on together. */
@@ -66,7 +68,7 @@ async function judgeItem({ backend }: SettleParts, task: TaskRecord, item: Outbo
     if (end.state === 'sent') return { kind: 'error', error: about(task, item, storedError(notProven(item, verdict))) };
   }
   const error = storedError(end.error ?? endedWithout(end.state));
-  return afterFailure(item, objects, error) === 'again' ? { kind: 'again' } : { kind: 'error', error: about(task, item, error) };
+  return afterFailure(item, objects, error, end.isWished) === 'again' ? { kind: 'again' } : { kind: 'error', error: about(task, item, error) };
 }
 
 /** Dead letters name the storage and the task as its service knows it. */

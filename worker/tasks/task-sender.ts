@@ -100,16 +100,16 @@ export class TaskSender {
     await Promise.all(this.#busy.values());
   }
 
-  #mayStep({ task, holder }: LiveTask, hostIsGone: boolean): boolean {
+  #mayStep({ task, holder, cancelledBy }: LiveTask, hostIsGone: boolean): boolean {
     if (this.#busy.has(task.id) || !mayDrive(task, { ownHost: this.context.config.host, self: this.self, holder, hostIsGone })) return false;
-    return performance.now() - (this.#lookedMs.get(task.id) ?? -Infinity) >= pauseMs(this.timing.lookMs, task.failures);
+    return performance.now() - (this.#lookedMs.get(task.id) ?? -Infinity) >= pauseMs(this.timing.lookMs, cancelledBy === null ? task.failures : 0); // somebody waits for that
   }
 
-  #step(backend: TransferBackend, task: TaskRecord, circumstances: Circumstances): void {
+  #step(backend: TransferBackend, task: TaskRecord, circumstances: Omit<Circumstances, 'cancelledBy'>): void {
     const step = (async (): Promise<void> => {
       if (!(await this.#store.hold(task.id, this.self, this.timing.holdMs))) return;
       const now = await this.#store.read(task.id); // another one may have got on with it until now
-      if (now !== null) await driveTask(this.#parts(backend), now.task, circumstances);
+      if (now !== null) await driveTask(this.#parts(backend), now.task, { ...circumstances, cancelledBy: now.cancelledBy });
     })()
       .catch((thrown: unknown) => { if (!this.#isStopping) this.context.logger.warn({ err: toBwError(thrown), task: task.id }, 'task not looked after'); })
       .finally(() => {

@@ -73,7 +73,7 @@ async function findRun({ runs }: Session, name: string): Promise<Run | null> {
 }
 
 /** Letters of an id that a person may give. */
-const SHORTEST = 6;
+export const SHORTEST = 6;
 
 /** How it ended is known for a time, by its whole id. */
 async function notRunning({ runs }: Session, name: string): Promise<BwError> {
@@ -87,7 +87,7 @@ async function notRunning({ runs }: Session, name: string): Promise<BwError> {
   });
 }
 
-function ambiguous(name: string, found: readonly { readonly id: string }[]): BwError {
+export function ambiguous(name: string, found: readonly { readonly id: string }[]): BwError {
   return new BwError('BACKUP_AMBIGUOUS', {
     message: 'several that run have an id that begins like this',
     subject: name,

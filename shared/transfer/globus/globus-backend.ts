@@ -19,11 +19,13 @@ import { createLimiter } from '../bandwidth.js';
 import { assertObjectName, PART_MARK } from '../object-name.js';
 import { bringBack, verifyBack } from './bring-back.js';
 import { GlobusClient } from './client.js';
+import { parseHandle } from './handle.js';
 import { joinPath, mapFile, type SourceMap } from './path-map.js';
 import type { Place } from './place.js';
 import { listObjects, probe, removeObjects, statObject, sweepParts } from './remote-files.js';
 import { prepareScratch } from './scratch.js';
 import { Sender } from './send.js';
+import { taskUrl } from './task-url.js';
 import { Tasks } from './tasks.js';
 
 export interface GlobusOptions {
@@ -74,12 +76,14 @@ class GlobusCollection implements GlobusBackend {
   readonly tasks: { readonly identity: string; readonly max: number };
   readonly #place: Place;
   readonly #sender: Sender;
+  readonly #transferUrl: string;
 
   constructor(options: GlobusOptions) {
     this.name = options.name;
     this.tasks = { identity: `globus:${options.clientId}`, max: options.maxTasks };
     this.#place = placeOf(options);
     this.#sender = new Sender(this.#place);
+    this.#transferUrl = options.transferUrl;
   }
 
   capabilities(): BackendCapabilities {
@@ -115,8 +119,12 @@ class GlobusCollection implements GlobusBackend {
     return this.#sender.poll(handle, items, signal);
   }
 
-  cancel(handle: TransferHandle, items?: readonly TransferItem[]): Promise<void> {
-    return this.#sender.cancel(handle, items);
+  cancel(handle: TransferHandle, items?: readonly TransferItem[], options: { readonly keepMoved?: boolean } = {}): Promise<void> {
+    return this.#sender.cancel(handle, items, options);
+  }
+
+  taskUrl(handle: TransferHandle): string | null {
+    return taskUrl(this.#transferUrl, parseHandle(handle).task);
   }
 
   reconcile(key: string, items: readonly TransferItem[]): Promise<TransferHandle | null> {

@@ -67,10 +67,11 @@ export class Sender {
     return polling;
   }
 
-  /** Whatever the answer, it is read again until it has ended; then nothing of it is left but what has its name. */
-  async cancel(raw: TransferHandle, items?: readonly TransferItem[]): Promise<void> {
+  /** Whatever the answer, it is read again until it has ended; then nothing of it is left but what has its name, or, with `keepMoved`, what poll gives one. */
+  async cancel(raw: TransferHandle, items?: readonly TransferItem[], { keepMoved = false }: { readonly keepMoved?: boolean } = {}): Promise<void> {
     const handle = parseHandle(raw);
     await this.place.tasks.stop(handle.task);
+    if (keepMoved) return;
     await this.#removeParts(handle, this.#itemsOf(handle, items));
   }
 
@@ -91,8 +92,7 @@ export class Sender {
       case 'failed':
         return this.#conclude(tasks, handle, seen, items);
       case 'cancelled':
-        await this.#removeParts(handle, items);
-        return { ...progress, state: 'cancelled', error: abortedError(handle.task), ...(items === null ? {} : { proven: [] }) };
+        return this.#cancelled(tasks, handle, seen, items);
       case 'stuck':
         return { ...progress, state: 'stalled', error: tasks.errorOf(seen, handle.task) };
       default:
@@ -115,6 +115,13 @@ export class Sender {
     this.#known.delete(handle.key);
     if (items !== null) await removeCopies(this.place, items);
     return { state: 'sent', bytes, files: published.done.size };
+  }
+
+  /** What it had moved whole by then is kept, unless that went with its cancelling. */
+  async #cancelled(tasks: Tasks, handle: SendHandle, seen: SeenTask, items: readonly TransferItem[] | null): Promise<TransferStatus> {
+    const published = items === null ? null : await this.#publish(tasks, handle, seen, items);
+    if (published?.isUnfinished === true) return { state: 'running', bytes: seen.task.bytes_transferred, files: published.done.size };
+    return { ...(await this.#failed(handle, abortedError(handle.task), items, published)), state: 'cancelled' };
   }
 
   async #publish(tasks: Tasks, handle: SendHandle, seen: SeenTask, items: readonly TransferItem[] | null): Promise<Published> {

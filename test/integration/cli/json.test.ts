@@ -8,6 +8,7 @@ import {
 import { doctorOutput } from '../../../producer/cli/doctor/outputs.js';
 import { shardsOutput } from '../../../producer/cli/plan-shards-command.js';
 import { reconcileOutput } from '../../../producer/cli/reconcile-outputs.js';
+import { tasksOutput } from '../../../producer/cli/tasks/outputs.js';
 import { verifyOutput } from '../../../producer/cli/verify-outputs.js';
 import { importOutput } from '../../../producer/cli/import-command.js';
 import { diffLine, findLine, historyLine } from '../../../producer/cli/version-outputs.js';
@@ -74,6 +75,7 @@ describe('--json', () => {
     await site.write({ 'alice/b.txt': 'other' });
     const differs = await json(restoreOutput, 1, 'restore', site.at('top/alice'), '--to', site.at('restore/r2'), '--compare', site.at('top/alice'));
     expect(differs.compared).toMatchObject({ same: false });
+    expect(await json(tasksOutput, 0, 'tasks', 'list')).toEqual({ v: 1, tasks: [], outboxes: [] });
     expect(await json(reconcileOutput, 0, 'reconcile', '--dry-run', '--lts')).toEqual({ v: 1, dryRun: true, findings: [], problems: [], hostsWithoutWorker: ['here'] });
     expect(await json(rebuildOutput, 0, 'catalog', 'rebuild')).toEqual({ v: 1, backups: 4, basepaths: 2, adopted: [], fromLts: null, problems: [] });
     expect(await json(standaloneOutput, 0, 'standalone', '--once')).toMatchObject({ sealed: 0, topdirs: [{ found: 2, added: 0, enqueued: 0 }] });

@@ -167,6 +167,19 @@ describe('trouble', () => {
 });
 
 describe('cancel', () => {
+  it('that keeps what was moved: poll gives that its names and tells, and the rest is gone', async () => {
+    const lts = await setUp({ stuckAfterMs: 60_000 });
+    const items = [await lts.item('a/good'), await lts.item('b/bad')];
+    lts.globus.control({ do: 'path-error', prefix: '/bw/b', side: 'destination', code: 'PERMISSION_DENIED' });
+    const handle = await lts.backend.submit(await lts.backend.prepare(items), items);
+    while ((await until(lts.backend, handle, 'stalled', items)).files !== 1);
+    await lts.again().cancel(handle, items, { keepMoved: true });
+    lts.globus.control({ do: 'clear-path-errors' });
+    expect(await lts.again().poll(handle, items)).toMatchObject({ state: 'cancelled', files: 1, bytes: 1000, proven: ['a/good'], error: { code: 'TRANSFER_ABORTED' } });
+    expect(await lts.again().poll(handle, items)).toMatchObject({ state: 'cancelled', proven: ['a/good'] }); // whoever comes after a crash is told the same
+    expect((await readdir(lts.dir, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map(({ name }) => name)).toEqual(['good']);
+  });
+
   it.each(['normal', 'held', 'too-late'] as const)('%s: nothing of it is left', async (mode) => {
     const lts = await setUp({ pollMs: 1 });
     const items = [await lts.item('a/1'), await lts.item('a/2')];

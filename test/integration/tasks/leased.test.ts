@@ -43,6 +43,15 @@ it('an import has its task under the leases of the workers, and waits for one', 
   expect([live, service.most, await liveTasks(redis), await new Outbox(redis).count('far', 'import-1')]).toEqual([[1], 1, 0, 0]);
 });
 
+it('that of an import is cancelled when an operator wishes it', async () => {
+  const { redis } = await startRedis();
+  const service = new FakeService();
+  const store = new TaskStore(redis);
+  const send = importOf(redis, service, () => { void store.all().then(([live]) => store.wishCancel(live?.task.id ?? '', 'root')); });
+  expect((await send('import-3', new AbortController().signal)).map(({ state }) => state)).toEqual(['cancelled', 'cancelled']);
+  expect([service.alive(), await liveTasks(redis)]).toEqual([[], 0]);
+});
+
 it('that of an import that was killed is on record, and a lease, until a worker has seen its end', async () => {
   const { redis } = await startRedis();
   const service = new FakeService();

@@ -115,6 +115,14 @@ export async function liveTasks(redis: Redis): Promise<number> {
   return (await new TaskStore(redis).all()).length;
 }
 
+/** So many rounds of a worker, each to its end. */
+export async function rounds({ sender }: { readonly sender: TaskSender }, count = 1): Promise<void> {
+  for (let round = 0; round < count; round++) {
+    await sender.round();
+    await sender.idle();
+  }
+}
+
 /** Another process of another host was heard now, and `host` not for long. */
 export async function makeGone(redis: Redis, host: string): Promise<void> {
   const [seconds] = await redis.time();

@@ -13,19 +13,12 @@ import { workspace } from '../../helpers/workspace.js';
 import { startRedis } from '../http/redis.js';
 import { fakeBackend, fault, FakeService } from './fake-service.js';
 import { TaskSender } from '../../../worker/tasks/task-sender.js';
-import { AT_ONCE, committed, contextOf, handOverJob, liveTasks, makeGone, savingBackup, senderOf, transferWorker, type SampleBackup } from './task-site.js';
+import { AT_ONCE, committed, contextOf, handOverJob, liveTasks, makeGone, rounds, savingBackup, senderOf, transferWorker, type SampleBackup } from './task-site.js';
 
 type Sender = ReturnType<typeof senderOf>;
 
 async function handOverAll({ context }: Sender, backups: readonly SampleBackup[]): Promise<void> {
   for (const backup of backups) expect(await handOverJob(context, backup)).toBe('waits');
-}
-
-async function rounds({ sender }: Pick<Sender, 'sender'>, count = 1): Promise<void> {
-  for (let round = 0; round < count; round++) {
-    await sender.round();
-    await sender.idle();
-  }
 }
 
 async function someBackups(redis: Redis, host: string, count: number, slices = 3): Promise<SampleBackup[]> {

@@ -9,7 +9,7 @@ const NAMED_IN = ['bin', 'producer', 'worker', 'shared', 'deploy'];
 function existing(): Set<string> {
   const source = readFileSync(join(ROOT, 'bin/bw-bkup.ts'), 'utf8');
   const tops = [...source.matchAll(/command\(program, '([\w-]+)|program\.command\('([\w-]+)/g)].map((match) => match[1] ?? match[2] ?? '');
-  const subs = [...source.matchAll(/command\((catalog|basepath|breaker|dead|copies), '([\w-]+)|(config)\.command\('([\w-]+)/g)].map((match) => `${match[1] ?? match[3] ?? ''} ${match[2] ?? match[4] ?? ''}`);
+  const subs = [...source.matchAll(/command\((catalog|basepath|breaker|dead|copies|tasks), '([\w-]+)|(config)\.command\('([\w-]+)/g)].map((match) => `${match[1] ?? match[3] ?? ''} ${match[2] ?? match[4] ?? ''}`);
   return new Set([...tops, ...subs, 'help']);
 }
 
@@ -18,7 +18,7 @@ it('every command that a hint or a document tells people to call exists', () => 
     .filter((entry) => entry.isFile() && /\.(ts|md|txt|sh|yml|yaml|service)$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name));
   const commands = existing();
-  const groups = new Set(['catalog', 'config', 'basepath', 'breaker', 'dead']);
+  const groups = new Set(['catalog', 'config', 'basepath', 'breaker', 'dead', 'tasks']);
   const named = [...files, join(ROOT, 'README.md')].flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/`bw-bkup ([a-z][\w-]*)(?: ([a-z][\w-]*))?[^`$]*`/g)].map(([, first = '', second = '']) => (groups.has(first) ? `${first} ${second}` : first)),
   );

@@ -18,6 +18,7 @@ import { doctorOutput } from '../../../../producer/cli/doctor/outputs.js';
 import { breakerOutput } from '../../../../producer/cli/breaker/outputs.js';
 import { copiesOutput, copyOrdersOutput } from '../../../../producer/cli/copies/outputs.js';
 import { restoreDryRunOutput } from '../../../../producer/cli/restore-dry-run/outputs.js';
+import { taskCancelOutput, tasksOutput } from '../../../../producer/cli/tasks/outputs.js';
 import { topdirRestoreLine } from '../../../../producer/cli/topdir-restore/outputs.js';
 import { drainOutput, stopOutput } from '../../../../producer/cli/work/outputs.js';
 import { diffLine, findLine, historyLine } from '../../../../producer/cli/version-outputs.js';
@@ -58,6 +59,8 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   'copies make': copyOrdersOutput,
   copies: copiesOutput,
   limits: limitsOutput,
+  'tasks cancel': taskCancelOutput,
+  tasks: tasksOutput,
   breaker: breakerOutput,
   drain: drainOutput,
   preempt: stopOutput,

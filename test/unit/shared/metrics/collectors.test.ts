@@ -2,6 +2,8 @@ import type { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { createMetrics, type BasepathAge, type CountedQueue } from '../../../../shared/metrics/index.js';
 import { priorityOf, SCORE_OF_PRIORITY } from '../../../../shared/queues/priorities.js';
+import { figuresOf } from '../../../../shared/tasks/figures.js';
+import { sampleTask } from '../tasks/sample-task.js';
 import { sampleOf } from './samples.js';
 
 const DAY_MS = 86_400_000;
@@ -81,6 +83,20 @@ test('staging is asked at every scrape', async () => {
   expect(sampleOf(text, 'bw_staging_budget_bytes', {})).toBe(100);
   expect(sampleOf(text, 'bw_staging_paused_dars', {})).toBe(2);
   expect(sampleOf(text, 'bw_staging_paused_seconds_total', {})).toBe(4);
+});
+
+test('transfer tasks and what waits for one are asked at every scrape; a storage without any has zeros, an outbox without any is absent', async () => {
+  const metrics = metricsAt({ now: NOW });
+  let outboxes = [{ lts: 'tape', host: 'ie2', files: 3, bytes: 30, sinceMs: NOW - 90_000, hostIsGone: true }];
+  metrics.collectTasks(() => Promise.resolve({ tasks: figuresOf([sampleTask({ createdMs: NOW - 60_000, state: 'paused', bytes: 100, doneBytes: 40 })], ['tape', 'vault'], NOW), outboxes, nowMs: NOW }));
+  const text = await metrics.render();
+  const of = (name: string, labels: Readonly<Record<string, string>>) => sampleOf(text, name, labels);
+  expect([of('bw_tasks', { lts: 'tape', state: 'paused' }), of('bw_tasks', { lts: 'tape', state: 'running' }), of('bw_tasks_need_operator', { lts: 'tape' }), of('bw_tasks_need_operator', { lts: 'vault' })]).toEqual([1, 0, 1, 0]);
+  expect([of('bw_task_bytes', { lts: 'tape', state: 'left' }), of('bw_task_age_seconds', { lts: 'tape' }), of('bw_task_unmoved_seconds', { lts: 'tape' }), of('bw_task_age_seconds', { lts: 'vault' })]).toEqual([60, 60, 60, 0]);
+  const waiting = { lts: 'tape', staged_on: 'ie2' };
+  expect(['files', 'bytes', 'age_seconds', 'host_gone'].map((name) => of(`bw_outbox_${name}`, waiting))).toEqual([3, 30, 90, 1]);
+  outboxes = [];
+  expect(sampleOf(await metrics.render(), 'bw_outbox_files', {})).toBeNull();
 });
 
 test('a source is registered once', () => {

@@ -115,7 +115,7 @@ test('the labels a message shows survive the aggregation of its rule', async () 
 test('alerts have unique names and cover what an operator must hear of', async () => {
   const names = (await loadRules()).map(({ alert }) => alert);
   expect(new Set(names).size).toBe(names.length);
-  expect(names).toEqual(expect.arrayContaining(['BwPastDue', 'BwFailedJobs', 'BwStagingNearlyFull', 'BwRedisDown', 'BwNoSeal', 'BwAgesUnknown']));
+  expect(names).toEqual(expect.arrayContaining(['BwPastDue', 'BwFailedJobs', 'BwStagingNearlyFull', 'BwRedisDown', 'BwNoSeal', 'BwAgesUnknown', 'BwTaskNeedsOperator', 'BwTaskStuck', 'BwOutboxOfGoneHost']));
 });
 
 test('the check itself finds wrong names and labels', () => {

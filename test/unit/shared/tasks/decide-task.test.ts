@@ -20,12 +20,13 @@ it('what is over at the service is no state of a task that goes on', () => {
 });
 
 describe('a task is cancelled', () => {
-  const fine = { state: 'running' as const, hasError: false, unwanted: 0, hostIsGone: false };
+  const fine = { state: 'running' as const, hasError: false, unwanted: 0, hostIsGone: false, isWished: false };
   it.each([
     ['not while all is well, whoever wants it', { ...fine, unwanted: 3, hostIsGone: true }, null],
     ['not for trouble alone', { ...fine, hasError: true }, null],
     ['for files that are gone, as their backup is', { ...fine, hasError: true, unwanted: 1 }, 'abandoned'],
     ['for trouble that nobody can mend at its host', { ...fine, state: 'paused' as const, hostIsGone: true }, 'host-gone'],
+    ['when an operator wishes it, although all is well', { ...fine, isWished: true }, 'operator'],
     ['not while an operator can mend it', { ...fine, state: 'needs-operator' as const }, null],
   ])('%s', (_, facts, expected) => {
     expect(whyCancel(facts)).toBe(expected);
@@ -44,6 +45,11 @@ describe('an item that a task did not bring', () => {
     ['is told in the end', { object: 'a', tries: 5 }, { ...error, subject: 'b' }, 'error'],
   ] as const)('%s', (_, item, about, expected) => {
     expect(afterFailure(item, objects, about)).toBe(expected);
+  });
+
+  it('of a task that an operator cancelled goes again, whatever had held that up and however often; what nothing mends is told', () => {
+    expect([{ ...error, code: 'TRANSFER_ABORTED' }, { ...error, retry: 'operator' as const }, { ...error, subject: 'a' }].map((about) => afterFailure({ object: 'a', tries: 9 }, objects, about, true))).toEqual(['again', 'again', 'again']);
+    expect(afterFailure({ object: 'a', tries: 0 }, objects, { ...error, retry: 'permanent', subject: 'a' }, true)).toBe('error');
   });
 });
 
