@@ -39,7 +39,7 @@ export function createRcloneBackend(options: RcloneOptions): RcloneBackend {
   return new Rclone(options);
 }
 
-/** One submit takes about six starts of rclone, half a second together: 64 kB alone would take 16 s for a MiB. What is bigger is worth a submit of its own. */
+/** One submit takes five or six starts of rclone, half a second together: 64 kB alone would take 16 s for a MiB. What is bigger is worth a submit of its own. */
 const BATCH = { items: 1000, bytes: 256 * 1024 * 1024 };
 const aboutSchema = z.object({ free: z.number().nullish() });
 /** Days a recalled object can be read: a restore of a large tree takes some. */
