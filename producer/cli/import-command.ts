@@ -11,6 +11,7 @@ import { relativeToTopdir } from '../../shared/paths/basepath-root.js';
 import { bytePath, showPath } from '../../shared/paths/byte-path.js';
 import { formatBytes } from '../../shared/terminal/index.js';
 import { createBackends } from '../../shared/transfer/create-backend.js';
+import { openLeases } from './import-leases.js';
 import { resolveBasepath, type NamedBasepath } from './find-basepath.js';
 import { plural, print, printJson, say } from './print.js';
 import { instantOf } from './restore-request.js';
@@ -39,7 +40,7 @@ export const importOutput = z.strictObject({
   copied: z.boolean(),
 });
 
-/** `bw-bkup import BASEPATH --archive BASE`: an archive of another program as an unverified backup. Needs neither Redis nor a worker. */
+/** `bw-bkup import BASEPATH --archive BASE`: an archive of another program as an unverified backup. Needs no worker, and Redis only where an LTS works with tasks. */
 export async function importCommand(name: string, options: ImportOptions): Promise<number> {
   const site = await openSite(options, { directories: 'stores', component: 'cli' });
   const journal = await openJournal(site.catalog.journalDir, writerName(site.config.host, process.pid));
@@ -68,7 +69,12 @@ async function importOne(site: Site, name: string, options: ImportOptions, journ
   const backends = createBackends(site.config);
   const base = resolve(options.archive).replace(/\.\d+\.dar$/, '');
   const { config, catalog } = site;
-  return importArchive({ config, catalog, backends, basepath, topdir, base, copy: options.copy ?? false, parent, capturedAt, now: () => new Date(), signal });
+  const leases = backends.some((backend) => backend.capabilities().async) ? await openLeases(config, signal) : null;
+  try {
+    return await importArchive({ config, catalog, backends, sendInLease: leases?.send ?? null, basepath, topdir, base, copy: options.copy ?? false, parent, capturedAt, now: () => new Date(), signal });
+  } finally {
+    leases?.close();
+  }
 }
 
 /** One that is gone, or was never scanned, gets its id now: archives outlive directories. */

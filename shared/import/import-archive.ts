@@ -11,7 +11,7 @@ import { toPathJson } from '../paths/path-json.js';
 import type { BytePath } from '../paths/byte-path.js';
 import { renderArchivesTsv, renderSha512Sums } from '../restore-kit/index.js';
 import type { TransferBackend, TransferItem } from '../transfer/backend.js';
-import { sendItems } from '../transfer/engine.js';
+import { sendItems, type ItemResult } from '../transfer/engine.js';
 import { BW_BKUP_VERSION } from '../version.js';
 import { IMPORTED_KEY } from './entry-record.js';
 import { findSlices, placeIn, type FoundSlice } from './find-slices.js';
@@ -22,6 +22,8 @@ export interface ImportRequest {
   readonly catalog: Catalog;
   /** One per configured LTS. */
   readonly backends: readonly TransferBackend[];
+  /** To those of them that work with tasks, under the leases that all share; null: by itself, beside the tasks of the workers. */
+  readonly sendInLease: ((backend: TransferBackend, items: readonly TransferItem[]) => Promise<ItemResult[]>) | null;
   readonly basepath: { readonly basepathId: string; readonly path: BytePath };
   readonly topdir: TopdirConfig;
   /** Absolute path of the slices without number and extension. */
@@ -73,9 +75,10 @@ async function indexOf({ catalog, topdir, base, parent, signal }: ImportRequest,
   }
 }
 
-async function copySlices({ backends, basepath, signal }: ImportRequest, slices: readonly FoundSlice[], backupId: string, name: string): Promise<ManifestSlice[]> {
+async function copySlices(request: ImportRequest, slices: readonly FoundSlice[], backupId: string, name: string): Promise<ManifestSlice[]> {
+  const { backends, basepath } = request;
   const items = slices.map((slice): TransferItem => ({ object: `${basepath.basepathId}/${backupId}/${name}.${slice.number}.dar`, file: slice.path, bytes: slice.bytes, sha512: slice.sha512 }));
-  for (const backend of backends) await send(backend, `${backupId}-slices`, items, signal);
+  for (const backend of backends) await send(request, backend, `${backupId}-slices`, items);
   return slices.map((slice, i) => sliceOf(slice, name, Object.fromEntries(backends.map((backend) => [backend.name, wholeObject(items[i]?.object ?? '', slice.bytes)]))));
 }
 
@@ -138,7 +141,8 @@ function manifestOf({ request, backupId, capturedAt, index, slices, name, encryp
 }
 
 /** As every seal: all files to every LTS, the manifest last, then the link in the catalog. */
-async function seal({ backends, catalog, basepath, signal }: ImportRequest, manifest: Manifest, dir: string): Promise<void> {
+async function seal(request: ImportRequest, manifest: Manifest, dir: string): Promise<void> {
+  const { backends, catalog, basepath } = request;
   const prefix = `${basepath.basepathId}/${manifest.backupId}`;
   const own = async (name: string, content: string | Buffer): Promise<TransferItem> => {
     const bytes = Buffer.from(content);
@@ -150,13 +154,15 @@ async function seal({ backends, catalog, basepath, signal }: ImportRequest, mani
   const items = files.map((file): TransferItem => ({ object: `${prefix}/${file.name}`, file: join(dir, file.name), bytes: file.bytes, sha512: file.sha512 }));
   const helpers = [await own('archives.tsv', renderArchivesTsv(manifest)), await own('SHA512SUMS', renderSha512Sums(manifest))];
   const last = await own('manifest.json', encodeManifest(manifest));
-  for (const backend of backends) await send(backend, `${manifest.backupId}-files`, [...items, ...helpers], signal);
-  for (const backend of backends) await send(backend, `${manifest.backupId}-manifest`, [last], signal);
+  for (const backend of backends) await send(request, backend, `${manifest.backupId}-files`, [...items, ...helpers]);
+  for (const backend of backends) await send(request, backend, `${manifest.backupId}-manifest`, [last]);
   await catalog.seal({ manifest, files: files.map(({ name }) => ({ from: join(dir, name), name })) });
 }
 
-async function send(backend: TransferBackend, key: string, items: readonly TransferItem[], signal: AbortSignal): Promise<void> {
-  for (const result of await sendItems({ backend, items, key: backend.capabilities().async ? await backend.prepare(items) : key, signal })) if (result.error !== undefined) throw result.error;
+async function send({ sendInLease, signal }: ImportRequest, backend: TransferBackend, key: string, items: readonly TransferItem[]): Promise<void> {
+  const { async } = backend.capabilities();
+  const sending = async && sendInLease !== null ? sendInLease(backend, items) : sendItems({ backend, items, key: async ? await backend.prepare(items) : key, signal });
+  for (const result of await sending) if (result.error !== undefined) throw result.error;
 }
 
 /** The same archive twice would be two backups of the same. */

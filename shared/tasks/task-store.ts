@@ -132,9 +132,10 @@ export class TaskStore {
     return answer === 0 ? 'lost' : 'waits';
   }
 
-  /** Puts on record that a host waits for a lease. */
-  async want({ lts, host, identity, urgency }: { readonly lts: string; readonly host: string; readonly identity: string; readonly urgency: number }): Promise<void> {
-    await this.redis.eval(WANT, 1, TASK_WANTS_KEY, `${lts} ${host}`, identity, urgency);
+  /** Puts on record that a host waits for a lease; `urgency` null: not any more. */
+  async want({ lts, host, identity, urgency }: { readonly lts: string; readonly host: string; readonly identity: string; readonly urgency: number | null }): Promise<void> {
+    if (urgency === null) await this.redis.hdel(TASK_WANTS_KEY, `${lts} ${host}`);
+    else await this.redis.eval(WANT, 1, TASK_WANTS_KEY, `${lts} ${host}`, identity, urgency);
   }
 
   async all(): Promise<LiveTask[]> {

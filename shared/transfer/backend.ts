@@ -113,8 +113,8 @@ export interface TransferBackend {
   prepare(items: readonly TransferItem[]): Promise<string>;
   /** Starts (or adopts) the transfer of items under key. */
   submit(key: string, items: readonly TransferItem[], options?: TransferOptions): Promise<TransferHandle>;
-  /** `items`: those submitted, from a caller that has them: a failure can then name its item, and what is half-written goes at once. */
-  poll(handle: TransferHandle, items?: readonly TransferItem[]): Promise<TransferStatus>;
+  /** `items`: those submitted, from a caller that has them: a failure can then name its item, and what is half-written goes at once. `signal`: of a caller who may give up waiting for the answer (TRANSFER_ABORTED). */
+  poll(handle: TransferHandle, items?: readonly TransferItem[], signal?: AbortSignal): Promise<TransferStatus>;
   /** `items` as for poll. `keepMoved`: what has arrived whole counts, where the backend can tell, and poll names it as proven; else nothing of it is left. */
   cancel(handle: TransferHandle, items?: readonly TransferItem[], options?: { readonly keepMoved?: boolean }): Promise<void>;
   /** Where a person can look at a transfer, such as in the web app of its service; null: nowhere. Absent = nowhere. */

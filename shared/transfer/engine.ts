@@ -116,16 +116,16 @@ class Batch {
   /** Until the backend is done with it, gives up or needs a person; an abort cancels it there too. */
   async #wait(handle: TransferHandle): Promise<TransferStatus> {
     const { backend, signal, sleep = timer } = this.request;
-    for (;;) {
-      const status = await backend.poll(handle, this.items);
-      if (['sent', 'failed', 'cancelled', 'needs-operator'].includes(status.state)) return status;
-      try {
+    try {
+      for (;;) {
+        const status = await backend.poll(handle, this.items, signal);
+        if (['sent', 'failed', 'cancelled', 'needs-operator'].includes(status.state)) return status;
         await sleep(POLL_MS, signal);
-      } catch (thrown) {
-        if (signal?.aborted !== true) throw thrown;
-        await backend.cancel(handle, this.items);
-        throw stopped();
       }
+    } catch (thrown) {
+      if (signal?.aborted !== true) throw thrown;
+      await backend.cancel(handle, this.items);
+      throw stopped();
     }
   }
 

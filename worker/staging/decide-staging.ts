@@ -19,6 +19,8 @@ export interface StagingEntry {
   readonly ageMs: number;
   /** What a backup that failed has here is kept for a while. */
   readonly isKept: boolean;
+  /** Of a file for an asynchronous LTS: whether a task has it, or it waits for one; null: it is none. */
+  readonly isOnItsWay: boolean | null;
   /** Only looked at while its run goes on. */
   readonly starts: readonly StartFacts[];
 }
@@ -31,9 +33,15 @@ export interface StagingAct {
 /** Nobody misses what has not been touched for so long. */
 const FOREIGN_MS = 7 * 86_400_000;
 
+/** Who lays a file there puts it on record at once. */
+const RECORDED_MS = 600_000;
+
 /** What lies in a host's staging, against the runs on record (pure). Nothing in it has lasting value; of what goes on only what cannot count any more is taken. */
-export function decideStaging({ host, name, isRun, phase, ageMs, isKept, starts }: StagingEntry): Decision<StagingAct>[] {
+export function decideStaging({ host, name, isRun, phase, ageMs, isKept, isOnItsWay, starts }: StagingEntry): Decision<StagingAct>[] {
   const subject = `${host}:${name}`;
+  if (isOnItsWay !== null) {
+    return isOnItsWay || ageMs <= RECORDED_MS ? [] : [{ kind: 'staging-left', subject, detail: 'no transfer task has it', act: { remove: [name] } }];
+  }
   if (!isRun) {
     const act = ageMs > FOREIGN_MS ? { remove: [name] } : null;
     return [{ kind: 'staging-foreign', subject, detail: `not ours, unchanged for ${Math.floor(ageMs / 3_600_000)} h`, command: `look into it on ${host}, and remove it`, act }];

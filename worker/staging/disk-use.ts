@@ -1,13 +1,14 @@
 import type { Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { FILES_DIR } from '../tasks/files-on-their-way.js';
 
 /** Told of every file, with its directory. */
 export type Visit = (dir: string, name: string, bytes: number) => void;
 
 /**
  * Bytes of all files below a directory of ours, by a walk: what really lies there is what is used, whoever was killed when. Links count
- * as themselves: they lead to long-term storage. `skip`: names directly in `dir` that are passed over.
+ * as themselves: they lead to long-term storage. A second name of a file that a task may read takes no room. `skip`: names directly in `dir` that are passed over.
  */
 export async function diskUse(dir: string, visit: Visit = () => undefined, skip: ReadonlySet<string> = new Set()): Promise<number> {
   const look = async (entry: Dirent): Promise<number> => {
@@ -15,7 +16,7 @@ export async function diskUse(dir: string, visit: Visit = () => undefined, skip:
     if (entry.isDirectory()) return diskUse(path, visit);
     const info = await lstat(path).catch(() => null); // released while we look
     if (info !== null) visit(dir, entry.name, info.size);
-    return info?.size ?? 0;
+    return info === null || (info.nlink > 1 && basename(dir) === FILES_DIR) ? 0 : info.size;
   };
   const entries = (await entriesOf(dir)).filter(({ name }) => !skip.has(name));
   let bytes = 0;

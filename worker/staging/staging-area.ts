@@ -8,17 +8,27 @@ import type { Area, Decision } from '../../shared/reconcile/walk.js';
 import { keptForMs } from '../../shared/runs/kept.js';
 import { shardOf } from '../../shared/runs/start-name.js';
 import type { WorkerContext } from '../context.js';
+import { FILES_DIR, filesInTasks } from '../tasks/files-on-their-way.js';
 import { decideStaging, type StagingAct, type StagingEntry, type StartFacts } from './decide-staging.js';
 
-type Parts = Pick<WorkerContext, 'config' | 'queues' | 'runs' | 'items' | 'now' | 'staging'>;
+type Parts = Pick<WorkerContext, 'config' | 'queues' | 'runs' | 'items' | 'now' | 'staging' | 'backends'>;
 
 /** This host's staging, and that of hosts seen here on which no worker runs any more. */
 export class StagingArea implements Area<StagingEntry, StagingAct> {
+  /** What tasks may read, as it was when this look began: what has come since is young. */
+  #inTasks: Promise<Set<string>> | null = null;
+
   constructor(private readonly parts: Parts) {}
 
-  /** `HOST/NAME`. */
+  /** `HOST/NAME`, or of this host `HOST/files/NAME`. */
   async *units(): AsyncGenerator<string> {
-    for (const host of await this.#hosts()) for (const name of await namesIn(join(this.parts.config.staging.dir, host))) if (name !== STAGED_BUNDLES) yield `${host}/${name}`;
+    const { staging: { dir }, host: self } = this.parts.config;
+    for (const host of await this.#hosts()) {
+      for (const name of await namesIn(join(dir, host))) {
+        if (name === FILES_DIR && host === self) for (const file of await namesIn(join(dir, host, name))) yield `${host}/${name}/${file}`;
+        else if (name !== STAGED_BUNDLES) yield `${host}/${name}`;
+      }
+    }
   }
 
   async observe(unit: string): Promise<StagingEntry | null> {
@@ -35,7 +45,8 @@ export class StagingArea implements Area<StagingEntry, StagingAct> {
     const starts = phase === 'saving' && isOwn ? await this.#starts(name, await namesIn(path)) : [];
     // Held: a program that nobody can end may write there once more.
     const isKept = keptForMs(run, this.parts.now().getTime()) > 0 || (isOwn && this.parts.staging.isHeld(name));
-    return { host, name, isRun, phase, ageMs, isKept, starts: starts.filter((start) => !this.parts.staging.isHeld(join(name, start.name))) };
+    const isOnItsWay = isOwn && name.startsWith(`${FILES_DIR}/`) ? await this.#isInTask(path) : null;
+    return { host, name, isRun, phase, ageMs, isKept, isOnItsWay, starts: starts.filter((start) => !this.parts.staging.isHeld(join(name, start.name))) };
   }
 
   decide(entry: StagingEntry): Decision<StagingAct>[] {
@@ -50,6 +61,12 @@ export class StagingArea implements Area<StagingEntry, StagingAct> {
       if (info?.isDirectory() === true) await removeTree(path);
       else await removeFile(path);
     }
+  }
+
+  /** The file, or one in the directory. */
+  async #isInTask(path: string): Promise<boolean> {
+    const files = await (this.#inTasks ??= filesInTasks(this.parts));
+    return files.has(path) || [...files].some((file) => file.startsWith(`${path}/`));
   }
 
   async #hosts(): Promise<string[]> {

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkerContext } from '../context.js';
-import { BwError } from '../../shared/errors/bw-error.js';
+import { BwError, toBwError } from '../../shared/errors/bw-error.js';
 import { priorityOf } from '../../shared/queues/priorities.js';
 import { Outbox } from '../../shared/tasks/outbox.js';
 import { toError } from '../../shared/tasks/task-record.js';
 import type { TransferItem } from '../../shared/transfer/backend.js';
 import { sendItems, type ItemResult, type SendRequest } from '../../shared/transfer/engine.js';
+import { FilesOnTheirWay } from './files-on-their-way.js';
 
 type Context = Pick<WorkerContext, 'queues' | 'config' | 'staging'>;
-type Request = Pick<SendRequest, 'backend' | 'items' | 'signal'>;
 
 /** A job that waits for a small file looks this often, ms: one command. */
 const LOOK_MS = 500;
@@ -17,46 +17,87 @@ const PRIORITY = priorityOf('restore', 'seal');
 
 /**
  * sendItems for files that are no slices (of a seal, of the catalog, bundles): to an asynchronous LTS they go with the tasks of this host, so that they keep to
- * its leases and a crash leaves none twice. Waits for them. Results as those of sendItems.
+ * its leases and a crash leaves none twice. Waits for them; the caller may remove its files as soon as this returns, whatever a task still reads. Results as those of sendItems.
  */
 export async function sendFiles(context: Context, request: SendRequest): Promise<ItemResult[]> {
   if (!request.backend.capabilities().async) return sendItems(request);
-  const { backend, items, signal } = request;
-  for (;;) {
-    const results = await sendFilesStep(context, request, '');
-    if (results !== null) {
-      for (const { item, location } of results) if (location !== undefined) await request.onCommitted?.(item, location);
-      return results;
+  const sending = new Sending(context, request);
+  try {
+    return await sending.untilSent();
+  } finally {
+    await sending.tidyUp().catch(() => undefined); // else it is swept
+  }
+}
+
+class Sending {
+  readonly #outbox: Outbox;
+  readonly #way: FilesOnTheirWay;
+  /** Items whose file is not there to be sent. */
+  readonly #refused = new Map<TransferItem, BwError>();
+
+  constructor(
+    private readonly context: Context,
+    private readonly request: SendRequest,
+  ) {
+    this.#outbox = new Outbox(context.queues.redis);
+    this.#way = new FilesOnTheirWay(context, request.backend.name);
+  }
+
+  async untilSent(): Promise<ItemResult[]> {
+    const { backend, items, signal, onCommitted } = this.request;
+    for (;;) {
+      const results = await this.#step();
+      if (results !== null) {
+        for (const { item, location } of results) if (location !== undefined) await onCommitted?.(item, location);
+        return results;
+      }
+      try {
+        await sleep(LOOK_MS, undefined, signal === undefined ? {} : { signal });
+      } catch {
+        await this.#outbox.drop(backend.name, this.context.config.host, items.map(({ object }) => object));
+        return items.map((item) => ({ item, state: 'cancelled', error: stopped() }));
+      }
     }
+  }
+
+  async tidyUp(): Promise<void> {
+    await this.#way.removeSettled(this.request.items);
+  }
+
+  /** Null while some are under way. Repeating it has no further effect. */
+  async #step(): Promise<ItemResult[] | null> {
+    const { backend: { name: lts }, items } = this.request;
+    const { host } = this.context.config;
+    const sent = await this.#outbox.sentFiles(lts, items.map(({ object }) => object));
+    const open = items.filter((item) => sent.get(item.object) !== item.sha512 && !this.#refused.has(item));
+    if (open.length === 0) return items.map((item) => this.#ended(item));
+    const objects = open.map(({ object }) => object);
+    const [error] = await this.#outbox.takeErrors(lts, objects);
+    if (error !== undefined) {
+      await this.#outbox.drop(lts, host, objects);
+      return items.map((item) => (open.includes(item) ? { item, state: 'failed', error: toError(error) } : this.#ended(item)));
+    }
+    const pending = await this.#outbox.pending(lts, host, objects);
+    const placed: TransferItem[] = [];
+    for (const item of open) if (!pending.has(item.object)) placed.push(...(await this.#place(item)));
+    await this.#outbox.put(lts, host, placed.map(({ object, file, bytes, sha512 }) => ({ object, file, bytes, sha512, backupId: '', kind: 'file', priority: PRIORITY, job: '' })));
+    return null;
+  }
+
+  async #place(item: TransferItem): Promise<TransferItem[]> {
     try {
-      await sleep(LOOK_MS, undefined, signal === undefined ? {} : { signal });
-    } catch {
-      await new Outbox(context.queues.redis).drop(backend.name, context.config.host, items.map(({ object }) => object));
-      return items.map((item) => ({ item, state: 'cancelled', error: stopped() }));
+      return [await this.#way.place(item)];
+    } catch (thrown) {
+      this.#refused.set(item, toBwError(thrown));
+      return [];
     }
   }
-}
 
-/** The same without waiting: null while some are under way. `job` (`QUEUE ID`, or '') is woken when one is through. Repeating it has no further effect. */
-export async function sendFilesStep({ queues, config, staging }: Context, { backend, items }: Request, job: string): Promise<ItemResult[] | null> {
-  const outbox = new Outbox(queues.redis);
-  const lts = backend.name;
-  const sent = await outbox.sentFiles(lts, items.map(({ object }) => object));
-  const open = items.filter(({ object, sha512 }) => sent.get(object) !== sha512);
-  if (open.length === 0) return items.map(committed);
-  const objects = open.map(({ object }) => object);
-  const [error] = await outbox.takeErrors(lts, objects);
-  if (error !== undefined) {
-    await outbox.drop(lts, config.host, objects);
-    return items.map((item) => (open.includes(item) ? { item, state: 'failed', error: toError(error) } : committed(item)));
+  #ended(item: TransferItem): ItemResult {
+    const error = this.#refused.get(item);
+    if (error !== undefined) return { item, state: 'failed', error };
+    return { item, state: 'committed', location: { object: item.object, offset: 0, length: item.bytes } };
   }
-  await staging.shareFiles(open.map(({ file }) => file));
-  await outbox.put(lts, config.host, open.map(({ object, file, bytes, sha512 }) => ({ object, file, bytes, sha512, backupId: '', kind: 'file', priority: PRIORITY, job })));
-  return null;
-}
-
-function committed(item: TransferItem): ItemResult {
-  return { item, state: 'committed', location: { object: item.object, offset: 0, length: item.bytes } };
 }
 
 function stopped(): BwError {

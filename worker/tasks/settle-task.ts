@@ -37,11 +37,12 @@ const AT_ONCE = 4;
 export async function settleTask(parts: SettleParts, task: TaskRecord, items: readonly OutboxItem[], end: TaskEnd): Promise<boolean> {
   const { store, self } = parts;
   const outcomes = new Map(await store.outcomes(task.id, items.map(({ object }) => object)));
+  const own: TaskEnd = end.error === null ? end : { ...end, error: aboutObject(end.error, items) };
   const objects = new Set(items.map(({ object }) => object));
   const lost = { is: false };
   await mapLimited(items.filter(({ object }) => !outcomes.has(object)), AT_ONCE, async (item) => {
     if (lost.is) return;
-    const outcome = await judgeItem(parts, task, item, end, objects);
+    const outcome = await judgeItem(parts, task, item, own, objects);
     if (outcome.kind === 'committed') await parts.commit(task, item);
     outcomes.set(item.object, outcome);
     if (!(await store.noteOutcome(task.id, self, item.object, outcome))) lost.is = true;
@@ -69,6 +70,15 @@ async function judgeItem({ backend }: SettleParts, task: TaskRecord, item: Outbo
   }
   const error = storedError(end.error ?? endedWithout(end.state));
   return afterFailure(item, objects, error, end.isWished) === 'again' ? { kind: 'again' } : { kind: 'error', error: about(task, item, error) };
+}
+
+/** What is wrong with a file is told of its path; whose item that is, is what counts here: the others are sent again. */
+function aboutObject(error: BwError, items: readonly OutboxItem[]): BwError {
+  const culprit = error.subject === undefined ? undefined : items.find(({ file }) => file === error.subject);
+  if (culprit === undefined) return error;
+  const { code, message, retry, hint, detail, lts, cause } = error;
+  const more = { ...(detail === undefined ? {} : { detail: `${culprit.file}\n${detail}` }), ...(lts === undefined ? {} : { lts }) };
+  return new BwError(code, { message, retry, hint, cause, ...more, subject: culprit.object });
 }
 
 /** Dead letters name the storage and the task as its service knows it. */

@@ -7,9 +7,10 @@ import { isGone } from '../../shared/hosts/silence.js';
 import { mayDrive, pauseMs } from '../../shared/tasks/decide-task.js';
 import { gather, urgency } from '../../shared/tasks/gather.js';
 import { Outbox } from '../../shared/tasks/outbox.js';
+import { leasesOf, newTask } from '../../shared/tasks/new-task.js';
 import type { OutboxItem, TaskRecord } from '../../shared/tasks/task-record.js';
 import { TaskStore, type LiveTask } from '../../shared/tasks/task-store.js';
-import { DEFAULT_TASKS, type TransferBackend } from '../../shared/transfer/backend.js';
+import type { TransferBackend } from '../../shared/transfer/backend.js';
 import { commitItem } from './commit-item.js';
 import { driveTask, type Circumstances, type DriveParts } from './drive-task.js';
 import { toTransferItem } from './settle-task.js';
@@ -32,11 +33,6 @@ const STOP_MS = 10_000;
 
 /** A host that waits for a lease says so this often, ms: three times before it is forgotten. */
 const WANT_AGAIN_MS = 10_000;
-
-/** Whose live tasks are counted together, and how many there may be. */
-export function leasesOf({ name, tasks }: Pick<TransferBackend, 'name' | 'tasks'>): { readonly identity: string; readonly max: number } {
-  return tasks ?? { identity: name, max: DEFAULT_TASKS };
-}
 
 /**
  * Brings what is in this host's outbox to the asynchronous LTS, in tasks of many slices of several backups; looks after its tasks until they are settled, and after
@@ -139,7 +135,7 @@ export class TaskSender {
     const { take } = gather({ items: await this.#wanted(name), liveTasks: live, maxTasks: max, nowMs, patienceMs: this.timing.lookMs });
     if (take.length === 0) return;
     const key = this.#spareKeys.get(name) ?? (await backend.prepare(take.map(toTransferItem)));
-    const record = newRecord({ lts: name, identity, host, key, createdMs: nowMs }, take);
+    const record = newTask({ lts: name, identity, host, key, createdMs: nowMs }, take);
     const opened = await this.#store.open({ record, items: take, maxTasks: max, urgency: urgency(take), holder: this.self, holdMs: this.timing.holdMs });
     if (opened === 'opened') {
       this.#spareKeys.delete(name);
@@ -200,25 +196,4 @@ export class TaskSender {
       if (!isRunning) await this.#store.dropWakes([each]);
     }
   }
-}
-
-function newRecord(about: Pick<TaskRecord, 'lts' | 'identity' | 'host' | 'key' | 'createdMs'>, take: readonly OutboxItem[]): TaskRecord {
-  return {
-    v: 1,
-    id: ulid(),
-    ...about,
-    items: take.length,
-    bytes: take.reduce((sum, { bytes }) => sum + bytes, 0),
-    backups: [...new Set(take.map(({ backupId }) => backupId).filter((id) => id !== ''))],
-    state: 'keyed',
-    handle: null,
-    doneBytes: 0,
-    doneItems: 0,
-    rate: 0,
-    seenMs: 0,
-    movedMs: 0,
-    url: null,
-    error: null,
-    failures: 0,
-  };
 }

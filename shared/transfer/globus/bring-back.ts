@@ -65,7 +65,8 @@ export async function verifyBack(place: Place, item: TransferItem, options: Tran
   }
 }
 
-async function sizesOf({ tasks: { client }, collection, dir }: Place, items: readonly TransferItem[], { signal }: TransferOptions): Promise<Map<string, number>> {
+async function sizesOf({ tasks, collection, dir }: Place, items: readonly TransferItem[], { signal }: TransferOptions): Promise<Map<string, number>> {
+  const { client } = tasks.during(signal);
   const sizes = new Map<string, number>();
   for (const [parent, objects] of byDirectory(items.map(({ object }) => object))) {
     if (objects.length <= FEW) {
@@ -74,7 +75,7 @@ async function sizesOf({ tasks: { client }, collection, dir }: Place, items: rea
         if (found?.type === 'file') sizes.set(object, found.bytes);
       }
     } else {
-      const entries = (await client.list(collection, joinPath(dir, parent), signal)) ?? [];
+      const entries = (await client.list(collection, joinPath(dir, parent))) ?? [];
       for (const { name, type, size } of entries) if (type === 'file') sizes.set(parent === '' ? name : `${parent}/${name}`, size ?? 0);
     }
   }

@@ -6,6 +6,7 @@ import {
 } from './answers.js';
 import { checked } from './checked.js';
 import type { DeleteDocument, TransferDocument } from './documents.js';
+import { unlessAborted } from '../unless-aborted.js';
 import { answerError, GlobusAnswerError, requiredScopes, type FaultContext } from './globus-error.js';
 import { Http, type HttpOptions } from './http.js';
 import { Tokens } from './tokens.js';
@@ -30,15 +31,25 @@ const EVENTS_AT_MOST = 100;
 
 /**
  * The calls of the Transfer API v0.10 that are needed. Throws BwError: what faults.ts says about an answer that is no success, after a new token at 401 and
- * new scopes at ConsentRequired, once each; GLOBUS_ANSWER_UNKNOWN; TRANSFER_ABORTED.
+ * new scopes at ConsentRequired, once each; GLOBUS_ANSWER_UNKNOWN; TRANSFER_ABORTED (of one made by `during`).
  */
 export class GlobusClient {
   readonly #http: Http;
   readonly #tokens: Tokens;
 
-  constructor(private readonly options: ClientOptions) {
-    this.#http = new Http(options);
-    this.#tokens = new Tokens({ ...options, http: this.#http });
+  /** `of`: the one whose tokens and meter this one shares. `signal` ends every wait of this one: for an answer, for its turn, for a token, before the next try. */
+  constructor(
+    private readonly options: ClientOptions,
+    of: GlobusClient | null = null,
+    private readonly signal?: AbortSignal,
+  ) {
+    this.#http = of === null ? new Http(options) : of.#http;
+    this.#tokens = of === null ? new Tokens({ ...options, http: this.#http }) : of.#tokens;
+  }
+
+  /** The same for a caller who may give up. */
+  during(signal: AbortSignal | undefined): GlobusClient {
+    return signal === undefined ? this : new GlobusClient(this.options, this, signal);
   }
 
   async submissionId(): Promise<string> {
@@ -46,8 +57,8 @@ export class GlobusClient {
   }
 
   /** Returns the task, and whether it is one of before. */
-  async submit(document: TransferDocument | DeleteDocument, signal?: AbortSignal): Promise<{ taskId: string; isNew: boolean }> {
-    const { code, task_id: taskId } = await this.#call(submittedAnswer, 'POST', [document.DATA_TYPE], { body: document, signal });
+  async submit(document: TransferDocument | DeleteDocument): Promise<{ taskId: string; isNew: boolean }> {
+    const { code, task_id: taskId } = await this.#call(submittedAnswer, 'POST', [document.DATA_TYPE], { body: document });
     return { taskId, isNew: code === 'Accepted' };
   }
 
@@ -96,10 +107,10 @@ export class GlobusClient {
   }
 
   /** Entries of a directory; null when it is not there. */
-  async list(collection: string, path: string, signal?: AbortSignal): Promise<readonly FileEntry[] | null> {
+  async list(collection: string, path: string): Promise<readonly FileEntry[] | null> {
     const found: FileEntry[] = [];
     for (let offset = 0; ; offset += LIST_AT_ONCE) {
-      const page = await this.#orNull(this.#call(listAnswer, 'GET', ['operation', 'endpoint', id(collection), 'ls'], { query: { path, limit: LIST_AT_ONCE, offset }, signal }, path));
+      const page = await this.#orNull(this.#call(listAnswer, 'GET', ['operation', 'endpoint', id(collection), 'ls'], { query: { path, limit: LIST_AT_ONCE, offset } }, path));
       if (page === null) return null;
       found.push(...page.DATA);
       // What vanished meanwhile is counted in `length` and is not in DATA.
@@ -143,25 +154,25 @@ export class GlobusClient {
   }
 
   async #call<S extends z.ZodType>(
-    schema: S, method: 'GET' | 'POST', path: readonly string[], { query = {}, body, signal }: { query?: Query; body?: object; signal?: AbortSignal | undefined } = {}, subject = path.join('/'),
+    schema: S, method: 'GET' | 'POST', path: readonly string[], { query = {}, body }: { query?: Query; body?: object } = {}, subject = path.join('/'),
   ): Promise<z.infer<S>> {
     const url = new URL(`/v0.10/${path.join('/')}`, this.options.transferUrl);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value));
     const context: FaultContext = { lts: this.options.lts, subject };
-    const raw = await this.#authorised(method, url, body === undefined ? undefined : JSON.stringify(body), signal, context);
+    const raw = await this.#authorised(method, url, body === undefined ? undefined : JSON.stringify(body), context);
     return checked(schema, raw, `${method} ${url.pathname}`, this.options.lts);
   }
 
-  async #authorised(method: 'GET' | 'POST', url: URL, body: string | undefined, signal: AbortSignal | undefined, context: FaultContext): Promise<unknown> {
+  async #authorised(method: 'GET' | 'POST', url: URL, body: string | undefined, context: FaultContext): Promise<unknown> {
     let renewed = false;
     for (;;) {
       let token = '';
       const headers = async (): Promise<Record<string, string>> => {
-        token = await this.#tokens.get();
+        token = await unlessAborted(this.#tokens.get(), this.signal, url.pathname); // others may wait for the same
         return { authorization: `Bearer ${token}`, accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
       };
       try {
-        return await this.#http.json({ method, url, headers, body, signal });
+        return await this.#http.json({ method, url, headers, body, signal: this.signal });
       } catch (thrown) {
         if (!(thrown instanceof GlobusAnswerError)) throw thrown;
         const again = thrown.status === 401 ? !renewed : thrown.code === 'ConsentRequired' && this.#tokens.require(requiredScopes(thrown.answer));

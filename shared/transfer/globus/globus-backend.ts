@@ -115,8 +115,8 @@ class GlobusCollection implements GlobusBackend {
     return this.#sender.submit(key, items, options);
   }
 
-  poll(handle: TransferHandle, items?: readonly TransferItem[]): Promise<TransferStatus> {
-    return this.#sender.poll(handle, items);
+  poll(handle: TransferHandle, items?: readonly TransferItem[], signal?: AbortSignal): Promise<TransferStatus> {
+    return this.#sender.poll(handle, items, signal);
   }
 
   cancel(handle: TransferHandle, items?: readonly TransferItem[], options: { readonly keepMoved?: boolean } = {}): Promise<void> {

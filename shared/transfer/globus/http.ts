@@ -6,7 +6,7 @@ import { errorAnswer } from './answers.js';
 import { faultError, GlobusAnswerError } from './globus-error.js';
 import { retryDelayMs } from './retry-policy.js';
 
-/** A listing of a large directory on tape takes its time; a service that is silent for longer is out. */
+/** For one try, its answer included. A listing of a large directory on tape takes its time; a service that is silent for longer is out. */
 const TIMEOUT_MS = 60_000;
 
 export interface HttpOptions {
@@ -51,10 +51,11 @@ export class Http {
     const { method, url, body, signal } = request;
     try {
       await limiter?.take(1, signal);
+      const headers = await request.headers(); // which may ask for a token, a call with a limit of its own
       const limit = AbortSignal.timeout(timeoutMs);
       const response = await send(url, {
         method,
-        headers: await request.headers(),
+        headers,
         // A redirect would take the token elsewhere.
         redirect: 'error',
         signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),

@@ -15,7 +15,7 @@ import { joinPath, mapFile } from './path-map.js';
 import type { Place } from './place.js';
 import { publish, type Published } from './publish.js';
 import { copyUnseen, removeCopies, sentFrom } from './scratch.js';
-import type { SeenTask } from './tasks.js';
+import type { SeenTask, Tasks } from './tasks.js';
 
 /** Local files looked at together. */
 const STATS_AT_ONCE = 16;
@@ -60,9 +60,9 @@ export class Sender {
   }
 
   /** Of one transfer one at a time: two that publish would get into each other's way. */
-  poll(raw: TransferHandle, items?: readonly TransferItem[]): Promise<TransferStatus> {
+  poll(raw: TransferHandle, items?: readonly TransferItem[], signal?: AbortSignal): Promise<TransferStatus> {
     const handle = parseHandle(raw);
-    const polling = this.#polling.get(handle.task) ?? this.#poll(handle, items).finally(() => this.#polling.delete(handle.task));
+    const polling = this.#polling.get(handle.task) ?? this.#poll(this.place.tasks.during(signal), handle, items).finally(() => this.#polling.delete(handle.task));
     this.#polling.set(handle.task, polling);
     return polling;
   }
@@ -82,32 +82,32 @@ export class Sender {
     return serialise({ key, task: task.task_id, files: items.length, bytes: sumOf(items), refused: null });
   }
 
-  async #poll(handle: SendHandle, given: readonly TransferItem[] | undefined): Promise<TransferStatus> {
+  async #poll(tasks: Tasks, handle: SendHandle, given: readonly TransferItem[] | undefined): Promise<TransferStatus> {
     const items = this.#itemsOf(handle, given);
-    const seen = await this.place.tasks.look(handle.task);
-    if (seen === null) return this.#failed(handle, this.place.tasks.errorOf(null, handle.task), items, null);
+    const seen = await tasks.look(handle.task);
+    if (seen === null) return this.#failed(handle, tasks.errorOf(null, handle.task), items, null);
     const progress = { bytes: seen.task.bytes_transferred, files: seen.task.files_transferred ?? 0 };
     switch (seen.state) {
       case 'succeeded':
       case 'failed':
-        return this.#conclude(handle, seen, items);
+        return this.#conclude(tasks, handle, seen, items);
       case 'cancelled':
-        return this.#cancelled(handle, seen, items);
+        return this.#cancelled(tasks, handle, seen, items);
       case 'stuck':
-        return { ...progress, state: 'stalled', error: this.place.tasks.errorOf(seen, handle.task) };
+        return { ...progress, state: 'stalled', error: tasks.errorOf(seen, handle.task) };
       default:
-        return { ...progress, state: seen.state, ...(seen.fault === undefined ? {} : { error: this.place.tasks.errorOf(seen, handle.task) }) };
+        return { ...progress, state: seen.state, ...(seen.fault === undefined ? {} : { error: tasks.errorOf(seen, handle.task) }) };
     }
   }
 
   /** The task has ended: names for what it brought, and an answer. */
-  async #conclude(handle: SendHandle, seen: SeenTask, items: readonly TransferItem[] | null): Promise<TransferStatus> {
-    const failure = seen.state === 'failed' ? await this.#reasonOf(handle, seen, items) : await this.#leftOut(handle, seen);
+  async #conclude(tasks: Tasks, handle: SendHandle, seen: SeenTask, items: readonly TransferItem[] | null): Promise<TransferStatus> {
+    const failure = seen.state === 'failed' ? await this.#reasonOf(handle, seen, items) : await this.#leftOut(tasks, handle, seen);
     if (await this.#tellProgress(handle, failure)) {
       await this.cancel(serialise(handle), items ?? undefined);
       return { state: 'cancelled', bytes: 0, files: 0, error: abortedError(handle.key), ...(items === null ? {} : { proven: [] }) };
     }
-    const published = await this.#publish(handle, seen, items);
+    const published = await this.#publish(tasks, handle, seen, items);
     const bytes = [...published.done.values()].reduce((sum, each) => sum + each, 0);
     if (published.isUnfinished) return { state: 'running', bytes: seen.task.bytes_transferred, files: published.done.size };
     const error = failure ?? this.#wrong(handle, published, bytes) ?? handle.refused;
@@ -118,16 +118,16 @@ export class Sender {
   }
 
   /** What it had moved whole by then is kept, unless that went with its cancelling. */
-  async #cancelled(handle: SendHandle, seen: SeenTask, items: readonly TransferItem[] | null): Promise<TransferStatus> {
-    const published = items === null ? null : await this.#publish(handle, seen, items);
+  async #cancelled(tasks: Tasks, handle: SendHandle, seen: SeenTask, items: readonly TransferItem[] | null): Promise<TransferStatus> {
+    const published = items === null ? null : await this.#publish(tasks, handle, seen, items);
     if (published?.isUnfinished === true) return { state: 'running', bytes: seen.task.bytes_transferred, files: published.done.size };
     return { ...(await this.#failed(handle, abortedError(handle.task), items, published)), state: 'cancelled' };
   }
 
-  async #publish(handle: SendHandle, seen: SeenTask, items: readonly TransferItem[] | null): Promise<Published> {
-    const { tasks, collection, dir } = this.place;
+  async #publish(tasks: Tasks, handle: SendHandle, seen: SeenTask, items: readonly TransferItem[] | null): Promise<Published> {
+    const { collection, dir } = this.place;
     const suffix = suffixOf(handle.key);
-    const objects = this.#moved.get(handle.task) ?? (seen.task.history_deleted ? [] : await this.#movedBy(handle.task, suffix));
+    const objects = this.#moved.get(handle.task) ?? (seen.task.history_deleted ? [] : await this.#movedBy(tasks, handle.task, suffix));
     this.#moved.set(handle.task, objects);
     const bytesOf = items === null ? null : new Map(items.map(({ object, bytes }) => [object, bytes]));
     const published = await publish({ tasks, collection, dir, objects, suffix, bytesOf, until: tasks.options.now() + PUBLISH_MS });
@@ -135,9 +135,9 @@ export class Sender {
     return published;
   }
 
-  async #movedBy(taskId: string, suffix: string): Promise<readonly string[]> {
+  async #movedBy(tasks: Tasks, taskId: string, suffix: string): Promise<readonly string[]> {
     const moved: string[] = [];
-    for await (const path of this.place.tasks.client.successes(taskId)) {
+    for await (const path of tasks.client.successes(taskId)) {
       const object = this.#objectOf(path, suffix);
       if (object !== null) moved.push(object);
     }
@@ -155,8 +155,8 @@ export class Sender {
     return faultError('mismatch', { lts, subject: handle.task, detail: `${handle.files} files of ${handle.bytes} bytes were sent, ${done.size} of ${bytes} bytes are there` });
   }
 
-  async #leftOut(handle: SendHandle, seen: SeenTask): Promise<BwError | null> {
-    const { tasks, lts } = this.place;
+  async #leftOut(tasks: Tasks, handle: SendHandle, seen: SeenTask): Promise<BwError | null> {
+    const { lts } = this.place;
     if (seen.task.history_deleted) return faultError('io', { lts, subject: handle.task, detail: 'Globus has deleted the history of this task (it keeps it for 30 days), so what it moved cannot be told' });
     const skipped = await tasks.client.skipped(handle.task);
     return skipped.length === 0 ? null : faultError('io', { lts, subject: handle.task, detail: `left out: ${skipped.slice(0, 5).join('; ')}` });
@@ -212,14 +212,15 @@ export class Sender {
 
   /** Submits under the key if it is a submission id. Any other key, or one that is used up by a task that failed, is found by its label. */
   async #start(key: string, items: readonly TransferItem[], signal: AbortSignal | undefined): Promise<string> {
+    const { client } = this.place.tasks.during(signal);
     await copyUnseen(this.place, items);
     if (uuid.safeParse(key).success) {
       const posted = await this.#post(key, key, items, signal);
-      if (posted !== null && (posted.isNew || (await this.place.tasks.client.task(posted.taskId))?.status !== 'FAILED')) return posted.taskId;
+      if (posted !== null && (posted.isNew || (await client.task(posted.taskId))?.status !== 'FAILED')) return posted.taskId;
     }
-    const live = await this.#find(key, 'ACTIVE,INACTIVE');
+    const live = await this.#find(key, 'ACTIVE,INACTIVE', client);
     if (live !== null) return live.task_id;
-    const posted = await this.#post(await this.place.tasks.client.submissionId(), key, items, signal);
+    const posted = await this.#post(await client.submissionId(), key, items, signal);
     if (posted !== null) return posted.taskId;
     throw faultError('busy', { lts: this.place.lts, subject: key, detail: 'a transfer with identical paths has not yet completed, and it is none of ours' });
   }
@@ -228,7 +229,7 @@ export class Sender {
   async #post(submissionId: string, key: string, items: readonly TransferItem[], signal: AbortSignal | undefined): Promise<{ taskId: string; isNew: boolean } | null> {
     const { tasks } = this.place;
     try {
-      return await tasks.client.submit(this.#document(submissionId, key, items), signal);
+      return await tasks.submit(this.#document(submissionId, key, items), signal);
     } catch (thrown) {
       const answer = answerOf(thrown);
       if (answer?.status !== 409 || answer.code !== 'Conflict') throw thrown;
@@ -250,9 +251,9 @@ export class Sender {
   }
 
   /** The newest task under this key. */
-  async #find(key: string, status: string): Promise<Task | null> {
+  async #find(key: string, status: string, client = this.place.tasks.client): Promise<Task | null> {
     const label = labelOf(key, 'send');
-    for await (const task of this.place.tasks.client.tasks(`type:TRANSFER/status:${status}`)) if (task.label === label) return task;
+    for await (const task of client.tasks(`type:TRANSFER/status:${status}`)) if (task.label === label) return task;
     return null;
   }
 }

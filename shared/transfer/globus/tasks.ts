@@ -2,7 +2,7 @@ import type { BwError } from '../../errors/bw-error.js';
 import { abortedError } from '../posix/fs-errors.js';
 import type { Task } from './answers.js';
 import type { GlobusClient } from './client.js';
-import { deleteDocument, labelOf, transferDocument, type Move } from './documents.js';
+import { deleteDocument, labelOf, transferDocument, type Move, type TransferDocument } from './documents.js';
 import { faultError } from './globus-error.js';
 import { judgeTask, needsErrors, pauseText, type Judgement } from './judge-task.js';
 
@@ -25,8 +25,8 @@ const FIRST_PAUSE_MS = 250;
 const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);
 /** A cancel that is not done after this long, ms, is left to itself. */
 const CANCEL_MS = 120_000;
-/** So is the removal of what nobody needs. */
-const CLEANUP_MS = 30_000;
+/** So is the removal of what nobody needs, which the service goes on with. */
+const CLEANUP_MS = 5_000;
 /** Paths per delete task. */
 const DELETE_AT_ONCE = 5_000;
 
@@ -36,6 +36,11 @@ export class Tasks {
     readonly client: GlobusClient,
     readonly options: TasksOptions,
   ) {}
+
+  /** The same for a caller who may give up: every call and wait ends with TRANSFER_ABORTED then. What ends tasks is asked of the one it is made of. */
+  during(signal: AbortSignal | undefined): Tasks {
+    return signal === undefined ? this : new Tasks(this.client.during(signal), this.options);
+  }
 
   /** null: Globus does not know it any more. A stuck one is cancelled here. */
   async look(taskId: string): Promise<SeenTask | null> {
@@ -50,19 +55,29 @@ export class Tasks {
   /** Cancels it and waits until it has ended, however; null when it is not known, or does not end for now. */
   async stop(taskId: string): Promise<SeenTask | null> {
     const until = this.options.now() + CANCEL_MS;
-    for (let seen = await this.#cancel(taskId); ; seen = await this.#read(taskId)) {
-      if (seen === null || ENDED.has(seen.state)) return seen;
-      if (this.options.now() >= until) return null;
-      await this.options.sleep(this.options.pollMs);
+    const silent = AbortSignal.timeout(CANCEL_MS);
+    const tasks = this.during(silent); // who gives up waits for this: a service that does not answer holds nobody up
+    try {
+      for (let seen = await tasks.#cancel(taskId); ; seen = await tasks.#read(taskId)) {
+        if (seen === null || ENDED.has(seen.state)) return seen;
+        if (this.options.now() >= until) return null;
+        await this.options.sleep(this.options.pollMs);
+      }
+    } catch (thrown) {
+      if (silent.aborted) throw faultError('io', { lts: this.options.lts, subject: taskId, detail: `no answer to a cancel within ${CANCEL_MS / 1000} s` });
+      throw thrown;
     }
   }
 
   /** Waits for its success. Throws what it failed with. One that needs a person is cancelled: nobody would know that it goes on. An abort cancels it too: TRANSFER_ABORTED. */
   async success(taskId: string, signal?: AbortSignal, until = Infinity): Promise<Task | null> {
     for (let pause = FIRST_PAUSE_MS; this.options.now() < until; pause *= 2) {
-      const seen = signal?.aborted === true ? null : await this.look(taskId);
+      const seen = signal?.aborted === true ? null : await this.during(signal).look(taskId).catch((thrown: unknown) => {
+        if (signal?.aborted !== true) throw thrown;
+        return null;
+      });
       if (signal?.aborted === true) {
-        await this.stop(taskId);
+        await this.stop(taskId).catch(() => undefined); // the caller has given up, whatever becomes of it
         throw abortedError(taskId);
       }
       if (seen?.state === 'succeeded') return seen.task;
@@ -91,20 +106,32 @@ export class Tasks {
 
   /** Removes what is left of something: it is not waited for long, and must not hide what went wrong. */
   async cleanUp(collection: string, paths: readonly string[]): Promise<void> {
-    await this.remove(collection, paths, false, this.options.now() + CLEANUP_MS).catch(() => undefined); // sweepParts takes what stays
+    const tasks = this.during(AbortSignal.timeout(CLEANUP_MS));
+    await tasks.remove(collection, paths, false, this.options.now() + CLEANUP_MS).catch(() => undefined); // sweepParts takes what stays
+  }
+
+  /** A submit that is given up may have been taken all the same: the same id tells which task that is, and it is cancelled, with nobody waiting for that. */
+  async submit(document: TransferDocument, signal: AbortSignal | undefined): Promise<{ taskId: string; isNew: boolean }> {
+    try {
+      return await this.client.during(signal).submit(document);
+    } catch (thrown) {
+      if (signal?.aborted === true) void this.client.submit(document).then(({ taskId }) => this.client.cancel(taskId)).catch(() => undefined);
+      throw thrown;
+    }
   }
 
   /** Moves files and waits for it. Returns the destinations of what was moved; with `onlyDifferent` what is equal is not in there. */
   async transfer(what: string, route: { readonly source: string; readonly destination: string }, moves: readonly Move[], options: { signal?: AbortSignal | undefined; onlyDifferent?: boolean } = {}): Promise<ReadonlySet<string>> {
-    const submissionId = await this.client.submissionId();
     const { signal, onlyDifferent = false } = options;
+    const client = this.client.during(signal);
+    const submissionId = await client.submissionId();
     const document = transferDocument({ submissionId, label: labelOf(submissionId, what), ...route, moves, onlyDifferent });
-    const { taskId } = await this.client.submit(document);
+    const { taskId } = await this.submit(document, signal);
     await this.success(taskId, signal);
-    const skipped = await this.client.skipped(taskId);
+    const skipped = await client.skipped(taskId);
     if (skipped.length > 0) throw faultError('io', { lts: this.options.lts, subject: taskId, detail: `left out: ${skipped.slice(0, 5).join('; ')}` });
     const moved = new Set<string>();
-    for await (const path of this.client.successes(taskId)) moved.add(path);
+    for await (const path of client.successes(taskId)) moved.add(path);
     return moved;
   }
 

@@ -1,13 +1,13 @@
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { StageResult } from '../../process/index.js';
 import { toBwError } from '../../errors/bw-error.js';
 import type { TransferItem, TransferOptions } from '../backend.js';
+import { makeLinkDirectory } from './link-directory.js';
 import { parseMessage, type Message } from './messages.js';
 import { CopyProgress } from './progress.js';
 import type { RcloneRemote } from './remote.js';
+import { linesOf, StallWatch } from './silence.js';
 
 /** Its log to where its output goes, so that one stream tells how far it is. The text is constant. */
 const BOTH = 'exec "$0" "$@" 2>&1';
@@ -23,10 +23,11 @@ export interface CopyResult {
 
 /**
  * Sends files to where `layout` says (name in the remote -> item), all by one rclone: it copies a directory of symlinks that lie as the objects shall. A process per object
- * would take 60 ms each, which is ten times as long as 64 kB take. Never rejects for what rclone meets; throws TRANSFER_ABORTED when told to stop and nothing runs any more.
+ * would take 60 ms each, which is ten times as long as 64 kB take. Never rejects for what rclone meets; throws TRANSFER_ABORTED when told to stop and nothing runs any more,
+ * TRANSFER_IO when no byte moved for too long: rclone goes on saying so every second.
  */
 export async function copyLayout(remote: RcloneRemote, layout: ReadonlyMap<string, TransferItem>, extra: readonly string[], options: TransferOptions): Promise<CopyResult> {
-  const dir = await mkdtemp(join(tmpdir(), 'bw-bkup-rclone-'));
+  const dir = await makeLinkDirectory();
   try {
     for (const at of new Set([...layout.keys()].map((name) => dirname(join(dir, name))))) await mkdir(at, { recursive: true });
     for (const [name, { file }] of layout) await symlink(file, join(dir, name));
@@ -47,20 +48,24 @@ async function startCopy(remote: RcloneRemote, dir: string, layout: ReadonlyMap<
   const pipeline = remote.pipe({ program: 'sh', args: ['-c', BOTH, program, ...args], ...rest }, options.signal, { input: 'pipe' });
   const progress = new CopyProgress(layout, options.onProgress);
   const messages: Message[] = [];
-  const reading = (async () => {
-    for await (const line of createInterface({ input: pipeline.stdout })) {
+  const watch = new StallWatch(remote.limits.silentMs, () => { pipeline.stop(); });
+  const stalled = () => remote.hung(remote.at(''), 'rclone copy moved nothing any more', messages.map(({ text }) => text).join('\n'));
+  try {
+    pipeline.stdin?.end([...layout.keys()].map((name) => `${name}\n`).join(''));
+    for await (const line of linesOf(pipeline.stdout as AsyncIterable<Buffer>)) {
       const message = parseMessage(line);
       if (message === null) continue;
-      progress.take(message);
+      if (progress.take(message)) watch.moved();
       if (message.level !== 'info' && messages.length < MAX_MESSAGES) messages.push(message);
     }
-  })();
-  pipeline.stdin?.end([...layout.keys()].map((name) => `${name}\n`).join(''));
-  await reading.catch((thrown: unknown) => {
+  } catch (thrown) {
     pipeline.stop();
-    throw toBwError(thrown);
-  });
+    throw watch.isStalled ? stalled() : toBwError(thrown);
+  } finally {
+    watch.end();
+  }
   const [stage] = (await pipeline.done) as [StageResult];
   options.signal?.throwIfAborted();
+  if (watch.isStalled) throw stalled();
   return { code: stage.status.code, messages, copied: progress.copied };
 }

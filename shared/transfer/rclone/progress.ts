@@ -15,19 +15,23 @@ export class CopyProgress {
     private readonly onProgress: TransferOptions['onProgress'],
   ) {}
 
-  take(message: Message): void {
-    for (const [name, bytes] of message.underWay ?? []) this.#upTo(name, bytes);
-    if (message.object === null || !/^Copied\b/.test(message.text)) return;
+  /** Returns whether anything has moved since the last one. */
+  take(message: Message): boolean {
+    let hasMoved = false;
+    for (const [name, bytes] of message.underWay ?? []) hasMoved = this.#upTo(name, bytes) || hasMoved;
+    if (message.object === null || !/^Copied\b/.test(message.text)) return hasMoved;
     this.copied.add(message.object);
     this.#upTo(message.object, this.objects.get(message.object)?.bytes ?? 0);
+    return true;
   }
 
-  #upTo(name: string, bytes: number): void {
+  #upTo(name: string, bytes: number): boolean {
     const known = this.objects.get(name);
-    if (known === undefined) return;
+    if (known === undefined) return false;
     const before = this.#seen.get(name) ?? 0;
     const now = Math.max(before, Math.min(bytes, known.bytes));
     this.#seen.set(name, now);
     if (now > before) this.onProgress?.({ bytes: now - before, object: known.object });
+    return now > before;
   }
 }

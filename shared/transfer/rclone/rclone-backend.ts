@@ -16,6 +16,7 @@ import { freshKey, handleOf, statusOf } from '../inside-submit.js';
 import { BwError } from '../../errors/bw-error.js';
 import { abortedError } from '../posix/fs-errors.js';
 import { assertObjectName } from '../object-name.js';
+import { sweepLinkDirectories } from './link-directory.js';
 import { parseEntry, readListing } from './listing.js';
 import { parseJson } from './messages.js';
 import { directoryOf, isUnfinished, madeAt, newPartDirectory, partPrefix } from './part-names.js';
@@ -38,7 +39,7 @@ export function createRcloneBackend(options: RcloneOptions): RcloneBackend {
   return new Rclone(options);
 }
 
-/** One submit takes about six starts of rclone, half a second together: 64 kB alone would take 16 s for a MiB. What is bigger is worth a submit of its own. */
+/** One submit takes five or six starts of rclone, half a second together: 64 kB alone would take 16 s for a MiB. What is bigger is worth a submit of its own. */
 const BATCH = { items: 1000, bytes: 256 * 1024 * 1024 };
 const aboutSchema = z.object({ free: z.number().nullish() });
 /** Days a recalled object can be read: a restore of a large tree takes some. */
@@ -77,6 +78,7 @@ class Rclone implements RcloneBackend {
 
   /** Throws LTS_MISSING, TRANSFER_DENIED, RCLONE_CONFIG, RCLONE_UNSUITABLE, PROGRAM_NOT_FOUND, TRANSFER_IO. */
   async probe(): Promise<{ freeBytes: number | null }> {
+    await sweepLinkDirectories(this.#now());
     const { about } = await this.#remote.facts();
     await this.#remote.assertRoot();
     const dir = newPartDirectory('', 'probe', this.#now());
@@ -84,7 +86,7 @@ class Rclone implements RcloneBackend {
     try {
       await this.#remote.run(['rcat', '--size', '1', this.#remote.at(object)], { input: Buffer.from('x'), subject: this.#remote.at('') });
     } finally {
-      await this.#discard(dir);
+      await this.#remote.discard(dir);
     }
     const answer = about ? await this.#remote.attempt(['about', '--json', this.#remote.at('')], { subject: this.#remote.at('') }) : null;
     const parsed = aboutSchema.safeParse(parseJson(answer?.stdout.toString('utf8') ?? ''));
@@ -188,7 +190,7 @@ class Rclone implements RcloneBackend {
       // Else one of the same size and time would be taken for the same.
       await this.#remote.run(['moveto', '--ignore-times', this.#remote.at(part), this.#remote.at(object)], { subject: object });
     } finally {
-      await this.#discard(dir);
+      await this.#remote.discard(dir);
     }
   }
 
@@ -211,12 +213,8 @@ class Rclone implements RcloneBackend {
   }
 
   async #discardAll(dirs: readonly string[]): Promise<number> {
-    for (const dir of dirs) await this.#discard(dir);
+    for (const dir of dirs) await this.#remote.attempt(['purge', this.#remote.at(dir)], { subject: dir, about: { names: BATCH.items } });
     return dirs.length;
-  }
-
-  async #discard(dir: string): Promise<void> {
-    await this.#remote.attempt(['purge', this.#remote.at(dir)], { subject: dir });
   }
 }
 

@@ -10,12 +10,13 @@ import { showContent, type Content } from '../posix/hash-file.js';
 import { kindOfFailure } from './failures.js';
 import { parseMessages } from './messages.js';
 import type { RcloneRemote } from './remote.js';
+import { unlessSilent } from './silence.js';
 
 export type OnBytes = (bytes: Buffer, position: number) => Promise<void>;
 
 /**
  * Reads an object, or the part item.offset begins, through our own limiter, and hashes it; null when it is not there. One byte more than item.bytes is asked for where it is
- * the whole object, so that a longer one is noticed. Throws LTS_MISSING, TRANSFER_ABORTED, and what rclone met.
+ * the whole object, so that a longer one is noticed. Throws LTS_MISSING, TRANSFER_ABORTED, TRANSFER_IO where it hangs, and what rclone met.
  */
 export async function readObject(remote: RcloneRemote, item: TransferItem, options: TransferOptions, onBytes?: OnBytes): Promise<Content | null> {
   throwIfAborted(options.signal, item.object);
@@ -24,7 +25,8 @@ export async function readObject(remote: RcloneRemote, item: TransferItem, optio
   const hash = createHash('sha512');
   let bytes = 0;
   try {
-    for await (const chunk of pipeline.stdout as AsyncIterable<Buffer>) {
+    const output = unlessSilent(pipeline.stdout as AsyncIterable<Buffer>, remote.limits.silentMs, () => remote.hung(item.object, 'rclone cat brought nothing any more'));
+    for await (const chunk of output) {
       await remote.options.bandwidth.read.take(chunk.length, options.signal);
       throwIfAborted(options.signal, item.object);
       hash.update(chunk);
@@ -41,7 +43,7 @@ export async function readObject(remote: RcloneRemote, item: TransferItem, optio
   if (status.code === 0) return { bytes, sha512: hash.digest('hex') };
   const text = stderr.toString('utf8');
   if (kindOfFailure(status.code, parseMessages(text)) !== 'missing') throw remote.failure({ status, stderr: text }, item.object);
-  await remote.assertRoot();
+  await remote.assertRoot(options.signal);
   return null;
 }
 

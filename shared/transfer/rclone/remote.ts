@@ -2,8 +2,10 @@ import { run, startPipeline, type Command, type Pipeline, type RunResult } from 
 import { toBwError, type BwError } from '../../errors/bw-error.js';
 import type { Bandwidth } from '../bandwidth.js';
 import { abortedError, ltsMissing } from '../posix/fs-errors.js';
+import { unlessAborted } from '../unless-aborted.js';
 import { factsOf, featuresSchema, typeOfRemote, type HashName, type RemoteFacts } from './facts.js';
 import { kindOfFailure, rcloneError } from './failures.js';
+import { questionMs, RCLONE_LIMITS, type Question, type RcloneLimits } from './limits.js';
 import { parseJson, parseMessages } from './messages.js';
 
 export interface RemoteOptions {
@@ -16,10 +18,12 @@ export interface RemoteOptions {
   /** null: remotes come from the environment (RCLONE_CONFIG_*). */
   readonly configFile: string | null;
   readonly bandwidth: Bandwidth;
+  /** Default: RCLONE_LIMITS. */
+  readonly limits?: RcloneLimits;
 }
 
-/** Questions about a few objects. What moves bytes has no limit but rclone's own (five minutes without a byte). */
-const ASK_TIMEOUT_MS = 5 * 60_000;
+/** A root that was seen so lately, ms, is not looked at once more before something is sent: sending takes longer. */
+const ROOT_SEEN_MS = 5_000;
 /** rclone documents 0 to 10; what it means is judged here. */
 const ANY_CODE = Array.from({ length: 256 }, (_, code) => code);
 /** Names of a batch, with their hashes: 10,000 slices take 2 MB. */
@@ -34,14 +38,22 @@ export interface RunRclone {
   readonly input?: Uint8Array;
   /** What an error is reported about. */
   readonly subject: string;
+  /** Beside `names`: what it may take longer for. */
+  readonly about?: Question;
+  /** Instead of what follows from that. */
   readonly timeoutMs?: number;
 }
 
 /** One remote, asked by one rclone per question. */
 export class RcloneRemote {
+  readonly limits: RcloneLimits;
   #facts: Promise<RemoteFacts> | null = null;
+  /** By performance.now(). */
+  #rootSeenAt = -Infinity;
 
-  constructor(readonly options: RemoteOptions) {}
+  constructor(readonly options: RemoteOptions) {
+    this.limits = options.limits ?? RCLONE_LIMITS;
+  }
 
   /** `remote:dir/path`. */
   at(path: string): string {
@@ -50,12 +62,12 @@ export class RcloneRemote {
   }
 
   /** Asked once per process: what a type can do does not change. */
-  facts(): Promise<RemoteFacts> {
+  facts(signal?: AbortSignal): Promise<RemoteFacts> {
     this.#facts ??= this.#askFacts().catch((thrown: unknown) => {
       this.#facts = null;
       throw thrown;
     });
-    return this.#facts;
+    return unlessAborted(this.#facts, signal, this.at(''));
   }
 
   /** Throws what the failure means unless rclone ended with 0; `null` when the thing is not there and `orNull`. */
@@ -70,12 +82,12 @@ export class RcloneRemote {
     const result = await this.attempt(args, options);
     if (result.status.code === 0) return result;
     if (kindOfFailure(result.status.code, parseMessages(result.stderr)) !== 'missing') throw this.failure(result, options.subject);
-    await this.assertRoot();
+    await this.assertRoot(options.signal);
     return null;
   }
 
-  /** Whatever rclone ends with. Throws TRANSFER_ABORTED and what starting a program throws. */
-  async attempt(args: readonly string[], { signal, names, input, subject, timeoutMs }: RunRclone): Promise<RunResult> {
+  /** Whatever rclone ends with. Throws TRANSFER_ABORTED, TRANSFER_IO where it does not end in time, and what starting a program throws. */
+  async attempt(args: readonly string[], { signal, names, input, subject, about = {}, timeoutMs }: RunRclone): Promise<RunResult> {
     const given = names === undefined ? input : Buffer.from(names.map((name) => `${name}\n`).join(''));
     const all = names === undefined ? args : [...args, '--files-from-raw', '-', '--no-traverse'];
     try {
@@ -84,7 +96,7 @@ export class RcloneRemote {
         maxOutputBytes: MAX_OUTPUT_BYTES,
         ...(signal === undefined ? {} : { signal }),
         ...(given === undefined ? {} : { input: given }),
-        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        timeoutMs: timeoutMs ?? questionMs(this.limits, { names: names?.length ?? 0, ...about }, this.#slower()),
       });
     } catch (thrown) {
       throw this.translate(thrown, signal, subject);
@@ -108,24 +120,38 @@ export class RcloneRemote {
   }
 
   /** An absent root must never look like one without objects, nor be made. Object stores have no directories: there a missing bucket tells itself. */
-  async assertRoot(): Promise<void> {
-    if ((await this.facts()).atomicPuts) return;
-    const result = await this.attempt(['lsjson', '--stat', this.at('')], { subject: this.at(''), timeoutMs: ASK_TIMEOUT_MS });
-    if (result.status.code === 0) return;
+  async assertRoot(signal?: AbortSignal): Promise<void> {
+    if ((await this.facts(signal)).atomicPuts) return;
+    const startedAt = performance.now();
+    const result = await this.attempt(['lsjson', '--stat', this.at('')], { subject: this.at(''), signal });
+    if (result.status.code === 0) {
+      this.#rootSeenAt = startedAt;
+      return;
+    }
     if (kindOfFailure(result.status.code, parseMessages(result.stderr)) === 'missing') throw ltsMissing(this.at(''), undefined, this.options.lts);
     throw this.failure(result, this.at(''));
   }
 
-  /** Hashes of objects below `dir`, by name; those that are not there are left out. Read back where the far end has no hash of its own. */
-  async hashes(dir: string, names: readonly string[], signal?: AbortSignal): Promise<{ algorithm: HashName; found: Map<string, string> }> {
-    const { hash } = await this.facts();
+  /** The same before something is sent: a small backup sends three times within seconds, and each look is a process. */
+  async assertRootOfLate(signal?: AbortSignal): Promise<void> {
+    if (performance.now() - this.#rootSeenAt > ROOT_SEEN_MS) await this.assertRoot(signal);
+  }
+
+  /** Hashes of objects, by name; those that are not there are left out. Read back where the far end has no hash of its own. `bytes`: how many they may be. */
+  async hashes(names: readonly string[], bytes: number, signal?: AbortSignal): Promise<{ algorithm: HashName; found: Map<string, string> }> {
+    const { hash } = await this.facts(signal);
     const algorithm = hash ?? 'sha256';
     const how = hash === null ? ['--download', ...this.limited('read')] : [];
-    const { stdout } = await this.run(['hashsum', algorithm, ...how, this.at(dir)], { names, signal, subject: this.at(dir) });
+    const { stdout } = await this.run(['hashsum', algorithm, ...how, this.at('')], { names, signal, subject: this.at(''), about: { bytes } });
     const lines = stdout.toString('utf8').split('\n').flatMap((line) => /^([0-9a-f]{32,128}) {2}(.+)$/.exec(line) ?? []);
     const found = new Map<string, string>();
     for (let at = 0; at < lines.length; at += 3) found.set(lines[at + 2] ?? '', lines[at + 1] ?? '');
     return { algorithm, found };
+  }
+
+  /** Removes a directory of unfinished objects; also after an abort, hence without its signal. What cannot be removed now is swept later. */
+  async discard(partDirectory: string): Promise<void> {
+    await this.attempt(['purge', this.at(partDirectory)], { subject: partDirectory, timeoutMs: this.limits.cleanUpMs }).catch(() => undefined);
   }
 
   failure({ status, stderr }: Pick<RunResult, 'status' | 'stderr'>, subject: string): BwError {
@@ -137,19 +163,30 @@ export class RcloneRemote {
     const error = toBwError(thrown);
     if (signal?.aborted === true) return abortedError(subject);
     if (error.code !== 'PROGRAM_FAILED' && error.code !== 'PROGRAM_TIMEOUT') return error;
-    return rcloneError(error.code === 'PROGRAM_TIMEOUT' ? 'connection' : 'other', parseMessages(error.detail ?? error.message), { lts: this.options.lts, subject });
+    if (error.code === 'PROGRAM_TIMEOUT') return this.hung(subject, error.message, error.detail);
+    return rcloneError('other', parseMessages(error.detail ?? error.message), { lts: this.options.lts, subject });
+  }
+
+  /** What it means that rclone does not end, or is silent: the storage is out. `said`: what it printed until then. */
+  hung(subject: string, what: string, said = ''): BwError {
+    return rcloneError('connection', [{ level: 'error', text: what, object: null, underWay: null }, ...parseMessages(said)], { lts: this.options.lts, subject });
   }
 
   async #askFacts(): Promise<RemoteFacts> {
     const { remote, lts } = this.options;
     const subject = `${remote}:`;
-    const ask = { subject, timeoutMs: ASK_TIMEOUT_MS };
-    const { stdout } = await this.run(['backend', 'features', this.at('')], ask);
+    const { stdout } = await this.run(['backend', 'features', this.at('')], { subject });
     const parsed = featuresSchema.safeParse(parseJson(stdout.toString('utf8')));
     if (!parsed.success) throw rcloneError('other', [{ level: 'error', text: `rclone backend features printed something else than expected: ${parsed.error.message}`, object: null, underWay: null }], { lts, subject });
     const name = parsed.data.Name;
-    const listed = name === 'local' ? null : await this.run(['listremotes', '--long'], ask);
+    const listed = name === 'local' ? null : await this.run(['listremotes', '--long'], { subject });
     return factsOf(parsed.data, typeOfRemote(listed?.stdout.toString('utf8') ?? '', name) ?? name, lts);
+  }
+
+  /** What bytes are limited to, whichever way they go. */
+  #slower(): number | null {
+    const [write, read] = [this.options.bandwidth.write.rate(), this.options.bandwidth.read.rate()];
+    return write === null || read === null ? (write ?? read) : Math.min(write, read);
   }
 
   #general(): string[] {

@@ -11,6 +11,9 @@ import { directoryOf, newPartDirectory } from './part-names.js';
 import type { RcloneRemote } from './remote.js';
 import { proveSources, type FailedItem, type ProvenItem } from './sources.js';
 
+/** Of a batch of less it is not asked first what is there: to send it once more takes no longer, and whoever moves it to its name finds that out. */
+const LOOK_FIRST_BYTES = 16 * 1024 * 1024;
+
 /** Items that go the same way, and where each lies until it is proven. */
 type Layout = ReadonlyMap<string, TransferItem>;
 
@@ -19,12 +22,15 @@ type Layout = ReadonlyMap<string, TransferItem>;
  * Throws what concerns all of them: LTS_MISSING, TRANSFER_ABORTED, RCLONE_CONFIG.
  */
 export async function sendBatch(remote: RcloneRemote, key: string, items: readonly TransferItem[], now: () => number, options: TransferOptions): Promise<FailedItem[]> {
-  throwIfAborted(options.signal, items[0]?.object ?? '');
-  const facts = await remote.facts();
+  const { signal } = options;
+  throwIfAborted(signal, items[0]?.object ?? '');
+  const facts = await remote.facts(signal);
+  const bytes = bytesOf(items);
+  const isLookedFor = facts.atomicPuts || bytes > LOOK_FIRST_BYTES;
   const [{ proven, failed }, { found }] = await Promise.all([
-    proveSources(items, facts.hash ?? 'sha256', options.signal),
-    remote.hashes('', items.map((item) => item.object), options.signal),
-    remote.assertRoot(),
+    proveSources(items, facts.hash ?? 'sha256', signal),
+    isLookedFor ? remote.hashes(items.map((item) => item.object), bytes, signal) : { found: new Map<string, string>() },
+    remote.assertRootOfLate(signal),
   ]);
   for (const { item, hash } of proven) {
     const there = found.get(item.object);
@@ -64,7 +70,7 @@ async function sendDirectly(remote: RcloneRemote, { absent, options }: Sending):
 
 /** Only what is not what it should be: an object that another putter has brought, or that was complete when we were stopped, is true. */
 async function removeWrong(remote: RcloneRemote, names: readonly string[], absent: readonly ProvenItem[]): Promise<void> {
-  const { found } = await remote.hashes('', names);
+  const { found } = await remote.hashes(names, bytesOf(absent.map(({ item }) => item)));
   const expected = new Map(absent.map(({ item, hash }) => [item.object, hash]));
   const wrong = names.filter((name) => found.has(name) && found.get(name) !== expected.get(name));
   if (wrong.length > 0) await remote.run(['delete', remote.at('')], { names: wrong, subject: remote.at('') });
@@ -84,13 +90,13 @@ async function sendAsParts(remote: RcloneRemote, { key, absent, now, options }: 
     for (const [dir, partDir] of parts) for (const object of await publish(remote, dir, partDir, right.filter(({ item }) => directoryOf(item.object) === dir), options)) moved.add(object);
     return [...failed, ...(await confirm(remote, right, moved, options))];
   } finally {
-    for (const partDir of parts.values()) await discard(remote, partDir);
+    for (const partDir of parts.values()) await remote.discard(partDir);
   }
 }
 
 /** Compares what arrived with what it should be: rc 0 proves nothing. */
 async function judge(remote: RcloneRemote, absent: readonly ProvenItem[], nameOf: (object: string) => string, result: CopyResult, options: TransferOptions): Promise<FailedItem[]> {
-  const { found } = await remote.hashes('', absent.map(({ item }) => nameOf(item.object)), options.signal);
+  const { found } = await remote.hashes(absent.map(({ item }) => nameOf(item.object)), bytesOf(absent.map(({ item }) => item)), options.signal);
   const failed: FailedItem[] = [];
   for (const { item, hash } of absent) {
     const name = nameOf(item.object);
@@ -106,10 +112,10 @@ async function publish(remote: RcloneRemote, dir: string, partDir: string, right
   const { signal } = options;
   if (signal?.aborted === true) throw abortedError(right[0]?.item.object ?? '');
   const names = right.map(({ item }) => posix.basename(item.object));
-  if (dir !== '') return movedBy(await remote.attempt(['move', '-v', '--ignore-existing', remote.at(partDir), remote.at(dir)], { names, signal, subject: dir })).map((name) => posix.join(dir, name));
+  if (dir !== '') return movedBy(await remote.attempt(['move', '-v', '--ignore-existing', remote.at(partDir), remote.at(dir)], { names, signal, subject: dir, about: { bytes: bytesOf(right.map(({ item }) => item)) } })).map((name) => posix.join(dir, name));
   // rclone refuses to move into a directory that holds the one it moves from.
   const moved: string[] = [];
-  for (const name of names) moved.push(...movedBy(await remote.attempt(['moveto', '-v', '--ignore-existing', remote.at(posix.join(partDir, name)), remote.at(name)], { signal, subject: name })));
+  for (const name of names) moved.push(...movedBy(await remote.attempt(['moveto', '-v', '--ignore-existing', remote.at(posix.join(partDir, name)), remote.at(name)], { signal, subject: name, about: { bytes: bytesOf(right.map(({ item }) => item)) } })));
   return moved;
 }
 
@@ -121,10 +127,10 @@ function movedBy({ stderr }: { readonly stderr: string }): string[] {
 async function confirm(remote: RcloneRemote, right: readonly ProvenItem[], moved: ReadonlySet<string>, options: TransferOptions): Promise<FailedItem[]> {
   if (right.length === 0) return [];
   const sizes = new Map<string, number>();
-  for await (const { path, bytes } of readListing(remote, '', ['--files-only'], right.map(({ item }) => item.object))) sizes.set(path, bytes);
+  for await (const { path, bytes } of readListing(remote, '', ['--files-only'], { names: right.map(({ item }) => item.object), signal: options.signal })) sizes.set(path, bytes);
   const doubtful = right.filter(({ item }) => sizes.get(item.object) !== item.bytes || !moved.has(item.object));
   if (doubtful.length === 0) return [];
-  const { found } = await remote.hashes('', doubtful.map(({ item }) => item.object), options.signal);
+  const { found } = await remote.hashes(doubtful.map(({ item }) => item.object), bytesOf(doubtful.map(({ item }) => item)), options.signal);
   return doubtful.flatMap(({ item, hash }): FailedItem[] => {
     const there = found.get(item.object);
     if (there === hash) return [];
@@ -132,9 +138,8 @@ async function confirm(remote: RcloneRemote, right: readonly ProvenItem[], moved
   });
 }
 
-/** Also after an abort, hence without its signal. What cannot be removed now is swept later. */
-async function discard(remote: RcloneRemote, partDir: string): Promise<void> {
-  await remote.attempt(['purge', remote.at(partDir)], { subject: partDir });
+function bytesOf(items: readonly TransferItem[]): number {
+  return items.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 async function whyAbsent(remote: RcloneRemote, item: TransferItem, name: string, { code, messages }: CopyResult): Promise<BwError> {

@@ -20,6 +20,9 @@ export interface LineOfWorkers {
   close(): Promise<void>;
 }
 
+/** Most of what such a worker does in its life is to load its modules: measured 0.85 s of processor time, with these 0.68 s. */
+const SHORT_LIVED = ['--no-opt', '--min-semi-space-size=16'];
+
 /** The host that all of them have. */
 export const KILLED_HOST = 'killed';
 
@@ -35,7 +38,7 @@ export async function startLine(product: CompiledProduct, site: TestSite, timing
   await writeFile(passedFile, '');
   const read = (): Promise<string> => readFile(passedFile, 'utf8');
   const program = join(product.dir, 'test/faults/kill/kill-worker.js');
-  const load = (): ChildProcess => spawn(process.execPath, [program, site.configFile, host, staging, JSON.stringify(timing), passedFile, choice], { stdio: ['pipe', 'ignore', 'inherit'] });
+  const load = (): ChildProcess => spawn(process.execPath, [...SHORT_LIVED, program, site.configFile, host, staging, JSON.stringify(timing), passedFile, choice], { stdio: ['pipe', 'ignore', 'inherit'] });
   let [active, standby] = [load(), load()];
   const over = new AbortController();
   const isOver = (): boolean => over.signal.aborted;

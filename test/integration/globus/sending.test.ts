@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TransferBackend, TransferHandle, TransferItem, TransferStatus } from '../../../shared/transfer/backend.js';
+import { sendItems } from '../../../shared/transfer/engine.js';
 import { sampleBytes, sampleItem } from '../../conformance/sample-items.js';
 import { globusLts, type GlobusLts } from '../../helpers/globus-lts.js';
 import { workspace } from '../../helpers/workspace.js';
@@ -224,4 +225,27 @@ describe('names', () => {
     await mkdir(lts.dir);
     await lts.backend.probe();
   });
+});
+
+it('who gives up waits for no answer: of a poll, a fetch or a submit, and what was submitted is cancelled', async () => {
+  const lts = await setUp();
+  const item = await lts.item('a/1');
+  const { globus, backend } = lts;
+  const slow = (on: string): void => { globus.control({ do: 'fault', kind: 'slow', on, delayMs: 2_500 }); };
+  const given = async (act: (signal: AbortSignal) => Promise<unknown>): Promise<number> => {
+    const startedAt = performance.now();
+    expect(await act(AbortSignal.timeout(100))).toMatchObject({ code: 'TRANSFER_ABORTED' });
+    return performance.now() - startedAt;
+  };
+  globus.control({ do: 'freeze', on: true });
+  slow('GET /v0\\.10/task/');
+  setTimeout(() => { globus.control({ do: 'freeze', on: false }); }, 300); // it was cancelled by then, and what is left of it is removed
+  const took = [await given(async (signal) => (await sendItems({ backend, items: [item], key: await backend.prepare([item]), signal }))[0]?.error)];
+  slow('GET .*/stat');
+  took.push(await given((signal) => backend.fetch({ ...item, file: `${item.file}.back` }, { signal }).catch((thrown: unknown) => thrown)));
+  globus.control({ do: 'freeze', on: true });
+  slow('POST /v0\\.10/transfer');
+  took.push(await given(async (signal) => backend.submit(await backend.prepare([item]), [item], { signal }).catch((thrown: unknown) => thrown)));
+  expect(took.filter((ms) => ms > 2_000)).toEqual([]);
+  await expect.poll(() => globus.tasks().filter(({ type }) => type === 'TRANSFER').map(({ status }) => status)).toEqual(['FAILED', 'FAILED']);
 });

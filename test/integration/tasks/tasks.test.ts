@@ -199,6 +199,22 @@ describe('a task that fails', () => {
     expect([await committed(redis, bad), service.tasks.length]).toEqual([bad.objects, 3]);
   });
 
+  it('because a file of one item is not there any more tells that one alone, by its path too', async () => {
+    const { redis } = await startRedis();
+    const service = new FakeService();
+    const here = senderOf(redis, 'here', service);
+    const [good, bad] = await someBackups(redis, 'here', 2);
+    if (good === undefined || bad === undefined) throw new Error('two');
+    await handOverAll(here, [good, bad]);
+    await rounds(here);
+    service.set({ state: 'failed', error: fault('TRANSFER_SOURCE_MISSING', 'permanent', `/staging/${bad.objects[1] ?? ''}`), proven: [] });
+    await rounds(here);
+    await expect(handOverJob(here.context, bad)).rejects.toMatchObject({ code: 'TRANSFER_SOURCE_MISSING', subject: `far:${bad.objects[1] ?? ''} (task_id key-1)` });
+    await rounds(here);
+    expect(service.alive().map(({ items }) => items.length)).toEqual([5]);
+    expect(await handOverJob(here.context, good)).toBe('waits');
+  });
+
   it('before the service has it is begun again with the same key, or given up when that is hopeless', async () => {
     const { redis } = await startRedis();
     const service = new FakeService();

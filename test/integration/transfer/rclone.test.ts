@@ -1,11 +1,14 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import type { StoredObject, TransferBackend } from '../../../shared/transfer/backend.js';
+import { suspectOutage } from '../../../shared/errors/outages.js';
+import type { StoredObject, TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
 import { createLimiter } from '../../../shared/transfer/bandwidth.js';
+import type { RcloneBackend } from '../../../shared/transfer/rclone/rclone-backend.js';
 import { sampleBytes, sampleItem } from '../../conformance/sample-items.js';
 import { restoreDifferences, sealed } from '../../helpers/chain.js';
 import { fakeProgram } from '../../helpers/fake-program.js';
@@ -16,12 +19,19 @@ import { workspace } from '../../helpers/workspace.js';
 
 beforeEach((context) => { needs(context, RCLONE_IS_HERE, 'rclone'); });
 
+/** Starts of rclone of a backup of a few files, the probe of the worker's start included: 20, and one for each time the root was not seen of late. */
+const STARTS_OF_A_SMALL_BACKUP = 23;
+
 it('full, incremental and restore through rclone', async () => {
+  const started = join(await workspace(), 'started');
+  await fakeRclone(`*) echo "$1" >> ${started}`);
   const site = await testSite({ prepare: async (dir) => ({ lts: [{ name: 'off', backend: 'rclone', dir: '/lts', rclone: await rcloneBox(dir) }] }) });
   const alice = join(site.topdir, 'alice');
   await mkdir(join(alice, 'sub'), { recursive: true });
   for (const [name, seed] of [['kept', 1], ['changed', 2]] as const) await writeFile(join(alice, 'sub', name), sampleBytes(50_000, seed));
   const full = await sealed(site, 'alice', 'full');
+  const starts = (await readFile(started, 'utf8')).trim().split('\n');
+  expect(starts.length, starts.join(' ')).toBeLessThanOrEqual(STARTS_OF_A_SMALL_BACKUP);
   await writeFile(join(alice, 'sub', 'changed'), sampleBytes(60_000, 3));
   const incremental = await sealed(site, 'alice', 'incremental');
   expect(incremental).toMatchObject({ parent: full.backupId, outcome: 'clean' });
@@ -115,6 +125,55 @@ describe('what goes wrong', () => {
     await backend.submit('key', [await sampleItem(dir, 'a/b', sampleBytes(400_000))]);
     expect(performance.now() - started).toBeGreaterThan(700);
   });
+});
+
+describe('a remote that hangs', () => {
+  /** What is asked of it, and where it hangs: the remote `hang-VERB:` at that verb of rclone. */
+  const calls: Readonly<Record<string, (backend: RcloneBackend, item: TransferItem, signal?: AbortSignal) => Promise<unknown>>> = {
+    backend: submit, lsjson: submit, copy: submit, hashsum: submit, move: submit,
+    cat: (backend, item) => backend.verify(item),
+    delete: (backend, item) => backend.remove([item.object]),
+    rcat: (backend) => backend.replace('restore-kit/x', Buffer.from('x')),
+  };
+
+  it('is out after a while, whatever was asked', async () => {
+    const item = await hangingRclone();
+    const backendOf = (verb: string) => rcloneLts({ remote: `hang-${verb}`, configFile: null, limits: { askMs: 400, silentMs: 400, cleanUpMs: 100 } });
+    const out = { code: 'TRANSFER_IO', retry: 'retry', lts: 'off' };
+    await Promise.all(Object.entries(calls).map(([verb, call]) => expect(call(backendOf(verb), item), verb).rejects.toMatchObject(out)));
+    await expect(all(backendOf('lsjson'))).rejects.toMatchObject(out);
+    await submit(backendOf('purge'), item); // what is left there is swept
+    expect(suspectOutage({ code: out.code, cause: undefined }).kinds).toEqual(['lts']);
+  });
+
+  it('is not waited for by who gives up', async () => {
+    const item = await hangingRclone();
+    const stop = new AbortController();
+    setTimeout(() => { stop.abort(); }, 400);
+    const startedAt = performance.now();
+    await Promise.all(['lsjson', 'copy', 'hashsum', 'move'].map((verb) => expect(submit(rcloneLts({ remote: `hang-${verb}`, configFile: null }), item, stop.signal), verb).rejects.toMatchObject({ code: 'TRANSFER_ABORTED' })));
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+  });
+
+  function submit(backend: RcloneBackend, item: TransferItem, signal?: AbortSignal): Promise<unknown> {
+    return backend.submit('key', [item], signal === undefined ? {} : { signal });
+  }
+
+  /** A program that says what rclone would say of this item, as if it had done what it was told. */
+  async function hangingRclone(): Promise<TransferItem> {
+    const item = await sampleItem(await workspace(), 'a/b/c', sampleBytes(1000));
+    const sha256 = createHash('sha256').update(sampleBytes(1000)).digest('hex');
+    const features = '{"Name":"local","Hashes":["sha256"],"Features":{"About":false,"BucketBased":false,"Copy":false,"Move":true}}';
+    await fakeProgram('rclone', [
+      'for arg in "$@"; do case "$arg" in "hang-$1:"*) exec sleep 600;; esac; done',
+      'case "$1" in',
+      `backend) echo '${features}';;`,
+      `hashsum) while read -r name; do echo "${sha256}  $name"; done;;`,
+      'lsjson) echo \'{"Path":"a/b/c","Size":1000,"IsDir":false}\';;',
+      'esac',
+    ].join('\n'));
+    return item;
+  }
 });
 
 async function box(now: () => number = Date.now) {

@@ -2,7 +2,8 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { formatError, toBwError } from '../../../../../shared/errors/bw-error.js';
-import { GlobusClient } from '../../../../../shared/transfer/globus/client.js';
+import { createLimiter } from '../../../../../shared/transfer/bandwidth.js';
+import { GlobusClient, type ClientOptions } from '../../../../../shared/transfer/globus/client.js';
 import { workspace } from '../../../../helpers/workspace.js';
 
 const ID = '0b5e0c8e-3f5a-4a5e-9d7e-6a1d2f3c4b5a';
@@ -102,6 +103,47 @@ describe('calls', () => {
   it('take no answer of another shape', async () => {
     const { client } = await clientOf([200, { value: '../x' }]);
     await expect(client.submissionId()).rejects.toMatchObject({ code: 'GLOBUS_ANSWER_UNKNOWN', detail: 'value: is not a UUID' });
+  });
+});
+
+describe('waiting', () => {
+  type Answer = (signal: AbortSignal) => Promise<Response>;
+
+  /** A service that answers a call as told, and asks for tokens as told; real waits. */
+  async function slowClient(answer: Answer, { token, ...more }: Partial<ClientOptions> & { readonly token?: Answer } = {}): Promise<GlobusClient> {
+    const secretFile = join(await workspace(), 'secret');
+    await writeFile(secretFile, SECRET, { mode: 0o600 });
+    const granted: Answer = () => Promise.resolve(Response.json({ access_token: 'T', expires_in: 1000, resource_server: 'transfer.api.globus.org', scope: 'x', other_tokens: [] }));
+    const send = (url: string | URL | Request, init?: RequestInit): Promise<Response> => ((url as URL).pathname === '/v2/oauth2/token' ? (token ?? granted) : answer)(init?.signal ?? new AbortController().signal);
+    return new GlobusClient({ lts: 'tape', transferUrl: 'https://transfer.example.org', authUrl: 'https://auth.example.org', clientId: ID, secretFile, limiter: null, now: () => 0, fetch: send, ...more });
+  }
+
+  const silent: Answer = (signal) => new Promise((_, reject) => { signal.addEventListener('abort', () => { reject(signal.reason as Error); }); });
+  const neverEnding: Answer = (signal) => Promise.resolve(new Response(new ReadableStream({ start: (body) => { body.enqueue(Buffer.from('{')); signal.addEventListener('abort', () => { body.error(signal.reason); }); } })));
+  const busy: Answer = () => Promise.resolve(Response.json({ code: 'TooManyRequests' }, { status: 429, headers: { 'retry-after': '50' } }));
+  const good: Answer = () => Promise.resolve(Response.json({ DATA_TYPE: 'submission_id', value: ID }));
+
+  it.each<[string, Answer]>([['an answer', silent], ['the end of an answer', neverEnding]])('for %s has a limit, each time', async (_, answer) => {
+    const waits: number[] = [];
+    const client = await slowClient(answer, { timeoutMs: 10, sleep: (ms) => { waits.push(ms); return Promise.resolve(); } });
+    await expect(client.submissionId()).rejects.toMatchObject({ code: 'TRANSFER_IO', retry: 'retry', lts: 'tape' });
+    expect(waits).toHaveLength(5);
+  });
+
+  it.each<[string, Answer, Parameters<typeof slowClient>[1]]>([
+    ['an answer', silent, {}],
+    ['the end of an answer', neverEnding, {}],
+    ['the next try', busy, {}],
+    ['its turn', good, { limiter: createLimiter(0.001) }],
+    ['a token, which others may wait for too', good, { token: silent, timeoutMs: 50, sleep: () => Promise.resolve() }],
+  ])('for %s ends when the caller gives up', async (_, answer, more) => {
+    const client = await slowClient(answer, more);
+    const stop = new AbortController();
+    const calling = client.during(stop.signal).submissionId();
+    const others = more?.token === undefined ? null : expect(client.submissionId()).rejects.toMatchObject({ code: 'TRANSFER_IO' });
+    setTimeout(() => { stop.abort(); }, 20);
+    await expect(calling).rejects.toMatchObject({ code: 'TRANSFER_ABORTED' });
+    await others;
   });
 });
 
