@@ -40,10 +40,16 @@ export class FilesOnTheirWay {
     return { ...item, file };
   }
 
-  /** Removes those that are in no task and wait for none. What is left then (of who was stopped) is swept when its task is over. */
+  /** Removes those that are there, or are in no task and wait for none. What is left then (of who was stopped) is swept when its task is over. */
   async removeSettled(items: readonly TransferItem[]): Promise<void> {
-    const pending = await this.#outbox.pending(this.lts, this.parts.config.host, items.map(({ object }) => object));
-    for (const item of items) if (!pending.has(item.object)) await rm(join(this.parts.staging.root, FILES_DIR, this.#nameOf(item)), { force: true });
+    const objects = items.map(({ object }) => object);
+    const pending = await this.#outbox.pending(this.lts, this.parts.config.host, objects);
+    // After that: a task tells of what is there when the service has ended it, and is itself on record a little longer.
+    const sent = await this.#outbox.sentFiles(this.lts, objects);
+    for (const item of items) {
+      if (pending.has(item.object) && sent.get(item.object) !== item.sha512) continue;
+      await rm(join(this.parts.staging.root, FILES_DIR, this.#nameOf(item)), { force: true });
+    }
   }
 
   #nameOf({ object, sha512 }: TransferItem): string {

@@ -1,5 +1,6 @@
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ulid } from 'ulid';
 import { describe, expect, it } from 'vitest';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { compareTrees } from '../../../shared/compare/index.js';
@@ -57,6 +58,18 @@ describe('restore', () => {
     await (await site.worker.context.queues.backup.getJob(ended.jobId))?.retry('completed');
     expect(await site.waitFor([ended.jobId])).toEqual([ended]);
     expect(await readFile(join(target, 'a', 'f1'), 'utf8')).toBe('mine by now');
+  });
+
+  it('begins the metadata of the basepath directory anew where a start died amid it', async () => {
+    const { site, manifest, source } = await sealedSite();
+    const { staging } = site.worker.context;
+    const archive = manifest.archives.find(({ kind }) => kind === 'metadata');
+    const [restoreId, target] = [ulid(), join(site.dir, 'restore', 'again')];
+    const opened = await staging.createStart(join(restoreId, 'metadata'), archive?.key ?? '');
+    await symlink('/nowhere', join(opened, archive?.slices[0]?.name ?? ''));
+    await writeFile(join(await staging.createStart(restoreId, 'skeleton'), 'left'), '');
+    expect(await restore(site, manifest, { restoreId, target })).toMatchObject({ state: 'completed', returnValue: { outcome: 'clean' } });
+    expect((await stat(target)).mode & 0o777).toBe((await stat(source)).mode & 0o777);
   });
 
   it('refuses a target that is not empty and one that is not allowed, and touches neither', async () => {

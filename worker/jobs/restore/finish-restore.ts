@@ -72,12 +72,17 @@ async function verify(context: WorkerContext, run: JobRun, { request, chain, lay
   });
 }
 
+/** Below the restore's part of staging. */
+const METADATA_STARTS: ReadonlySet<string> = new Set(['metadata', 'skeleton', 'metadata-work']);
+
 /** Of the newest backup of the chain that has one: others did not find it changed. */
 async function applyMetadataArchive(context: WorkerContext, run: JobRun, { request, chain }: OpenRestore, extractTo: string): Promise<RestoreProblem[]> {
   const manifest = [...chain].reverse().find(({ archives }) => archives.some(({ kind }) => kind === 'metadata'));
   const archive = manifest?.archives.find(({ kind }) => kind === 'metadata');
   if (manifest === undefined || archive === undefined) return [];
   const { restoreId } = request;
+  // A start that died here leaves them, and dar and the links begin in empty ones.
+  await context.staging.removeStarts(restoreId, (name) => METADATA_STARTS.has(name));
   const base = await openArchive(context, archive, join(restoreId, 'metadata'), run.signal);
   const skeleton = await context.staging.createStart(restoreId, 'skeleton');
   const secretsDir = await context.staging.createStart(restoreId, 'metadata-work');
