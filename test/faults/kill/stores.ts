@@ -40,7 +40,7 @@ export const STORES = {
     file: 'shared/transfer/globus/globus-backend.ts',
     className: 'GlobusCollection',
     writes: ['submit', 'remove', 'replace', 'sweepParts'],
-    reads: ['capabilities', 'probe', 'prepare', 'poll', 'cancel', 'reconcile', 'verify', 'fetch', 'fetchAll', 'localPath', 'stat', 'list', 'stage'],
+    reads: ['capabilities', 'probe', 'prepare', 'poll', 'cancel', 'reconcile', 'verify', 'fetch', 'fetchAll', 'taskUrl', 'localPath', 'stat', 'list', 'stage'],
   },
   /** What it changes at the service, call by call: a poll gives objects their names, a fetch is a task too. */
   GlobusClient: {
