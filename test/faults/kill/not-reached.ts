@@ -3,13 +3,14 @@ const ADOPT = 'of an archive that a killed dar had begun: test/faults/crash';
 const PRODUCER = 'no worker does it: rounds of the producer (test/integration/reconcile)';
 const NO_WORKER = 'no worker does it: `bw-bkup catalog rebuild`, or a command at its end';
 const GIVEN_UP = 'of a start with slices that wait to be sent: the next start does it again (test/faults/lost-worker, crash)';
-const TASKS = 'only with an LTS that takes tasks: test/integration/tasks/every-edge.test.ts';
 const SITE_JOBS = 'orders a job of the whole site, as every round of the producer does too';
 const UNSOUND = 'of a slice in staging that is not what it was: one command, which either was or was not when the worker dies';
 const TOLD = 'told every few seconds of what takes long, and the next one replaces it';
 
 /** Edges of the code at which a worker need not die in every-edge.test.ts, each with the reason. It may, depending on where the others die. */
 export const NOT_REACHED: Readonly<Record<string, string>> = {
+  'shared/transfer/globus/scratch.ts fs.rename': 'only of files that no collection shows: made again under the same name, and swept after a week',
+  'shared/transfer/globus/tasks.ts GlobusClient.cancel': 'only of a task that is in trouble, or that an operator cancels (test/integration/tasks): cancelling twice is cancelling',
   'shared/queues/move-to-head.ts Job.moveToWait': STOP,
   'shared/queues/move-to-head.ts Redis.zadd': STOP,
   'shared/recovery/adopt-backup.ts Catalog.seal': 'finishes the seal of a start that died; each step of a seal is killed in test/integration/catalog',
@@ -31,7 +32,6 @@ export const NOT_REACHED: Readonly<Record<string, string>> = {
   'worker/jobs/copies/make-parts.ts Staging.createStart': 'only of what is fetched first: in the staging of the copy, which is swept as a whole',
   'worker/jobs/cleanup/sweep-parts-job.ts TransferBackend.remove': 'only of what `bw-bkup doctor` left: removing twice is removing',
   'worker/jobs/restore/recall.ts Job.moveToDelayed': 'of an archive that lies on tape (test/integration/restore/recall.test.ts): one command, which either was or was not when the worker dies',
-  'worker/jobs/restore/recall.ts Staging.createStart': 'only with an LTS on tape, or one that takes tasks: in the directory of the restore in staging, which is swept as a whole',
   'worker/jobs/restore/remove-unwanted.ts Staging.createStart': 'in the directory of the restore in staging, which is swept as a whole; only where a list brings more than was asked for',
   'worker/jobs/restore/report-progress.ts RunStore.reportPart': TOLD,
   'worker/jobs/restore/restore-job.ts Staging.createStart': 'only of a restore that goes on with another one: in its directory in staging, which is swept as a whole',
@@ -46,29 +46,9 @@ export const NOT_REACHED: Readonly<Record<string, string>> = {
   'worker/jobs/shard/order-again.ts Job.removeChildDependency': GIVEN_UP,
   'worker/jobs/shard/throw-away.ts ItemStore.remove': 'of an archive of several slices that dar did not finish: as abandon-starts.ts',
   'worker/jobs/verify/verify-objects.ts RunStore.reportPart': TOLD,
-  'worker/jobs/transfer/transfer-job.ts Outbox.drop': TASKS,
   'worker/jobs/transfer/bundle-slices.ts BundlePool.leaveOut': UNSOUND,
   'worker/jobs/transfer/bundle-slices.ts Job.promote': 'wakes another job, which looks by itself too: depends on whether one waits',
   'worker/processor/run-job.ts Job.moveToDelayed': STOP,
-  'worker/tasks/commit-item.ts BundlePool.note': TASKS,
-  'worker/tasks/commit-item.ts ItemStore.commit': TASKS,
-  'worker/tasks/commit-item.ts Outbox.noteSentFile': TASKS,
-  'worker/tasks/commit-item.ts RunStore.addSent': TASKS,
-  'worker/tasks/drive-task.ts TaskStore.note': TASKS,
-  'worker/tasks/drive-task.ts TransferBackend.submit': TASKS,
-  'worker/tasks/hand-over.ts Job.moveToDelayed': TASKS,
-  'worker/tasks/hand-over.ts Job.promote': TASKS,
-  'worker/tasks/hand-over.ts Outbox.put': TASKS,
-  'worker/tasks/hand-over.ts Outbox.takeErrors': TASKS,
-  'worker/tasks/send-files.ts Outbox.drop': TASKS,
-  'worker/tasks/send-files.ts Outbox.put': TASKS,
-  'worker/tasks/send-files.ts Outbox.takeErrors': TASKS,
-  'worker/tasks/settle-task.ts TaskStore.close': TASKS,
-  'worker/tasks/settle-task.ts TaskStore.noteOutcome': TASKS,
-  'worker/tasks/task-sender.ts Job.promote': TASKS,
-  'worker/tasks/task-sender.ts Outbox.drop': TASKS,
-  'worker/tasks/task-sender.ts TaskStore.hold': TASKS,
-  'worker/tasks/task-sender.ts TaskStore.open': TASKS,
-  'worker/tasks/task-sender.ts TaskStore.release': TASKS,
-  'worker/tasks/task-sender.ts TaskStore.want': TASKS,
+  'worker/tasks/hand-over.ts Job.promote': 'only where a task ends between two commands of a job that waits for it: one command more, and the sender wakes that job too',
+  'worker/tasks/task-sender.ts TaskStore.release': 'at the clean end of a worker: what is not released is free when its time is up',
 };

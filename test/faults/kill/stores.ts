@@ -46,7 +46,7 @@ export const STORES = {
   GlobusClient: {
     file: 'shared/transfer/globus/client.ts',
     writes: ['submit', 'cancel', 'makeDirectory', 'rename'],
-    reads: ['submissionId', 'task', 'tasks', 'errors', 'pauseInfo', 'successes', 'skipped', 'list', 'look', 'stat'],
+    reads: ['during', 'submissionId', 'task', 'tasks', 'errors', 'pauseInfo', 'successes', 'skipped', 'list', 'look', 'stat'],
   },
   Queue: { writes: ['add', 'addBulk', 'remove'], reads: [] },
   Job: { writes: ['changePriority', 'moveToDelayed', 'moveToWait', 'moveToWaitingChildren', 'promote', 'remove', 'retry', 'removeChildDependency', 'updateData'], reads: [] },
