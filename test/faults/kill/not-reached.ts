@@ -7,7 +7,7 @@ const SITE_JOBS = 'orders a job of the whole site, as every round of the produce
 const UNSOUND = 'of a slice in staging that is not what it was: one command, which either was or was not when the worker dies';
 const TOLD = 'told every few seconds of what takes long, and the next one replaces it';
 
-/** Edges of the code at which a worker need not die in every-edge.test.ts, each with the reason. It may, depending on where the others die. */
+/** Edges of the code at which a worker need not die in any part of the kill run, each with the reason. It may, depending on where the others die. */
 export const NOT_REACHED: Readonly<Record<string, string>> = {
   'shared/transfer/globus/scratch.ts fs.rename': 'only of files that no collection shows: made again under the same name, and swept after a week',
   'shared/transfer/globus/tasks.ts GlobusClient.cancel': 'only of a task that is in trouble, or that an operator cancels (test/integration/tasks): cancelling twice is cancelling',
