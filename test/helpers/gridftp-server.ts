@@ -77,7 +77,7 @@ async function childrenOf(pid: number): Promise<number[]> {
   return text.split(' ').filter((word) => word.trim() !== '').map(Number);
 }
 
-async function untilGreets(port: number, child: ChildProcess): Promise<void> {
+export async function untilGreets(port: number, child: ChildProcess): Promise<void> {
   while (child.exitCode === null) {
     const socket = connect({ port, host: '127.0.0.1' });
     const greeted = await Promise.race([once(socket, 'data').then(() => true), once(socket, 'close').then(() => false)]).catch(() => false);

@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { createLimiter } from '../../../shared/transfer/bandwidth.js';
 import { createGridftpBackend } from '../../../shared/transfer/gridftp/gridftp-backend.js';
 import { sampleBytes, sampleItem } from '../../conformance/sample-items.js';
-import { GRIDFTP_PROGRAMS, hasGridftp } from '../../helpers/gridftp-server.js';
+import { GRIDFTP_PROGRAMS, hasGridftp, untilGreets } from '../../helpers/gridftp-server.js';
 import { needs } from '../../helpers/needs.js';
 import { freePort } from '../../helpers/redis-server.js';
 import { workspace } from '../../helpers/workspace.js';
@@ -24,7 +24,8 @@ it('npm run gridftp-server serves a directory that the backend can use', async (
   });
   const [line] = await once(createInterface({ input: child.stdout }), 'line') as [string];
   expect(line).toBe(`gridftp-server: ftp://127.0.0.1:${port}${above}/far (Ctrl-C ends it)`);
-  await once(createInterface({ input: child.stderr }), 'line'); // it has read its configuration
+  child.stderr.resume();
+  await untilGreets(port, child); // it says where it will be before it listens
   const bandwidth = { write: createLimiter(null), read: createLimiter(null) };
   const backend = createGridftpBackend({ name: 'far', server: { scheme: 'ftp', host: '127.0.0.1', port }, dir: join(above, 'far'), auth: { kind: 'anonymous' }, parallel: 4, concurrent: 2, bandwidth });
   const item = await sampleItem(await workspace(), 'a/b', sampleBytes(1000));
