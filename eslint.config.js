@@ -32,4 +32,6 @@ export default tseslint.config(
   layer(['producer/**/*.ts'], [[['**/worker/**', '**/bin/**'], 'producer and worker meet in Redis and the catalog only'], SPAWN, TESTS]),
   layer(['worker/**/*.ts'], [[['**/producer/**', '**/bin/**'], 'producer and worker meet in Redis and the catalog only'], SPAWN, TESTS]),
   layer(['bin/**/*.ts'], [SPAWN, TESTS]),
+  // The rule's resolver does not know `vitest/node`; nothing imports this file.
+  { files: ['vitest.config.ts'], rules: { 'import-x/no-cycle': 'off' } },
 );

@@ -29,9 +29,9 @@ export interface Verdict {
 
 /**
  * The verdict on a test run. `reportText` is vitest's JSON report, null if it wrote none; `status` its exit code, which
- * tells of failures that belong to no test (an error after the last one, say).
+ * tells of failures that belong to no test (an error after the last one, say). `stages`: what failed beside it, each as one test.
  */
-export function judgeReport(reportText: string | null, status: number): Verdict {
+export function judgeReport(reportText: string | null, status: number, stages: readonly string[] = []): Verdict {
   const report = reportText === null || reportText === '' ? null : reportSchema.parse(JSON.parse(reportText));
   if (report === null) return verdict(0, ['vitest wrote no report'], []);
   const tests = report.testResults.flatMap((file) => file.assertionResults);
@@ -41,6 +41,7 @@ export function judgeReport(reportText: string | null, status: number): Verdict 
   const skipped = tests.filter((test) => test.status !== 'passed' && test.status !== 'failed');
   const failures = [...failed, ...broken.map((file) => `${file.name}: ${file.message.split('\n')[0] ?? ''}`)];
   if (status !== 0 && failures.length === 0) failures.push(`vitest ended with exit code ${status}, see above`);
+  failures.push(...stages.map((stage) => `${stage}, see above`));
   const { text, ok } = verdict(passed, failures, skipped.map((test) => `${test.fullName}: ${test.meta.skipReason ?? 'no reason given'}`));
   return { text: renderFaultMatrix(tests.map(({ status: ended, meta }) => ({ status: ended, rows: meta.faults ?? [] }))) + text, ok };
 }
@@ -55,8 +56,8 @@ function verdict(passed: number, failures: readonly string[], skipped: readonly 
   return { text: lines.map((line) => `${line}\n`).join(''), ok: failures.length === 0 && passed > 0 };
 }
 
-function main([file = '', status = '1']: readonly string[]): number {
-  const { text, ok } = judgeReport(readFileSync(file, 'utf8'), Number(status));
+function main([file = '', status = '1', ...stages]: readonly string[]): number {
+  const { text, ok } = judgeReport(readFileSync(file, 'utf8'), Number(status), stages);
   process.stdout.write(`\n${text}`);
   return ok ? 0 : 1;
 }

@@ -5,7 +5,9 @@ set -eu
 cd -- "$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)"
 
 report=$(mktemp)
-trap 'rm -f "$report"' EXIT
+lint_log=$(mktemp)
+lint=''
+trap '[ -z "$lint" ] || kill -- "-$lint" 2>/dev/null || true; rm -f "$report" "$lint_log"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -27,26 +29,26 @@ dependencies() {
   fi
 }
 
-# Without looking at types, which the next stage does for all there is.
+# Without looking at types, which is done below for all there is.
 build() {
   node_modules/.bin/tsc -p tsconfig.build.json --noCheck && chmod +x dist/bin/bw-bkup.js
-}
-
-# Each of them keeps one core busy.
-lint_and_types() {
-  npm run --silent types &
-  types=$!
-  lint=0
-  npm run --silent lint || lint=$?
-  wait "$types" && return "$lint"
 }
 
 stage setup sh deploy/setup.sh
 stage dependencies dependencies
 stage build build
-stage "lint and types" lint_and_types
+
+# Beside the tests, with what these leave of the processors: a fifth, because tests also wait. A group of its own, to be ended with this.
+setsid nice -n 10 sh -c 'npm run --silent types && npm run --silent lint' >"$lint_log" 2>&1 &
+lint=$!
 
 printf '\n== tests\n'
 status=0
 node_modules/.bin/vitest run --reporter=default --reporter=json --outputFile.json="$report" "$@" || status=$?
-node dist/deploy/test-report.js "$report" "$status"
+
+printf '\n== lint and types\n'
+set -- # stages that failed
+wait "$lint" || set -- 'lint and types'
+lint=''
+cat "$lint_log"
+node dist/deploy/test-report.js "$report" "$status" "$@"

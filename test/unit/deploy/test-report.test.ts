@@ -55,6 +55,10 @@ describe('the verdict on a test run', () => {
     expect(judgeReport(report({ tests: [passed] }), 1)).toEqual({ ok: false, text: 'FAILED   vitest ended with exit code 1, see above\n1 passed, 1 failed, 0 skipped\n' });
   });
 
+  it('fails with a stage that ran beside the tests', () => {
+    expect(judgeReport(report({ tests: [passed] }), 0, ['lint and types'])).toEqual({ ok: false, text: 'FAILED   lint and types, see above\n1 passed, 1 failed, 0 skipped\n' });
+  });
+
   it('fails when nothing was run', () => {
     const nothing = 'no test was run: that is a failure too\n';
     expect(judgeReport(report(), 0)).toEqual({ ok: false, text: `${nothing}0 passed, 0 failed, 0 skipped\n` });
