@@ -9,4 +9,5 @@ killTest({
   part: BUNDLING,
   work: doBundling,
   withJobs: true,
+  whenAsked: true,
 });

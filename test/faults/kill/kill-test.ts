@@ -1,4 +1,5 @@
-import { expect } from 'vitest';
+import { expect, type TestContext } from 'vitest';
+import { needs } from '../../helpers/needs.js';
 import { FAST_RETRIES, type SiteOptions, type TestSite } from '../../helpers/site.js';
 import { compiledProduct, type CompiledProduct } from '../compiled-product.js';
 import { faultTest, type FaultRun } from '../frame/fault-test.js';
@@ -44,14 +45,17 @@ interface KillCase {
   readonly work: (made: TestSite, rounds: Rounds, repeat: Repeat) => Promise<void>;
   /** Whether the beginnings and ends of jobs are this part's too. */
   readonly withJobs: boolean;
+  /** It takes a minute or two: only with BW_FAULTS=edges or BW_FAULTS=long. */
+  readonly whenAsked?: boolean;
   /** More to look at when all is done. */
   readonly after?: (made: TestSite) => Promise<void>;
 }
 
 /** Does all work of one part with workers that die at each of its edges (see isChosen); one that is in the code, and at which none died, fails the test. */
-export function killTest({ state, name, site, part, work, withJobs, after }: KillCase): void {
+export function killTest({ state, name, site, part, work, withJobs, whenAsked = false, after }: KillCase): void {
   const product = compiledProduct(['test/faults/kill']);
-  faultTest({ fault: 'kill -9', state, name, site, timeoutMs: LONG ? 3_600_000 : 600_000 }, async (made, run) => {
+  const asked = (context: TestContext): void => { needs(context, !whenAsked || process.env['BW_FAULTS'] !== undefined, 'BW_FAULTS=edges or BW_FAULTS=long, and minutes'); };
+  faultTest({ fault: 'kill -9', state, name, site, needs: asked, timeoutMs: LONG ? 3_600_000 : 600_000 }, async (made, run) => {
     const died = await dying(product, made, run, part?.source ?? '', work);
     const { edges, ends } = owed(part);
     const at = new Set(died.map((edge) => edge.replace(/^[^:]+: /, '')));

@@ -15,6 +15,7 @@ killTest({
     return doTasks(made, rounds, repeat, far.made);
   },
   withJobs: false,
+  whenAsked: true,
   after: async (made) => {
     if (far.made === undefined) throw new Error('no work was done');
     await nothingLeft(made, far.made);
