@@ -17,7 +17,7 @@ import { startEmbeddedRedis } from '../../../shared/redis/embedded.js';
 import { writeSiteConfig } from '../bench-site.js';
 import { cpuSince, cpuTime } from '../cpu-time.js';
 import { seconds, type CaseOptions, type CaseResult } from '../result.js';
-import { median } from '../statistics.js';
+import { median, sum } from '../statistics.js';
 
 const LIMIT_MS = 1_000;
 const LIMIT_EXTRA = 0.05;
@@ -92,8 +92,8 @@ function extraOf({ togetherMs, expectedMs, longMs }: Round): number {
 }
 
 function sumOf(rounds: readonly Round[]): Round {
-  const sum = (of: (round: Round) => number): number => rounds.reduce((total, round) => total + of(round), 0);
-  return { waits: rounds.flatMap(({ waits }) => waits), stops: sum((r) => r.stops), longJobs: sum((r) => r.longJobs), longMs: sum((r) => r.longMs), expectedMs: sum((r) => r.expectedMs), togetherMs: sum((r) => r.togetherMs) };
+  const all = (of: (round: Round) => number): number => sum(rounds.map(of));
+  return { waits: rounds.flatMap(({ waits }) => waits), stops: all((r) => r.stops), longJobs: all((r) => r.longJobs), longMs: all((r) => r.longMs), expectedMs: all((r) => r.expectedMs), togetherMs: all((r) => r.togetherMs) };
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
