@@ -1,5 +1,5 @@
-import { statfs } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { isFull } from '../files/is-full.js';
 import { removeFile } from '../files/remove-file.js';
 import type { DarConfig } from '../config/config.js';
 import { BwError } from '../errors/bw-error.js';
@@ -113,12 +113,6 @@ async function assertSlices(base: string): Promise<void> {
     hint: 'Something else may have removed its files: look who works in the staging directory.',
     subject: basename(base),
   });
-}
-
-/** Less than one small write is free. */
-async function isFull(dir: string): Promise<boolean> {
-  const { bavail, bsize } = await statfs(dir);
-  return bavail * bsize < 64 * 1024;
 }
 
 async function removeHidden(file: string | null): Promise<void> {

@@ -74,7 +74,13 @@ function environment(end: CreateEnd): BwError {
 }
 
 function stagingFull(end: CreateEnd): BwError {
-  return failure('STAGING_FULL', end, {
+  return stagingIsFull({ subject: end.archive, detail: messageText(end.messages) });
+}
+
+/** What made an archive fail, with what is known of it. */
+export function stagingIsFull(fields: Pick<BwErrorFields, 'subject' | 'detail' | 'cause'>): BwError {
+  return new BwError('STAGING_FULL', {
+    ...fields,
     message: 'the staging filesystem is full',
     retry: 'retry',
     hint: 'Free space there, or lower `staging.budget` below what really is free: the job waits for room, without spending attempts.',

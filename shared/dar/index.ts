@@ -6,7 +6,7 @@ export { hideGnupgFromDar } from './command.js';
 export type { CatalogueEntry } from './catalogue-parser.js';
 export { startCreate, type CreateOutcome, type CreateSpec, type DarCreate } from './create.js';
 export { createSmall, type SmallArchive, type SmallSpec } from './create-small.js';
-export type { CreateMeaning } from './exit-codes.js';
+export { stagingIsFull, type CreateMeaning } from './exit-codes.js';
 export { extract, type ExtractOutcome, type ExtractPass, type ExtractSpec } from './extract.js';
 export { listCatalogue } from './list-catalogue.js';
 export { sliceRange, slicesHolding } from './list-slices.js';

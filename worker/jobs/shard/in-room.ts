@@ -1,5 +1,8 @@
 import { basename, dirname } from 'node:path';
+import { stagingIsFull } from '../../../shared/dar/index.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
+import { suspectOutage } from '../../../shared/errors/outages.js';
+import { isFull } from '../../../shared/files/is-full.js';
 import { Brake } from '../../supervise/brake.js';
 import type { ArchiveRun, ArchiveSpec } from './make-archive.js';
 
@@ -27,11 +30,22 @@ export async function inRoom<T>(size: ArchiveSize, run: ArchiveRun, work: (brake
     const leave = await begin(size, run, brake);
     return await work(brake).finally(leave);
   } catch (thrown) {
-    if (toBwError(thrown).code === 'STAGING_FULL') await run.account.noteFull();
-    throw thrown;
+    const error = await explained(thrown, size.base);
+    if (toBwError(error).code === 'STAGING_FULL') await run.account.noteFull();
+    throw error;
   } finally {
     detach();
   }
+}
+
+/**
+ * What failed while the filesystem is full failed for that, asked while all that was made still lies there. Programs do not tell: `dar -l` ends with 0 and half of the
+ * listing (2.7.8), and what dar says of it is lost when its log is on the same filesystem.
+ */
+async function explained(thrown: unknown, base: string): Promise<unknown> {
+  const error = toBwError(thrown);
+  if (error.code === 'STAGING_FULL' || !suspectOutage(error).kinds.includes('staging') || !(await isFull(dirname(base)))) return thrown;
+  return stagingIsFull({ subject: basename(base), detail: error.message, cause: thrown });
 }
 
 async function begin(size: ArchiveSize, { account, priority, signal, stop, onPausedTooLong }: ArchiveRun, brake: Brake): Promise<() => void> {
