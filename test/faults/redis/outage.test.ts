@@ -7,9 +7,11 @@ import { filesBelow } from '../../integration/bad-input/leftovers.js';
 import { stopDarAt } from '../../integration/segments/stopped-dar.js';
 import { faultTest } from '../frame/fault-test.js';
 import { processesOf, untilNothingRuns } from '../worker-process.js';
-import { enqueue, LONGER_LOCKS, saveDuring, siteOnRedis, spentAttempts, startsSealed } from './redis-site.js';
+import { enqueue, LONGER_LOCKS, saveDuring, siteOnRedis, SLOW_DAR, spentAttempts, startsSealed } from './redis-site.js';
 
 const OUTAGE_MS = 2_000;
+/** Nobody waits for their end here, and two thirds of one are enough for all of it on a busy machine. */
+const LONG_LOCKS: QueueTiming = { ...LONGER_LOCKS, lockDurationMs: 30_000 };
 
 const OUTAGES: readonly { readonly fault: string; readonly begins: (server: RedisServer) => Promise<void> | void; readonly ends: (server: RedisServer) => Promise<void> | void }[] = [
   { fault: 'Redis killed and started again', begins: (server) => server.kill(), ends: (server) => server.start() },
@@ -18,7 +20,7 @@ const OUTAGES: readonly { readonly fault: string; readonly begins: (server: Redi
 ];
 
 for (const { fault, begins, ends } of OUTAGES) {
-  faultTest({ fault, state: 'shard: dar running, for less than a lock', site: () => siteOn(LONGER_LOCKS) }, async (site) => {
+  faultTest({ fault, state: 'shard: dar running, for less than a lock', site: () => siteOn(LONG_LOCKS) }, async (site) => {
     const server = serverOf(site);
     const jobs = await saveDuring(site, () => begins(server));
     await sleep(OUTAGE_MS);
@@ -30,7 +32,7 @@ for (const { fault, begins, ends } of OUTAGES) {
   });
 }
 
-faultTest({ fault: 'Redis away for longer than a lock', state: 'shard: dar in the middle of its work', site: () => siteOn(LONGER_LOCKS) }, async (site) => {
+faultTest({ fault: 'Redis away for longer than a lock', state: 'shard: dar in the middle of its work', site: () => siteOn(LONGER_LOCKS, SLOW_DAR) }, async (site) => {
   const server = serverOf(site);
   const dar = await stopDarAt(site.dir, { slice: 2, bytes: 200_000 });
   const jobs = await enqueue(site);
@@ -58,13 +60,13 @@ function serverOf(site: TestSite): RedisServer {
   return server;
 }
 
-async function siteOn(timing: QueueTiming): Promise<TestSite> {
+async function siteOn(timing: QueueTiming, dar?: object): Promise<TestSite> {
   const made: RedisServer[] = [];
   const site = await siteOnRedis(timing, async (dir) => {
     const server = await startRedisServer(dir);
     made.push(server);
     return server.url;
-  });
+  }, dar);
   if (made[0] !== undefined) servers.set(site, made[0]);
   return site;
 }

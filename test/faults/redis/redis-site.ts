@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FAST_RETRIES, testSite, type TestSite } from '../../helpers/site.js';
@@ -10,18 +11,21 @@ import { untilNothingRuns } from '../worker-process.js';
 /** An outage of 2 s is to this lock what one of 60 s is to that of production. */
 export const LONGER_LOCKS: QueueTiming = { ...FAST_RETRIES, lockDurationMs: 10_000, lockRenewTimeMs: 2_000, stalledIntervalMs: 500 };
 
-/** With a basepath of a few slices. `redisUrl` starts what it is the URL of, in a directory of its own. */
-export async function siteOnRedis(timing: QueueTiming, redisUrl: (dir: string) => Promise<string>): Promise<TestSite> {
+/** Slow enough to be stopped in the middle of a slice. */
+export const SLOW_DAR = { compression: 'bzip2:9' };
+
+/** With a basepath of a few slices. `redisUrl` starts what it is the URL of, in a directory of its own. `dar`: settings beside that. */
+export async function siteOnRedis(timing: QueueTiming, redisUrl: (dir: string) => Promise<string>, dar: object = {}): Promise<TestSite> {
   const site = await testSite({
     timing,
-    settings: { dar: { sliceSize: '1MiB' } },
+    settings: { dar: { ...dar, sliceSize: '1MiB' } },
     prepare: async (dir) => {
       await mkdir(join(dir, 'redis'));
       return { redis: { url: await redisUrl(join(dir, 'redis')) } };
     },
   });
   await mkdir(join(site.topdir, 'alice'));
-  for (const name of ['a', 'b', 'c']) await writeFile(join(site.topdir, 'alice', name), Buffer.alloc(1_500_000, name));
+  for (const name of 'abcdefghi') await writeFile(join(site.topdir, 'alice', name), randomBytes(500_000));
   return site;
 }
 

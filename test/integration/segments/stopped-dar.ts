@@ -25,7 +25,7 @@ ${path}
 while kill -STOP "$1"; do
   [ "$(stat -c %s "$2.${slice}.dar" 2>/dev/null || echo 0)" -gt ${bytes} ] && : > "$3/stands" && exit
   kill -CONT "$1"
-  sleep 0.01
+  if [ -e "$2.${slice}.dar" ]; then sleep 0.002; else sleep 0.01; fi
 done
 `, { mode: 0o755 });
   const script = `#!/bin/sh
