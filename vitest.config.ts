@@ -23,7 +23,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     restoreMocks: true,
-    globalSetup: 'test/helpers/transpiled-once.ts',
+    globalSetup: 'test/helpers/compiled-once.ts',
     projects: [
       // Pure functions share what they import: loading it anew for each of 180 files takes as long as all their tests.
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: MOCKING, isolate: false } },

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { promises as fs } from 'node:fs';
+import { existsSync, promises as fs, readFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { Job, Queue, Worker } from 'bullmq';
 import { Pipeline, Redis } from 'ioredis';
@@ -16,6 +16,7 @@ import { GlobusClient } from '../../../shared/transfer/globus/client.js';
 import { createGlobusBackend } from '../../../shared/transfer/globus/globus-backend.js';
 import { createPosixBackend } from '../../../shared/transfer/posix/posix-backend.js';
 import { Staging } from '../../../worker/staging/staging.js';
+import { sourcesFile, type Sources } from '../../helpers/bundle-sources.js';
 import { FS_WRITES, JOB_CODE, ONE_COMMAND_EACH, STORES } from './stores.js';
 
 /** One moment at which a worker may die. */
@@ -76,17 +77,29 @@ function watchMethod(owner: object, name: string, method: string, pass: (at: str
   };
 }
 
-const FRAME = /\((?:file:\/\/)?([^()]+?):\d+:\d+\)$|at (?:async )?(?:file:\/\/)?(\S+?):\d+:\d+$/;
-const ROOT = new URL('../../..', import.meta.url).pathname;
+const FRAME = /\((?:file:\/\/)?([^()]+?):(\d+):\d+\)$|at (?:async )?(?:file:\/\/)?(\S+?):(\d+):\d+$/;
 
 /** Whoever called a watched method: its file in the source tree when it belongs to jobs, else null. */
 function callerFile(): string | null {
   const frame = new Error('where').stack?.split('\n')[3] ?? '';
-  const match = FRAME.exec(frame);
-  const path = match?.[1] ?? match?.[2] ?? '';
-  if (!path.startsWith(ROOT)) return null;
-  const file = path.slice(ROOT.length).replace(/\.js$/, '.ts');
+  const [, inCall, callLine, alone, aloneLine] = FRAME.exec(frame) ?? [];
+  const path = inCall ?? alone;
+  if (path?.startsWith('/') !== true) return null;
+  const file = sourceFile(path, Number(callLine ?? aloneLine));
   return JOB_CODE.test(file) ? file : null;
+}
+
+const sources = new Map<string, Sources>();
+
+/** What a line of the bundle was made of. */
+function sourceFile(path: string, line: number): string {
+  let known = sources.get(path);
+  if (known === undefined) {
+    const file = sourcesFile(path);
+    known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Sources) : { files: [], lines: [] };
+    sources.set(path, known);
+  }
+  return known.files[known.lines[line - 1] ?? -1] ?? '';
 }
 
 /** A job is taken, and how it ended goes on record: what happens in between belongs to it. */

@@ -5,8 +5,14 @@ import { FS_WRITES, JOB_CODE, ONE_COMMAND_EACH, STORES } from './stores.js';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 
-/** `FILE CLASS.METHOD` of every call that changes what outlives a worker, found by the types of what is called. */
-export function edgesInCode(): string[] {
+let edges: readonly string[] | undefined;
+
+/** `FILE CLASS.METHOD` of every call that changes what outlives a worker, found by the types of what is called: seconds of work, done once. */
+export function edgesInCode(): readonly string[] {
+  return (edges ??= findEdges());
+}
+
+function findEdges(): readonly string[] {
   const files = ['worker', 'shared'].flatMap(filesBelow).filter((file) => JOB_CODE.test(file));
   const program = ts.createProgram(files.map((file) => join(ROOT, file)), compilerOptions());
   const checker = program.getTypeChecker();

@@ -53,7 +53,7 @@ interface KillCase {
 
 /** Does all work of one part with workers that die at each of its edges (see isChosen); one that is in the code, and at which none died, fails the test. */
 export function killTest({ state, name, site, part, work, withJobs, whenAsked = false, after }: KillCase): void {
-  const product = compiledProduct(['test/faults/kill']);
+  const product = compiledProduct();
   const asked = (context: TestContext): void => { needs(context, !whenAsked || process.env['BW_FAULTS'] !== undefined, 'BW_FAULTS=edges or BW_FAULTS=long, and minutes'); };
   faultTest({ fault: 'kill -9', state, name, site, needs: asked, timeoutMs: LONG ? 3_600_000 : 600_000 }, async (made, run) => {
     const died = await dying(product, made, run, part?.source ?? '', work);

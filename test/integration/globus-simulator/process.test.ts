@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { startSimulatorProcess, type SimulatorProcess } from '../../globus-simulator/simulator-process.js';
-import { compiledRooms } from '../../faults/compiled-product.js';
+import { compiledProduct } from '../../faults/compiled-product.js';
 import { simulatedGlobus } from '../../helpers/globus-simulator.js';
 import { workspace } from '../../helpers/workspace.js';
 import { PlainClient, transfer } from './client.js';
 
-const product = compiledRooms(['test/globus-simulator']);
+const product = compiledProduct();
 
 it('as a process of its own loses nothing it has answered when it is killed', async () => {
   const globus = await simulatedGlobus(await workspace());

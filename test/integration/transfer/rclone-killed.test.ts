@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { makeLinkDirectory } from '../../../shared/transfer/rclone/link-directory.js';
 import { sampleBytes, sampleItem } from '../../conformance/sample-items.js';
-import { compiledRooms } from '../../faults/compiled-product.js';
+import { compiledProduct } from '../../faults/compiled-product.js';
 import { fakeProgram } from '../../helpers/fake-program.js';
 import { rcloneLts } from '../../helpers/rclone-remote.js';
 import { workspace } from '../../helpers/workspace.js';
 
-const product = compiledRooms(['shared']);
+const product = compiledProduct();
 
 const SENDER = `
 import { createLimiter } from './shared/transfer/bandwidth.js';
