@@ -1,8 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { access, rename, rm } from 'node:fs/promises';
+import { access, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, inject } from 'vitest';
 import { bundleProduct } from '../helpers/bundle-product.js';
+import { until } from '../integration/bad-input/until.js';
+
+/** 3 s where nothing else runs. */
+const MAKING_MS = 50_000;
 
 export interface CompiledProduct {
   /** Directory with `bin/bw-bkup.js` and all it imports, readable by every user. Shared by the test files of this run. */
@@ -13,17 +16,15 @@ export interface CompiledProduct {
 export function compiledProduct(): CompiledProduct {
   const dir = join(inject('compiled'), 'product');
   beforeAll(async () => {
-    if (await isThere(dir)) return;
-    const own = `${dir}.${randomBytes(6).toString('hex')}`;
-    await bundleProduct(own, dir);
-    await rename(own, dir).catch(async (thrown: unknown) => {
-      if (!(await isThere(dir))) throw thrown;
-      await rm(own, { recursive: true }); // another one was faster
+    const isFirst = await mkdir(`${dir}.begun`).then(() => true, (thrown: unknown) => {
+      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
+      return false;
     });
+    if (isFirst) {
+      await bundleProduct(`${dir}.making`, dir);
+      await rename(`${dir}.making`, dir);
+    }
+    await until('another test file has made the product', () => access(dir).then(() => true as const, () => null), MAKING_MS);
   });
   return { dir };
-}
-
-function isThere(dir: string): Promise<boolean> {
-  return access(dir).then(() => true, () => false);
 }
