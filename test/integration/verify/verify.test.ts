@@ -128,8 +128,8 @@ describe('a verification that is cancelled', () => {
     const run = (await runs.running()).find(({ kind }) => kind === 'verify');
     if (run === undefined) return expect.unreachable();
     expect(await cancelRun({ queues, runs, journal, config: site.config, now: () => new Date() }, run, 'cancelled by nobody')).toEqual([jobId]);
-    await until('it has ended', async () => ((await queues.cleanup.getJob(jobId))?.finishedOn === undefined ? null : true));
-    expect((await queues.cleanup.getJob(jobId))?.failedReason).toMatch(/^CANCELLED: /);
+    await until('it has ended', async () => ((await runs.read(run.id))?.phase === 'failed' ? true : null));
+    expect(await runs.read(run.id)).toMatchObject({ error: expect.stringMatching(/^CANCELLED: /) as string });
     await expectSwept(site);
     expect(await runs.running()).toEqual([]);
     expect(await statusOf(site)).toMatchObject({ lastVerified: null });
