@@ -30,6 +30,7 @@ function onPass({ job, at, when, stalled }: Passing): void {
   if (dies) process.kill(process.pid, 'SIGKILL');
 }
 
+const ending = once(process, 'SIGTERM'); // from the beginning: one that is ended while it starts would leave what it checks its directories with
 watchEdges(onPass);
 AdjustableLimiter.prototype.take = () => Promise.resolve(); // a simulated service does not meter calls
 const { config } = await loadConfig({ file, env: {}, flags: {} });
@@ -45,5 +46,5 @@ const tasks = new TaskStore(redis);
 for (const { task, holder } of await tasks.all()) if (holder !== null) await tasks.release(task.id, holder);
 redis.disconnect();
 const worker = await startLocalWorker({ ...config, host, staging: { ...config.staging, dir: staging } }, logger, 'worker', JSON.parse(timing) as QueueTiming);
-process.once('SIGTERM', () => { void worker.close(); });
+void ending.then(() => worker.close());
 writeSync(1, 'ready\n');
