@@ -90,7 +90,7 @@ interface CopiesSeen {
 async function* ages({ config, catalog, logger }: ProducerHttpParts, copies: CopiesSeen): AsyncGenerator<BasepathAge> {
   const records = readJournal(catalog.journalDir, { onProblem: (problem) => { logger.warn({ problem }, 'journal line not usable'); } });
   const nowMs = Date.now();
-  const tally = new CopyTally(config.lts.map(({ name }) => name), config.topdirs, nowMs);
+  const tally = new CopyTally(config.lts, config.topdirs, nowMs);
   const statuses = await summarise(records, tallied(catalog.listBackups(), tally), nowMs);
   copies.rows = tally.rows;
   for (const status of statuses) {

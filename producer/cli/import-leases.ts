@@ -23,7 +23,11 @@ export async function openLeases(config: Config, signal: AbortSignal): Promise<L
     return null;
   }
   return {
-    send: (backend, items) => sendInLease({ redis, backend, items, sender: `import-${config.host}-${ulid()}`, signal, onWait: () => { say(`${backend.name}: as many transfer tasks as there may be are alive: waiting for one to end.`); } }),
+    send: (backend, items) => sendInLease({
+      redis, backend, items, sender: `import-${config.host}-${ulid()}`, signal,
+      onWait: () => { say(`${backend.name}: as many transfer tasks as there may be are alive: waiting for one to end.`); },
+      onLeft: (name) => { say(`${backend.name}: the service does not say that ${name} is over: it keeps its place until a worker has seen its end (see \`bw-bkup tasks list\`).`); },
+    }),
     close: () => { redis.disconnect(); },
   };
 }

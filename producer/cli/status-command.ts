@@ -41,7 +41,7 @@ export async function statusCommand(options: StatusOptions): Promise<number> {
   const protections = await readProtections(site.catalog.journalDir, (problem) => { site.logger.warn({ problem }, 'journal line not usable'); });
   const renames = proposeRenames((await readBasepaths(site.catalog.journalDir, () => undefined)).all()); // its problems are those told above
   const nowMs = Date.now();
-  const tally = new CopyTally(site.config.lts.map(({ name }) => name), site.config.topdirs, nowMs);
+  const tally = new CopyTally(site.config.lts, site.config.topdirs, nowMs);
   const statuses = await summarise(records, tallied(site.catalog.listBackups(), tally), nowMs);
   const all = statuses.map((status) => statusRow(status, protections, lateOf(status, site.config.topdirs, nowMs), renames.get(status.id)));
   const basepaths = options.check === true ? all.filter((row) => row.pastDueMs !== null || hasFailed(row)) : all;

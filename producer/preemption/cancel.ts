@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq';
 import { BwError } from '../../shared/errors/bw-error.js';
 import { sendOrders } from '../../shared/orders/order.js';
+import { QUEUES } from '../../shared/queues/names.js';
 import { failRun, type FailRunParts } from '../../shared/runs/fail-run.js';
 import type { Run } from '../../shared/runs/run-store.js';
 import { stopOrder } from './preempt.js';
@@ -10,6 +11,7 @@ import { stopOrder } from './preempt.js';
  * (they would see it within a second by themselves). Returns the running ones. Throws NOTHING_TO_CANCEL when it has ended, or is being sealed.
  */
 export async function cancelRun(parts: FailRunParts, run: Run, message: string): Promise<string[]> {
+  if (run.kind === 'verify' || run.kind === 'copy') return cancelLook(parts, run, message);
   if (!(await failRun(parts, run.id, { code: 'CANCELLED', message }, ['planning', 'saving']))) throw tooLate(run.id);
   const job = await parts.queues.backup.getJob(run.jobId);
   return job === undefined ? [] : stopJobs(parts, job);
@@ -20,6 +22,21 @@ export async function stopJobs(parts: FailRunParts, job: Job): Promise<string[]>
   const running = await removeJobs(parts, job);
   await sendOrders(parts.queues.redis, running.map((id) => stopOrder(id, 'cancelled')));
   return running;
+}
+
+/**
+ * A verification or copy is ended by its job alone: what it reads and stages is not taken away under it, which would look like damage. One that waits between
+ * two attempts is ended here. What its schedule still wants comes again.
+ */
+async function cancelLook(parts: FailRunParts, run: Run, message: string): Promise<string[]> {
+  const [name, queue] = run.kind === 'verify' ? [QUEUES.cleanup, parts.queues.cleanup] : [QUEUES.copies, parts.queues.copies];
+  const job = await queue.getJob(run.jobId);
+  if (job !== undefined && !(await isRemoved(job))) {
+    await sendOrders(parts.queues.redis, [{ kind: 'stop', queue: name, jobId: run.jobId, reason: 'cancelled' }]);
+    return [run.jobId];
+  }
+  await failRun(parts, run.id, { code: 'CANCELLED', message });
+  return [];
 }
 
 /** Removes what waits. The job itself stays while a part of it runs, whose end ends it. Returns ids of what runs. */

@@ -25,10 +25,10 @@ export interface CopyState {
 }
 
 /**
- * What each LTS holds of a backup (pure). Our own files may go into a bundle behind it, which no manifest names: where all slices are and none of these, it is complete. Of
- * an import, which lies where it was found, a part is not taken for a copy that is owed.
+ * What each LTS holds of a backup (pure). Our own files may go into a bundle behind it, which no manifest names: where all slices are and none of these, it is complete. One
+ * without slices, as nothing had changed, is complete like that in those of `bundling` (bundlingLts). Of an import, which lies where it was found, a part is not taken for a copy that is owed.
  */
-export function copyStates(manifest: Manifest, lts: readonly string[]): CopyState[] {
+export function copyStates(manifest: Manifest, lts: readonly string[], bundling: readonly string[] = []): CopyState[] {
   const slices = manifest.archives.flatMap((archive) => archive.slices);
   const files = storedFiles(manifest);
   const bytes = sum([...slices, ...files]);
@@ -36,7 +36,7 @@ export function copyStates(manifest: Manifest, lts: readonly string[]): CopyStat
     const isThere = ({ locations }: Pick<Part, 'locations'>): boolean => locations[name] !== undefined;
     const there = { slices: slices.filter(isThere), files: files.filter(isThere) };
     const missing = slices.length - there.slices.length + (files.length - there.files.length);
-    const inBundle = there.files.length === 0 && slices.length > 0 && there.slices.length === slices.length;
+    const inBundle = there.files.length === 0 && there.slices.length === slices.length && (slices.length > 0 || bundling.includes(name));
     const isListed = manifest.lacks?.includes(name) === true;
     const isPart = there.slices.length + there.files.length > 0 && manifest.imported === undefined;
     const state = missing === 0 || (inBundle && !isListed) ? 'complete' : isListed || isPart ? 'missing' : 'absent';
@@ -50,8 +50,20 @@ export function owedBy(manifest: Manifest, lts: readonly string[]): string[] {
 }
 
 /** Whether an LTS alone can restore it (pure). */
-export function isCompleteIn(manifest: Manifest, lts: string): boolean {
-  return copyStates(manifest, [lts])[0]?.state === 'complete';
+export function isCompleteIn(manifest: Manifest, lts: string, bundling: readonly string[] = []): boolean {
+  return copyStates(manifest, [lts], bundling)[0]?.state === 'complete';
+}
+
+/** What the configuration says of bundles. */
+export interface BundlingConfig {
+  readonly lts: readonly { readonly name: string; readonly bundle: object | null }[];
+  readonly topdirs: readonly { readonly path: string; readonly lts: readonly string[] }[];
+}
+
+/** Names of the LTS that a backup goes to and where our own files are in bundles (pure): that is not in manifests. Of a topdir that is not configured any more, all such. */
+export function bundlingLts({ lts, topdirs }: BundlingConfig, { source }: Pick<Manifest, 'source'>): string[] {
+  const own = topdirs.find(({ path }) => path === source.topdir)?.lts;
+  return lts.filter(({ name, bundle }) => bundle !== null && own?.includes(name) !== false).map(({ name }) => name);
 }
 
 function sum(parts: readonly Pick<Part, 'bytes'>[]): bigint {

@@ -1,5 +1,5 @@
 import type { ListedBackup, Manifest } from '../catalog/index.js';
-import { copyStates } from './copy-state.js';
+import { bundlingLts, copyStates, type BundlingConfig } from './copy-state.js';
 
 /** What the configuration says of the copies of a topdir. */
 export interface TopdirCopies {
@@ -38,11 +38,11 @@ export class CopyTally {
   readonly unknown = new Set<string>();
 
   constructor(
-    private readonly configured: readonly string[],
-    private readonly topdirs: readonly TopdirCopies[],
+    readonly lts: BundlingConfig['lts'],
+    readonly topdirs: readonly TopdirCopies[],
     private readonly nowMs: number,
   ) {
-    this.#rows = new Map(configured.map((lts) => [lts, { lts, complete: 0, completeBytes: 0n, missing: 0, missingBytes: 0n, overdue: 0, absent: 0, oldest: null }]));
+    this.#rows = new Map(lts.map(({ name }) => [name, { lts: name, complete: 0, completeBytes: 0n, missing: 0, missingBytes: 0n, overdue: 0, absent: 0, oldest: null }]));
   }
 
   get rows(): readonly LtsCopies[] {
@@ -53,9 +53,9 @@ export class CopyTally {
   add(manifest: Manifest): Map<string, MissingCopy> {
     const { basepathId, backupId, sealedAt, source } = manifest;
     const topdir = this.topdirs.find(({ path }) => path === source.topdir);
-    for (const lts of Object.keys(manifest.index.locations)) if (!this.configured.includes(lts)) this.unknown.add(lts);
+    for (const lts of Object.keys(manifest.index.locations)) if (!this.#rows.has(lts)) this.unknown.add(lts);
     const found = new Map<string, MissingCopy>();
-    for (const { lts, state, bytes, thereBytes } of copyStates(manifest, this.configured)) {
+    for (const { lts, state, bytes, thereBytes } of copyStates(manifest, [...this.#rows.keys()], bundlingLts(this, manifest))) {
       const row = this.#rows.get(lts);
       if (row === undefined) continue;
       if (state === 'complete') {

@@ -24,6 +24,7 @@ const EXPLAINED_BY: Readonly<Record<string, readonly OutageKind[]>> = {
   GLOBUS_BUSY: ['lts'],
   GLOBUS_CONSENT_REQUIRED: ['lts'],
   GLOBUS_INACTIVE: ['lts'],
+  GLOBUS_PATH_WRONG: ['lts'],
   GLOBUS_PAUSED: ['lts'],
   GLOBUS_SECRET_UNUSABLE: ['lts'],
   GLOBUS_SESSION_EXPIRED: ['lts'],

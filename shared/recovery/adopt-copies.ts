@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeCopyRecord, isBackupId, isBasepathId, type Catalog, type CopyRecord, type Manifest } from '../catalog/index.js';
+import { decodeCopyRecord, type Catalog, type CopyRecord, type Manifest } from '../catalog/index.js';
 import { isRecordObject, recordObject } from '../copies/named.js';
 import { BwError } from '../errors/bw-error.js';
 import { newStart } from '../runs/start-name.js';
@@ -15,18 +15,15 @@ export async function copyRecordsIn(backend: TransferBackend, { basepathId, back
   return records.filter((record) => record.backupId === backupId).sort((a, b) => (a.at < b.at ? -1 : 1));
 }
 
-/** Puts a record that an LTS holds into the catalog, should that have lost it. Of a backup that is not there, or removed, nothing. Whether it did. */
-export async function adoptCopyRecord(catalog: Catalog, backend: TransferBackend, object: string, tempDir: string): Promise<boolean> {
-  const [basepathId = '', backupId = ''] = object.split('/');
-  if (!isBasepathId(basepathId) || !isBackupId(backupId) || !isRecordObject(object, `${basepathId}/${backupId}`)) return false;
-  if (!(await isSealed(catalog, basepathId, backupId))) return false;
+/**
+ * Puts the records that an LTS holds of a backup into the catalog, should that have lost them. Of a backup that is not there, or removed, nothing. Oldest first, or none: of two of
+ * one LTS the later one counts, so an old one must not come behind it, and one that cannot be read is mended before later ones are taken. Throws as copyRecordsIn.
+ */
+export async function adoptCopyRecords(catalog: Catalog, backend: TransferBackend, { basepathId, backupId }: Pick<Manifest, 'basepathId' | 'backupId'>, tempDir: string): Promise<void> {
+  if (!(await isSealed(catalog, basepathId, backupId))) return;
   const known = await catalog.copyRecords(basepathId, backupId);
-  const there = await backend.stat(object);
-  const record = await recordIn(backend, object, there?.bytes ?? 0, tempDir);
-  // Of two records of one LTS the later one counts: an old one must not come behind it.
-  if (record.backupId !== backupId || known.some(({ lts, at }) => lts === record.lts && at >= record.at)) return false;
-  await catalog.addCopyRecord(basepathId, record);
-  return true;
+  const isNew = (record: CopyRecord): boolean => !known.some(({ lts, at }) => lts === record.lts && at >= record.at);
+  for (const record of (await copyRecordsIn(backend, { basepathId, backupId }, tempDir)).filter(isNew)) await catalog.addCopyRecord(basepathId, record);
 }
 
 async function isSealed(catalog: Catalog, basepathId: string, backupId: string): Promise<boolean> {

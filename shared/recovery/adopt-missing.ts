@@ -1,8 +1,9 @@
 import { ulid } from 'ulid';
-import type { Catalog } from '../catalog/index.js';
+import { isBackupId, isBasepathId, type Catalog } from '../catalog/index.js';
+import { isRecordObject } from '../copies/named.js';
 import { toBwError, type BwError } from '../errors/bw-error.js';
 import type { TransferBackend } from '../transfer/backend.js';
-import { adoptCopyRecord } from './adopt-copies.js';
+import { adoptCopyRecords } from './adopt-copies.js';
 import { adoptBackup, MANIFEST_OBJECT, manifestIn } from './adopt-backup.js';
 
 export interface AdoptReport {
@@ -19,11 +20,11 @@ export async function adoptMissing(catalog: Catalog, backends: readonly Transfer
   const adopted: string[] = [];
   const problems: BwError[] = [];
   for (const backend of backends) {
-    const records: string[] = [];
+    const copied = new Map<string, Pick<Adoption, 'basepathId' | 'backupId'>>();
     for await (const { object } of backend.list('')) {
-      const [basepathId, backupId, name, more] = object.split('/');
-      if (name?.startsWith('copies.') === true) records.push(object);
-      if (name !== MANIFEST_OBJECT || more !== undefined || basepathId === undefined || backupId === undefined) continue;
+      const [basepathId = '', backupId = '', name, more] = object.split('/');
+      if (isBasepathId(basepathId) && isBackupId(backupId) && isRecordObject(object, `${basepathId}/${backupId}`)) copied.set(backupId, { basepathId, backupId });
+      if (name !== MANIFEST_OBJECT || more !== undefined) continue;
       try {
         if (await adoptOne(catalog, backend, { basepathId, backupId, scratch })) adopted.push(backupId);
       } catch (thrown) {
@@ -31,15 +32,15 @@ export async function adoptMissing(catalog: Catalog, backends: readonly Transfer
       }
     }
     // Behind the backups they belong to.
-    for (const object of records) await adoptRecord(catalog, backend, object).catch((thrown: unknown) => void problems.push(toBwError(thrown)));
+    for (const each of copied.values()) await adoptRecords(catalog, backend, each).catch((thrown: unknown) => void problems.push(toBwError(thrown)));
   }
   return { adopted, problems };
 }
 
-async function adoptRecord(catalog: Catalog, backend: TransferBackend, object: string): Promise<void> {
+async function adoptRecords(catalog: Catalog, backend: TransferBackend, backup: Pick<Adoption, 'basepathId' | 'backupId'>): Promise<void> {
   const work = await catalog.createWork(ulid(), 1);
   try {
-    await adoptCopyRecord(catalog, backend, object, work.path);
+    await adoptCopyRecords(catalog, backend, backup, work.path);
   } finally {
     await catalog.removeWork(work.backupId);
   }

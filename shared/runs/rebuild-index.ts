@@ -60,10 +60,10 @@ async function* byBasepath(catalog: Catalog, problems: BwError[]): AsyncGenerato
   if (current !== null) yield current;
 }
 
-function small({ backupId, level, parent, capturedAt, startedAt, sealedAt, outcome, counts, archives }: Manifest): SealedBackup {
+function small({ backupId, level, parent, capturedAt, startedAt, sealedAt, outcome, imported, counts, archives }: Manifest): SealedBackup {
   const { sourceBytes, archiveBytes } = counts;
   const walls = archives.map(({ dar: { wallMs } }) => ({ dar: { wallMs } }));
-  return { backupId, level, parent, capturedAt, startedAt, sealedAt, outcome, counts: { sourceBytes, archiveBytes }, archives: walls };
+  return { backupId, level, parent, capturedAt, startedAt, sealedAt, outcome, ...(imported === undefined ? {} : { imported }), counts: { sourceBytes, archiveBytes }, archives: walls };
 }
 
 /** Basepaths of the index that the catalog has no backup of. */

@@ -69,8 +69,14 @@ export class Outbox {
   /** Of these, those that wait or are in a task. */
   async pending(lts: string, host: string, objects: readonly string[]): Promise<Set<string>> {
     if (objects.length === 0) return new Set();
-    const [waiting, inTask] = await Promise.all([this.redis.hmget(outboxKey(lts, host), ...objects), this.redis.hmget(inTaskKey(lts), ...objects)]);
-    return new Set(objects.filter((_, index) => (waiting[index] ?? null) !== null || (inTask[index] ?? null) !== null));
+    const [waiting, inTasks] = await Promise.all([this.redis.hmget(outboxKey(lts, host), ...objects), this.inTasks(lts, objects)]);
+    return new Set(objects.filter((object, index) => (waiting[index] ?? null) !== null || inTasks.has(object)));
+  }
+
+  /** Of these, those that are in a live task, whichever host's. */
+  async inTasks(lts: string, objects: readonly string[]): Promise<Set<string>> {
+    const tasks = objects.length === 0 ? [] : await this.redis.hmget(inTaskKey(lts), ...objects);
+    return new Set(objects.filter((_, index) => (tasks[index] ?? null) !== null));
   }
 
   /** Files (no slices) that are in the LTS, verified: hash by object. */

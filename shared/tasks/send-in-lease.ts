@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { outboxKey } from '../queues/names.js';
 import { priorityOf } from '../queues/priorities.js';
-import type { TransferBackend, TransferItem } from '../transfer/backend.js';
+import type { TransferBackend, TransferHandle, TransferItem } from '../transfer/backend.js';
 import { sendItems, type ItemResult } from '../transfer/engine.js';
 import { abortedError } from '../transfer/posix/fs-errors.js';
+import { stateOf } from './decide-task.js';
 import { urgency } from './gather.js';
 import { leasesOf, newTask } from './new-task.js';
 import { Outbox } from './outbox.js';
-import type { TaskRecord } from './task-record.js';
+import { taskName, type TaskRecord } from './task-record.js';
 import { TaskStore } from './task-store.js';
 
 export interface LeaseTiming {
@@ -16,10 +17,12 @@ export interface LeaseTiming {
   readonly lookMs: number;
   /** Whoever has not said for so long that it looks after its task is dead, ms. */
   readonly holdMs: number;
+  /** For so long the end of a task that went wrong is waited for, ms; then it is left to the workers. */
+  readonly endMs: number;
 }
 
-/** As workers do it. */
-export const LEASE_TIMING: LeaseTiming = { lookMs: 5_000, holdMs: 60_000 };
+/** As workers do it. Globus ends a task within seconds of a cancel, where it answers. */
+export const LEASE_TIMING: LeaseTiming = { lookMs: 5_000, holdMs: 60_000, endMs: 60_000 };
 
 export interface LeasedRequest {
   readonly redis: Redis;
@@ -30,6 +33,8 @@ export interface LeasedRequest {
   readonly signal: AbortSignal;
   /** Told once when no lease is free. */
   readonly onWait?: () => void;
+  /** Told of a task that could not be ended: it may go on, and keeps its lease until a worker has seen its end. */
+  readonly onLeft?: (name: string) => void;
   readonly timing?: LeaseTiming;
 }
 
@@ -38,7 +43,7 @@ const FORGOTTEN_SECONDS = 86_400;
 
 /**
  * sendItems to an asynchronous LTS for a process that is no worker (an import): one task under a lease like those of workers, for which it waits like they do.
- * Should it die, its task is on record, counts as long as it is alive, and is settled by a worker as that of a host that is gone.
+ * Should it die, its task is on record, counts as long as it is alive, and is settled by a worker as that of a host that is gone; so is one that went wrong and could not be ended.
  */
 export async function sendInLease(request: LeasedRequest): Promise<ItemResult[]> {
   const { redis, backend, items, signal, sender, timing = LEASE_TIMING } = request;
@@ -47,12 +52,44 @@ export async function sendInLease(request: LeasedRequest): Promise<ItemResult[]>
   const record = await opened(request, store, key);
   const wished = new AbortController();
   const looking = setInterval(() => { void look(store, record.id, request, wished).catch(() => undefined); }, Math.min(timing.lookMs, timing.holdMs / 3));
+  let isSent = false;
   try {
-    return await sendItems({ backend, items, key, signal: AbortSignal.any([signal, wished.signal]) });
+    const results = await sendItems({ backend, items, key, signal: AbortSignal.any([signal, wished.signal]) });
+    isSent = results.every(({ state }) => state === 'committed');
+    return results;
   } finally {
-    clearInterval(looking);
-    await store.close(record, sender, await store.items(record.id), new Map());
+    const left = isSent ? null : await leftOf(request, record);
+    clearInterval(looking); // before it is released: that would hold it again
+    if (left === null) await store.close(record, sender, await store.items(record.id), new Map());
+    else await leave(store, left, request);
   }
+}
+
+/** What is on record of a task that went wrong and may go on at the service; null: it is over there, if need be as it is cancelled here. */
+async function leftOf({ backend, items, timing = LEASE_TIMING }: LeasedRequest, record: TaskRecord): Promise<TaskRecord | null> {
+  let known = record;
+  const ending = (async (): Promise<boolean> => {
+    const handle = await goingOn(backend, record.key, items);
+    if (handle === null) return true;
+    known = { ...record, handle, url: backend.taskUrl?.(handle) ?? null, state: 'submitted' };
+    await backend.cancel(handle, items);
+    return (await goingOn(backend, record.key, items)) === null;
+  })().catch(() => false); // the service does not say: a worker asks again
+  return (await Promise.race([ending, sleep(timing.endMs, false, { ref: false })])) ? null : known;
+}
+
+/** What the service has of a key, unless that is over beyond doubt. Throws what reconcile throws. */
+async function goingOn(backend: TransferBackend, key: string, items: readonly TransferItem[]): Promise<TransferHandle | null> {
+  const handle = await backend.reconcile(key, items);
+  if (handle === null) return null;
+  const isOver = await backend.poll(handle, items).then((status) => stateOf(status) === null, () => false);
+  return isOver ? null : handle;
+}
+
+async function leave(store: TaskStore, task: TaskRecord, { sender, onLeft }: LeasedRequest): Promise<void> {
+  await store.note(task, sender);
+  await store.release(task.id, sender);
+  onLeft?.(taskName(task));
 }
 
 /** Keeps the task; an operator may wish it cancelled (`bw-bkup tasks cancel`). */

@@ -70,7 +70,7 @@ async function isNotThere({ backend }: DriveParts, task: TaskRecord, items: read
 async function look(parts: DriveParts, task: TaskRecord, items: readonly OutboxItem[], handle: TransferHandle, { hostIsGone, cancelledBy }: Circumstances): Promise<void> {
   const { backend, store, self } = parts;
   const isWished = cancelledBy !== null;
-  const status = await backend.poll(handle, items.map(toTransferItem));
+  const status = await statusOf(parts, task, items, handle, isWished);
   const state = stateOf(status);
   if (state === null) {
     const ended: TaskRecord = { ...seen(parts, task, status), state: 'verifying' };
@@ -89,6 +89,23 @@ async function look(parts: DriveParts, task: TaskRecord, items: readonly OutboxI
   if (why === null) return;
   parts.logger.warn({ task: task.id, name: taskName(task), why, by: cancelledBy ?? undefined, unwanted }, 'task cancelled: what it has not brought is sent again');
   await backend.cancel(handle, items.map(toTransferItem), { keepMoved: true }); // the next look sees what came of it
+}
+
+/**
+ * A service that says no whenever it is asked (permission to rename is gone, with the task over) would keep the task on record for ever: one that an operator wishes
+ * cancelled is ended there, and counts as having brought nothing. What it brought all the same is found by the next task. Throws what poll or cancel throws.
+ */
+async function statusOf({ backend, logger }: DriveParts, task: TaskRecord, items: readonly OutboxItem[], handle: TransferHandle, isWished: boolean): Promise<TransferStatus> {
+  const sent = items.map(toTransferItem);
+  try {
+    return await backend.poll(handle, sent);
+  } catch (thrown) {
+    const error = toBwError(thrown);
+    if (!isWished || error.retry === 'retry') throw error;
+    await backend.cancel(handle, sent); // harmless when it is over
+    logger.warn({ err: error, task: task.id, lts: task.lts, name: taskName(task) }, 'task cancelled without knowing what it has brought: all of it is sent again');
+    return { state: 'cancelled', bytes: task.doneBytes, files: task.doneItems, proven: [] };
+  }
 }
 
 async function settle(parts: DriveParts, task: TaskRecord, items: readonly OutboxItem[], end: TaskEnd): Promise<void> {

@@ -131,8 +131,8 @@ export class TaskSender {
     if (this.context.breakers.isOpen(ltsOf(name)) || (await this.#outbox.count(name, host)) === 0) return;
     const { identity, max } = leasesOf(backend);
     const { live, nowMs } = await this.#store.leases(identity);
-    if (live >= max) return this.#want(name, identity, async () => urgency(await this.#outbox.all(name, host)));
-    const { take } = gather({ items: await this.#wanted(name), liveTasks: live, maxTasks: max, nowMs, patienceMs: this.timing.lookMs });
+    if (live >= max) return this.#want(name, identity, async () => urgency(await this.#free(name, await this.#outbox.all(name, host))));
+    const { take } = gather({ items: await this.#free(name, await this.#wanted(name)), liveTasks: live, maxTasks: max, nowMs, patienceMs: this.timing.lookMs });
     if (take.length === 0) return;
     const key = this.#spareKeys.get(name) ?? (await backend.prepare(take.map(toTransferItem)));
     const record = newTask({ lts: name, identity, host, key, createdMs: nowMs }, take);
@@ -166,6 +166,15 @@ export class TaskSender {
       await this.#wake();
     }
     return wanted;
+  }
+
+  /**
+   * Those that no task has. A file may wait on two hosts (one made it, and was stopped; another goes on) and be in a task of one of them: until that is over, which may
+   * take days, it holds up nothing else. Then it is sent from here, or not wanted any more.
+   */
+  async #free(lts: string, items: readonly OutboxItem[]): Promise<OutboxItem[]> {
+    const taken = await this.#outbox.inTasks(lts, items.map(({ object }) => object));
+    return items.filter(({ object }) => !taken.has(object));
   }
 
   #parts(backend: TransferBackend): DriveParts {

@@ -21,7 +21,7 @@ export async function copiesCommand(options: CopiesOptions): Promise<number> {
   if (options.lts !== undefined) ltsNamed(config, options.lts);
   if (options.topdir !== undefined) topdirNamed(config, options.topdir);
   const live = readCopyLive(config);
-  const tally = new CopyTally(config.lts.map(({ name }) => name), config.topdirs, Date.now());
+  const tally = new CopyTally(config.lts, config.topdirs, Date.now());
   const missing: (MissingCopy & { lts: string })[] = [];
   for await (const manifest of sealedOf(site, options.topdir)) {
     for (const [lts, copy] of tally.add(manifest)) if (options.missing === true && (options.lts ?? lts) === lts) missing.push({ lts, ...copy });

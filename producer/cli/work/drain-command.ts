@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Job } from 'bullmq';
 import { EXIT } from '../../../shared/errors/exit-codes.js';
 import { Presence } from '../../../shared/hosts/presence.js';
 import { isHeard } from '../../../shared/hosts/silence.js';
@@ -60,11 +61,17 @@ async function runningOn({ queues }: Session, host: string): Promise<number> {
   return (await activeJobs(queues)).filter((job) => job.host === host).length;
 }
 
+/** Copies, verifications, sweeps: `--when-idle` lets them finish. */
+async function besideOn({ queues }: Session, host: string): Promise<number> {
+  const active = await Promise.all([queues.cleanup, queues.copies, queues.erasing, queues.cleanupOf(host)].map((queue) => queue.getActive()));
+  return (active.flat() as (Job | undefined)[]).filter((job) => job?.processedBy?.split('/', 1)[0] === host).length;
+}
+
 /** As long as it takes; says what is left when that has changed. */
 async function untilIdle(session: Session, host: string, options: DrainOptions): Promise<void> {
   let said = '';
   for (;;) {
-    const [running, transfers] = [await runningOn(session, host), await session.queues.transfer(host).getJobCountByTypes('active', 'waiting', 'prioritized', 'delayed')];
+    const [running, transfers] = [(await runningOn(session, host)) + (await besideOn(session, host)), await session.queues.transfer(host).getJobCountByTypes('active', 'waiting', 'prioritized', 'delayed')];
     if (running + transfers === 0) return;
     const left = `${host}: ${plural(running, 'job')} and ${plural(transfers, 'transfer')} left.`;
     if (left !== said && options.json !== true) say(left);

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
+import { BundlePool } from '../../../shared/bundle/bundle-pool.js';
 import { storedFiles } from '../../../shared/catalog/index.js';
 import { compareTrees } from '../../../shared/compare/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
@@ -46,6 +47,23 @@ it('bundles the small slices of many backups, which are restored from there', as
     expect(await restore(site, manifest, { target })).toMatchObject({ state: 'completed', returnValue: { outcome: 'clean' } });
     const source = fromPathJson(manifest.source.path);
     expect((await compareTrees({ left: source, right: bytePath.fromText(target), content: 'hash' })).differences).toEqual([]);
+  }
+});
+
+it('makes another one where the tar was spoiled before it was sent; no backup fails for that', async () => {
+  const site = await bundlingSite('1MiB', '200ms');
+  const { note } = Object.getOwnPropertyDescriptors(BundlePool.prototype);
+  vi.spyOn(BundlePool.prototype, 'note').mockImplementationOnce(async function (this: BundlePool, plan) {
+    const isNoted = await (note.value as BundlePool['note']).call(this, plan);
+    const tars = join(site.dir, 'staging', 'here', 'bundles', 'lts');
+    for (const name of await readdir(tars)) await writeFile(join(tars, name), Buffer.alloc(plan.made?.bytes ?? 0)); // as after a power cut
+    return isNoted;
+  });
+  expect((await site.backUp()).map(({ state, reason }) => [state, reason])).toEqual(NAMES.map(() => ['completed', null]));
+  const sends = await site.worker.context.queues.transfer('here').getCompleted();
+  expect(sends.map(({ attemptsMade }) => attemptsMade).sort().at(-1)).toBe(2);
+  for (const manifest of await site.manifests()) {
+    expect(await restore(site, manifest, { target: join(site.dir, 'restore', manifest.basepathId) })).toMatchObject({ state: 'completed', returnValue: { outcome: 'clean' } });
   }
 });
 

@@ -11,7 +11,7 @@ import { readJournal } from '../../../shared/journal/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { rebuildFromLts } from '../../../shared/recovery/rebuild-from-lts.js';
-import { orderSnapshot } from '../../../shared/runs/order-site-jobs.js';
+import { orderMetadataBundles, orderSnapshot } from '../../../shared/runs/order-site-jobs.js';
 import { createBackends } from '../../../shared/transfer/create-backend.js';
 import { restore } from '../../helpers/restore.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
@@ -82,7 +82,10 @@ it('brings catalog and journal back from bundles: one snapshot, and what was bun
   const more = { minObject: '1MiB', maxWait: '200ms' };
   const first = await siteOn(null, null, more);
   await backUp(first, 'letter');
-  const bundled = async (): Promise<void> => { expect(await pendingMetadata(first.catalog.journalDir, 'lts', Date.now())).toEqual([]); };
+  const bundled = async (): Promise<void> => {
+    await orderMetadataBundles(first.worker.context.queues, 200); // as every round of a producer: what seals while a bundle is made waits for the next order
+    expect(await pendingMetadata(first.catalog.journalDir, 'lts', Date.now())).toEqual([]);
+  };
   await vi.waitFor(bundled, { timeout: 10_000 });
   await snapshot(first);
   await backUp(first, 'answer');

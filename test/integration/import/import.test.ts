@@ -12,6 +12,8 @@ import { findLine, historyLine } from '../../../producer/cli/version-outputs.js'
 import { enqueueVerify } from '../../../producer/scheduler/enqueue-verify.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { run } from '../../../shared/process/index.js';
+import { newestOf } from '../../../shared/runs/newest.js';
+import { rebuildIndex } from '../../../shared/runs/rebuild-index.js';
 import { verifyResultSchema, type VerifyResult } from '../../../shared/verify/result.js';
 import { backUpLevel, keepCopy, restoreDifferences, sealed } from '../../helpers/chain.js';
 import { restore } from '../../helpers/restore.js';
@@ -96,6 +98,9 @@ describe('import', () => {
     expect(await verify(site, manifest)).toMatchObject({ outcome: 'sound', problems: [] });
     const listed = backupsOutput.parse(JSON.parse((await printed(() => backupsCommand(undefined, options))).text));
     expect(listed.backups).toMatchObject([{ imported: true, verified: 'restore-drill' }]);
+    const { redis } = site.worker.context.queues;
+    await rebuildIndex(redis, site.catalog);
+    expect(await newestOf(redis, manifest.basepathId)).toBeNull(); // a full is due as before
 
     expect(await backUpLevel(site, manifest.basepathId, 'incremental', { path: root })).toMatchObject({ state: 'failed', reason: expect.stringContaining('PARENT_MISSING') as string });
     await expect(importCommand(root, { ...options, archive: base })).rejects.toMatchObject({ code: 'IMPORT_EXISTS' });

@@ -8,6 +8,7 @@ import { readSiteKeys } from '../../../producer/reconcile/site-keys.js';
 import type { Finding } from '../../../shared/reconcile/finding.js';
 import { walk } from '../../../shared/reconcile/walk.js';
 import { RunStore } from '../../../shared/runs/run-store.js';
+import type { BwError } from '../../../shared/errors/bw-error.js';
 import { Outbox } from '../../../shared/tasks/outbox.js';
 import { TaskStore } from '../../../shared/tasks/task-store.js';
 import { compiledProduct } from '../../faults/compiled-product.js';
@@ -76,6 +77,45 @@ it('a task that its service does not have is cancelled without asking for it, an
   service.deliver();
   await rounds(well);
   expect(await committed(redis, backup)).toEqual(backup.objects);
+});
+
+it('a task that is over, and of which its service refuses to tell, is cancelled: all of it goes with another', async () => {
+  const { redis } = await startRedis();
+  const service = new FakeService();
+  const faults = new Map<string, BwError>();
+  const asked: string[] = [];
+  const backend = fakeBackend(service, async (name, effect) => {
+    asked.push(name);
+    const error = faults.get(name);
+    if (error !== undefined) throw error;
+    return Promise.resolve(effect());
+  });
+  const here = senderOf(redis, 'here', service, { backend });
+  const backup = await savingBackup(redis, 'here', 2);
+  expect(await handOverJob(here.context, backup)).toBe('waits');
+  await rounds(here);
+  service.deliver();
+  faults.set('poll', fault('TRANSFER_DENIED', 'operator'));
+  await rounds(here, 2);
+  const store = new TaskStore(redis);
+  const [live] = await store.all();
+  expect([live?.task.error?.code, asked.includes('cancel')]).toEqual(['TRANSFER_DENIED', false]); // nobody wishes it
+  await store.wishCancel(live?.task.id ?? '', 'ann');
+  faults.set('poll', fault('TRANSFER_IO', 'retry'));
+  await rounds(here);
+  expect([asked.includes('cancel'), await liveTasks(redis)]).toEqual([false, 1]); // it may tell the next time
+  faults.set('poll', fault('TRANSFER_DENIED', 'operator')).set('cancel', fault('TRANSFER_DENIED', 'operator'));
+  await rounds(here);
+  expect([(await store.all()).map(({ task }) => task.id), service.tasks.length]).toEqual([[live?.task.id], 1]); // it may go on
+  faults.delete('cancel');
+  await rounds(here, 2);
+  expect(service.tasks.map(({ items }) => items.map(({ object }) => object).sort())).toEqual([backup.objects, backup.objects]);
+  expect([await committed(redis, backup), service.twice, await liveTasks(redis)]).toEqual([[], [], 1]);
+  faults.clear();
+  service.deliver();
+  await rounds(here, 2);
+  expect(await handOverJob(here.context, backup)).toBe('done');
+  expect([await committed(redis, backup), await liveTasks(redis)]).toEqual([backup.objects, 0]);
 });
 
 it('the outbox of a host that never returns is told, and given up as far as no running backup needs it; not in a dry run, and not of a host that is heard', async () => {

@@ -282,6 +282,40 @@ describe('a task that fails', () => {
     expect([await committed(redis, backup), service.tasks.length, service.twice, await liveTasks(redis)]).toEqual([backup.objects, 2, [], 0]);
   });
 
+  it('files that wait on two hosts are brought by one at a time, and hold up nothing else of the other', async () => {
+    const { redis } = await startRedis();
+    const service = new FakeService();
+    const [here, there] = [senderOf(redis, 'here', service), senderOf(redis, 'there', service)];
+    const [first, second] = [await savingBackup(redis, 'here', 1), await savingBackup(redis, 'there', 1)];
+    const outbox = new Outbox(redis);
+    const object = `alice/${first.id}/manifest.json`;
+    for (const host of ['here', 'there']) {
+      const file = join(await workspace(), 'manifest.json');
+      await writeFile(file, 'manifest');
+      await outbox.put('far', host, [{ object, file, bytes: 8, sha512: 'hash', backupId: '', kind: 'file', priority: 1, job: '' }]);
+    }
+    await rounds(here);
+    await handOverAll(there, [second]);
+    await rounds(there);
+    const sent = () => service.tasks.map(({ items }) => items.map((item) => item.object));
+    expect(sent()).toEqual([[object], second.objects]);
+    const [own] = service.tasks;
+    if (own === undefined) throw new Error('one');
+    own.status = { ...own.status, state: 'cancelled', proven: [] }; // it goes back to the outbox of the first host
+    await rounds(here);
+    await handOverAll(here, [first]);
+    expect(await outbox.pending('far', 'here', [object])).toEqual(new Set([object]));
+    service.deliver();
+    await rounds(there, 2); // by now that of the second one is sent
+    expect(sent().at(-1)).toEqual([object]);
+    await rounds(here);
+    expect(sent().at(-1)).toEqual(first.objects);
+    service.deliver();
+    for (const host of [there, here]) await rounds(host, 2);
+    expect([service.twice, await liveTasks(redis), await outbox.count('far', 'here'), await outbox.count('far', 'there')]).toEqual([[], 0, 0, 0]);
+    expect([await committed(redis, first), await committed(redis, second)]).toEqual([first.objects, second.objects]);
+  });
+
   it('of two such storages where one is enough: the second gets it only when the first is out, and then nobody waits for that', async () => {
     const { redis } = await startRedis();
     const [far, away] = [new FakeService(), new FakeService()];

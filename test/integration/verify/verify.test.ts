@@ -1,21 +1,26 @@
-import { mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync, readFileSync, chmodSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync, readFileSync, chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { drainCleanup } from '../../../bin/drain-cleanup.js';
+import { cancelRun } from '../../../producer/preemption/cancel.js';
 import { enqueueVerify, type VerifyRequest } from '../../../producer/scheduler/enqueue-verify.js';
 import { orderVerifications } from '../../../producer/scheduler/order-verifications.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { summarise, type BasepathStatus } from '../../../shared/catalog/status.js';
 import type { Config } from '../../../shared/config/config.js';
 import { readJournal } from '../../../shared/journal/index.js';
+import { resolveProgram } from '../../../shared/process/launch.js';
 import { refreshNewest } from '../../../shared/runs/newest.js';
 import { verifyResultSchema, type VerifyResult } from '../../../shared/verify/result.js';
 import { keepCopy, sealed } from '../../helpers/chain.js';
 import { compareWithSource } from '../../../worker/jobs/verify/compare-with-source.js';
 import { Findings } from '../../../worker/jobs/verify/findings.js';
 import type { Verification } from '../../../worker/jobs/verify/verification.js';
+import { fakeProgram } from '../../helpers/fake-program.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
+import { expectSwept } from '../bad-input/leftovers.js';
+import { until } from '../bad-input/until.js';
 
 /** Slices of 64 KiB, so that there are some; no racy window. */
 const SETTINGS = { index: { racyWindow: '1ms' }, dar: { sliceSize: '64KiB' } };
@@ -108,6 +113,26 @@ describe('verify, of a sound chain,', () => {
     expect(await verify(site, last, { level: 'restore' })).toMatchObject({ outcome: 'sound', filesLikeSource: 27 });
     rmSync(root, { recursive: true });
     expect(await verify(site, last, { level: 'restore' })).toMatchObject({ outcome: 'sound', filesLikeSource: 0 });
+  });
+});
+
+describe('a verification that is cancelled', () => {
+  it('ends with its dar, says nothing of the backup, and leaves nothing behind', async () => {
+    const { site, last } = await chain();
+    const { queues, runs, journal } = site.worker.context;
+    const testing = join(site.dir, 'testing');
+    await fakeProgram('dar', `case " $* " in *" -t "*) : > '${testing}'; exec sleep 600 ;; esac\nexec ${resolveProgram('dar')} "$@"`);
+    const { basepathId, backupId } = last;
+    const { jobId } = await enqueueVerify(queues, { basepathId, backupId, level: 'dar', samplePercent: 100, recall: false });
+    await until('dar tests', () => existsSync(testing) || null);
+    const run = (await runs.running()).find(({ kind }) => kind === 'verify');
+    if (run === undefined) return expect.unreachable();
+    expect(await cancelRun({ queues, runs, journal, config: site.config, now: () => new Date() }, run, 'cancelled by nobody')).toEqual([jobId]);
+    await until('it has ended', async () => ((await runs.read(run.id))?.phase === 'failed' ? true : null));
+    expect(await runs.read(run.id)).toMatchObject({ error: expect.stringMatching(/^CANCELLED: /) as string });
+    await expectSwept(site);
+    expect(await runs.running()).toEqual([]);
+    expect(await statusOf(site)).toMatchObject({ lastVerified: null });
   });
 });
 

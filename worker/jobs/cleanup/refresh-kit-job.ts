@@ -1,6 +1,6 @@
 import { refreshKit, type BackupRow, type BundleUse } from '../../../shared/restore-kit/index.js';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
-import { isCompleteIn } from '../../../shared/copies/copy-state.js';
+import { bundlingLts, isCompleteIn, type BundlingConfig } from '../../../shared/copies/copy-state.js';
 import { toBwError } from '../../../shared/errors/bw-error.js';
 import { readJournal } from '../../../shared/journal/index.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
@@ -25,7 +25,7 @@ export async function refreshKitJob(context: WorkerContext, run: JobRun): Promis
     try {
       const chain = await context.catalog.chain(await context.catalog.readManifest(basepathId, newest.backupId));
       for (const [lts, own] of rows) {
-        const there = isChainIn(chain, lts) ? chain : await newestIn(context, basepathId, lts);
+        const there = isChainIn(context.config, chain, lts) ? chain : await newestIn(context, basepathId, lts);
         if (there !== null) own.push(rowOf(there, lts));
       }
     } catch (thrown) {
@@ -59,18 +59,18 @@ function withMetadata({ row, backups }: KitRow, metadata: ReadonlyMap<string, st
   return { ...row, bundles };
 }
 
-function isChainIn(chain: readonly Manifest[], lts: string): boolean {
-  return chain.every((manifest) => isCompleteIn(manifest, lts));
+function isChainIn(config: BundlingConfig, chain: readonly Manifest[], lts: string): boolean {
+  return chain.every((manifest) => isCompleteIn(manifest, lts, bundlingLts(config, manifest)));
 }
 
 /** The chain of the backup captured last of which an LTS has all; null: of none. */
-async function newestIn({ catalog }: WorkerContext, basepathId: string, lts: string): Promise<Manifest[] | null> {
+async function newestIn({ catalog, config }: WorkerContext, basepathId: string, lts: string): Promise<Manifest[] | null> {
   const all = await catalog.backupsOf(basepathId, () => undefined); // told by who reads the newest
   const newestFirst = [...all.values()].sort((a, b) => Date.parse(b.capturedAt) - Date.parse(a.capturedAt));
   for (const manifest of newestFirst) {
-    if (manifest.imported !== undefined || !isCompleteIn(manifest, lts)) continue;
+    if (manifest.imported !== undefined || !isCompleteIn(manifest, lts, bundlingLts(config, manifest))) continue;
     const chain = await catalog.chain(manifest).catch(() => null);
-    if (chain !== null && isChainIn(chain, lts)) return chain;
+    if (chain !== null && isChainIn(config, chain, lts)) return chain;
   }
   return null;
 }

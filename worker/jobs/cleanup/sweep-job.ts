@@ -1,7 +1,9 @@
 import type { JobRun } from '../../processor/run-job.js';
 import type { WorkerContext } from '../../context.js';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
+import { owedBy } from '../../../shared/copies/copy-state.js';
 import { ownObjects } from '../../../shared/copies/named.js';
+import { isCopyOrdered } from '../../../shared/copies/order.js';
 import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
 import { parseJob, sweepJobSchema, type SweepJob } from '../../../shared/queues/job-data.js';
 import { Outbox } from '../../../shared/tasks/outbox.js';
@@ -21,7 +23,7 @@ export async function sweepStagingJob(context: WorkerContext, run: JobRun): Prom
 }
 
 /**
- * Removes what an ended backup left: its work directory, what a seal that was cut off left in the catalog, and in LTS what was half written and objects that no
+ * Removes what an ended backup left: its work directory, what a seal that was cut off left in the catalog, and in LTS what was half written for nobody and objects that no
  * sealed manifest names (starts that were given up; all of them when it never sealed). Named ones, by whichever backup, are never touched (invariant 2).
  * Repeating it has no further effect. Throws CATALOG_MISSING, LTS_MISSING while either is not mounted: then nothing says what is rubbish.
  */
@@ -55,8 +57,14 @@ async function sweepLts(context: WorkerContext, backend: TransferBackend, data: 
   const others = unnamed.length === 0 ? new Set<string>() : await namedByOthers(context, data);
   const rubbish = unnamed.filter((object) => !others.has(object));
   await backend.remove(rubbish);
-  await backend.sweepParts?.(NO_AGE_MS, prefix); // whoever may still write there has nobody who waits for it
+  if (!(await mayStillCome(context, backend.name, manifest))) await backend.sweepParts?.(NO_AGE_MS, prefix); // whoever may still write there has nobody who waits for it
   return rubbish.length;
+}
+
+/** Whether a copy is made there, or a task that was under way when the backup sealed brings it: what these leave goes by its age (sweep-parts-job.ts). */
+async function mayStillCome({ queues }: WorkerContext, lts: string, manifest: Manifest | null): Promise<boolean> {
+  if (manifest === null) return false;
+  return owedBy(manifest, [lts]).length > 0 || isCopyOrdered(queues, { backupId: manifest.backupId, lts });
 }
 
 /** Whether an object is in a task of an asynchronous LTS, or waits here for one. */

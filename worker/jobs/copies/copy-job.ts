@@ -1,13 +1,12 @@
 import { ulid } from 'ulid';
 import { copyRecord, type CopyRecord, type Manifest, type ObjectLocation } from '../../../shared/catalog/index.js';
 import { partsOf, type Part } from '../../../shared/copies/copy-state.js';
-import { BwError } from '../../../shared/errors/bw-error.js';
 import { copyJobSchema, parseJob, type CopyJob } from '../../../shared/queues/job-data.js';
-import { itemAt } from '../../../shared/transfer/fetch-items.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { chooseNames } from './choose-names.js';
+import { damagedOf } from './find-damaged.js';
 import { finishCopy } from './finish-copy.js';
 import { makeParts } from './make-parts.js';
 
@@ -81,32 +80,6 @@ async function makeCopy(copying: Copying, repair: boolean): Promise<CopyResult> 
   run.logger.info({ backupId: manifest.backupId, basepathId: manifest.basepathId, lts: target.name, objects: missing.length, bytes }, 'copy made');
   if (missing.length > 0) context.metrics.copyMade({ lts: target.name, bytes });
   return { state: 'made', objects: missing.length, bytes };
-}
-
-/** Names of the parts that are on record there and are not what was stored. */
-async function damagedOf({ target, run }: Copying, parts: readonly Part[]): Promise<Set<string>> {
-  const damaged = new Set<string>();
-  for (const part of parts) {
-    const location = part.locations[target.name];
-    if (location === undefined) continue;
-    run.signal.throwIfAborted();
-    const verdict = await target.verify(itemAt(location, part), { signal: run.signal });
-    if (verdict === 'match') continue;
-    if (verdict === 'unknown') throw notProvable(target.name, location.object);
-    damaged.add(part.name);
-    run.logger.warn({ lts: target.name, object: location.object, verdict }, 'a copy is damaged, and made again');
-  }
-  return damaged;
-}
-
-function notProvable(lts: string, object: string): BwError {
-  return new BwError('TRANSFER_VERIFY_MISMATCH', {
-    message: 'it cannot be told whether this object is what was stored',
-    subject: object,
-    lts,
-    retry: 'retry',
-    hint: 'Look at the storage: bw-bkup breaker list.',
-  });
 }
 
 /** Where parts lie since this start, put on record now and then. The index comes last: it says that all is there. */

@@ -7,7 +7,7 @@ import { layOutBundle } from '../../../shared/bundle/lay-out.js';
 import { bundleId, bundleObject, STAGED_BUNDLES } from '../../../shared/bundle/names.js';
 import { PartNotSound, writeBundle } from '../../../shared/bundle/write-bundle.js';
 import type { BundleConfig } from '../../../shared/config/config.js';
-import { toBwError } from '../../../shared/errors/bw-error.js';
+import { BwError, toBwError } from '../../../shared/errors/bw-error.js';
 import type { StoredItem } from '../../../shared/runs/item-store.js';
 import type { TransferBackend, TransferItem } from '../../../shared/transfer/backend.js';
 import { sendItems } from '../../../shared/transfer/engine.js';
@@ -164,8 +164,10 @@ async function sendTar(bundling: Bundling, plan: BundlePlan, item: TransferItem)
     if (result?.error !== undefined) throw result.error;
     return true;
   } catch (thrown) {
-    if (HOPELESS.includes(toBwError(thrown).code)) await giveUp(bundling, plan, item.file);
-    throw thrown;
+    const error = toBwError(thrown);
+    if (!HOPELESS.includes(error.code)) throw thrown;
+    await giveUp(bundling, plan, item.file);
+    throw spoiled(plan, error);
   }
 }
 
@@ -190,6 +192,17 @@ async function makeTar(bundling: Bundling, plan: BundlePlan, file: string): Prom
 }
 
 /** What was in it waits for another one, but for `without`. */
+/** Of the tar, and not of the slices in it, which may be of other backups: what comes again makes another one of those. */
+function spoiled({ object }: BundlePlan, cause: BwError): BwError {
+  return new BwError('BUNDLE_SPOILED', {
+    message: `a bundle cannot be sent as it was made, and its slices go into another one: ${cause.message}`,
+    subject: object,
+    retry: 'retry',
+    hint: 'Nothing to do, unless it comes again: then look whether the filesystem of staging keeps what is written.',
+    cause,
+  });
+}
+
 async function giveUp({ pool }: Bundling, plan: BundlePlan, file: string, without?: PoolPart): Promise<void> {
   await pool.end(plan, plan.parts.filter((part) => part !== without));
   await rm(file, { force: true });

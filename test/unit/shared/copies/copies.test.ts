@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { copyRecord, withCopies, type Manifest, type ObjectLocation } from '../../../../shared/catalog/index.js';
-import { copyStates, isCompleteIn, owedBy, partsOf } from '../../../../shared/copies/copy-state.js';
+import { bundlingLts, copyStates, isCompleteIn, owedBy, partsOf } from '../../../../shared/copies/copy-state.js';
 import { CopyTally } from '../../../../shared/copies/copy-tally.js';
 import { goalOf, goalToNote, hasEnough, stillNeeded } from '../../../../shared/copies/enough.js';
 import { ownObjects, recordObject, remadeObject } from '../../../../shared/copies/named.js';
@@ -28,7 +28,7 @@ function gone(manifest: Manifest, lts: string, name: string): Manifest {
 
 it('golden: what each LTS holds of a backup, and what it owes', async () => {
   const imported = { imported: { from: '/x', at: '2026-01-01T00:00:00.000Z' } };
-  const cases: [string, Manifest][] = [
+  const cases: [string, Manifest, ...bundling: string[]][] = [
     ['as it sealed, in one', backup({})],
     ['sealed without the second', backup({ lacks: ['site2'] })],
     ['its copy half made', backup({ lacks: ['site2'] }, { lts: 'site2', parts: 'slices' })],
@@ -39,12 +39,23 @@ it('golden: what each LTS holds of a backup, and what it owes', async () => {
     ['a slice of the first is gone', gone(backup({}), 'tape', sampleManifest().archives[0]?.slices[0]?.name ?? '')],
     ['an import, a part elsewhere', backup(imported, { lts: 'site2', parts: 'index' })],
     ['nothing had changed, so no slices', backup({ archives: [] })],
+    ['the same, the second bundles', backup({ archives: [] }), 'site2'],
+    ['the same, but our own files did not all get there as objects of their own', backup({ archives: [] }, { lts: 'site2', parts: 'index' }), 'site2'],
+    ['the same, but it says that it lacks something', backup({ archives: [], lacks: ['site2'] }), 'site2'],
+    ['slices that the second has not, and it bundles', backup({}), 'site2'],
   ];
-  const lines = cases.map(([title, manifest]) => {
-    const states = copyStates(manifest, ['tape', 'site2']).map(({ lts, state, thereBytes, bytes }) => `${lts} ${state} ${thereBytes}/${bytes}`);
+  const lines = cases.map(([title, manifest, ...bundling]) => {
+    const states = copyStates(manifest, ['tape', 'site2'], bundling).map(({ lts, state, thereBytes, bytes }) => `${lts} ${state} ${thereBytes}/${bytes}`);
     return `${title}: ${states.join(', ')}; owed by ${owedBy(manifest, ['tape', 'site2']).join(' ') || 'none'}`;
   });
   await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('golden/copy-states.txt');
+});
+
+it('knows from the configuration where our own files of a backup are in bundles', () => {
+  const lts = [{ name: 'tape', bundle: {} }, { name: 'site2', bundle: {} }, { name: 'disk', bundle: null }];
+  const of = (topdirs: { path: string; lts: string[] }[]): string[] => bundlingLts({ lts, topdirs }, backup({}));
+  expect(of([{ path: '/u/staff', lts: ['tape', 'disk'] }])).toEqual(['tape']);
+  expect(of([{ path: '/u/other', lts: ['tape'] }])).toEqual(['tape', 'site2']);
 });
 
 it('golden: what is enough to seal', async () => {
@@ -73,7 +84,7 @@ it('takes nothing for rubbish that a copy under way may have made', () => {
 
 it('counts backups by LTS, the oldest missing one with its age, and names of LTS that are no more', () => {
   const topdirs = [{ path: '/u/staff', lts: ['tape', 'site2'], copies: { missingForMs: 3 * DAY_MS } }];
-  const tally = new CopyTally(['site2', 'disk'], topdirs, T0 + 4 * DAY_MS);
+  const tally = new CopyTally([{ name: 'site2', bundle: null }, { name: 'disk', bundle: null }], topdirs, T0 + 4 * DAY_MS);
   tally.add(backup({ lacks: ['site2'] }));
   tally.add({ ...backup({ lacks: ['site2'] }), backupId: backupIdOf(3), sealedAt: new Date(T0 + 3 * DAY_MS).toISOString() });
   tally.add(backup({}, { lts: 'site2', parts: 'all' }));

@@ -13,6 +13,7 @@ it.each([
   ['TRANSFER_NO_SPACE', { kinds: ['lts'], certain: true }],
   ['TRANSFER_DENIED', { kinds: ['lts'], certain: false }],
   ['SOURCE_EMPTY', { kinds: ['mount'], certain: false }],
+  ['GLOBUS_PATH_WRONG', { kinds: ['lts'], certain: false }],
   ['DAR_NO_SLICES', { kinds: ['staging'], certain: false }],
   ['STAGING_FULL', { kinds: ['staging'], certain: true }],
   ['MANIFEST_MISSING', { kinds: ['catalog'], certain: false }],
