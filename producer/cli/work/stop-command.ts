@@ -88,6 +88,8 @@ async function findOpen(session: Session, name: string): Promise<readonly [Run, 
 
 /** Letters of an id that a person may give. */
 export const SHORTEST = 6;
+/** Of ids that begin alike: those of one round of the scheduler do, by the thousand. */
+const SHOWN = 20;
 
 /** How it ended is known for a time, by its whole id. */
 async function notRunning({ runs }: Session, name: string): Promise<BwError> {
@@ -105,7 +107,7 @@ export function ambiguous(name: string, found: readonly { readonly id: string }[
   return new BwError('BACKUP_AMBIGUOUS', {
     message: 'several that wait or run have an id that begins like this',
     subject: name,
-    detail: found.map(({ id }) => id).join('\n'),
+    detail: [...found.slice(0, SHOWN).map(({ id }) => id), ...(found.length > SHOWN ? [`and ${found.length - SHOWN} more`] : [])].join('\n'),
     retry: 'permanent',
     hint: 'Give more letters of it.',
   });
