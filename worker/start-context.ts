@@ -72,7 +72,7 @@ export async function startContext(config: Config, logger: Logger, metrics: Metr
     backends,
     finds: new FindSlots(),
     ...(await startLimits({ config, logger, metrics, queues, now })),
-    breakers: breakersOf({ config, logger, metrics, queues, backends, isStagingHigh: () => isStagingHigh(keeping) }),
+    breakers: breakersOf({ config, logger, metrics, queues, backends, account, isStagingHigh: () => isStagingHigh(keeping) }),
     staging,
     dar,
     now,
@@ -90,13 +90,13 @@ async function isStagingHigh(parts: KeptParts & Pick<WorkerContext, 'staging'>):
   return usedBytes >= budgetBytes * HIGH_WATER && (await giveUpKept(parts)) === 0;
 }
 
-type BreakerParts = Pick<WorkerContext, 'config' | 'logger' | 'metrics' | 'queues' | 'backends'> & Pick<BreakersParts, 'isStagingHigh'>;
+type BreakerParts = Pick<WorkerContext, 'config' | 'logger' | 'metrics' | 'queues' | 'backends'> & Pick<BreakersParts, 'isStagingHigh'> & { readonly account: StagingAccount };
 
-function breakersOf({ config, logger, metrics, queues, backends, isStagingHigh: isHigh }: BreakerParts): Breakers {
+function breakersOf({ config, logger, metrics, queues, backends, account, isStagingHigh: isHigh }: BreakerParts): Breakers {
   return new Breakers({
     store: new RedisBreakers(queues.redis),
     surroundings: { host: config.host, lts: backends.map(({ name }) => name), goals: new Map(config.topdirs.map(({ path, lts, copies }) => [path, { lts, toSeal: copies.toSeal }])) },
-    probe: probesOf(config, backends),
+    probe: probesOf(config, backends, () => account.state()),
     // One that is not delayed any more came back by itself, or was removed.
     wake: async ({ queue, jobId }) => { await (await queues.named(queue).getJob(jobId))?.promote().catch(() => undefined); },
     isStagingHigh: isHigh,

@@ -14,7 +14,12 @@ export async function cancelRun(parts: FailRunParts, run: Run, message: string):
   if (run.kind === 'verify' || run.kind === 'copy') return cancelLook(parts, run, message);
   if (!(await failRun(parts, run.id, { code: 'CANCELLED', message }, ['planning', 'saving']))) throw tooLate(run.id);
   const job = await parts.queues.backup.getJob(run.jobId);
-  const running = job === undefined ? [] : await removeJobs(parts, job);
+  return job === undefined ? [] : stopJobs(parts, job);
+}
+
+/** Of a backup or restore that has ended: removes its job and what that waits for; what runs is told to stop, and returned. */
+export async function stopJobs(parts: FailRunParts, job: Job): Promise<string[]> {
+  const running = await removeJobs(parts, job);
   await sendOrders(parts.queues.redis, running.map((id) => stopOrder(id, 'cancelled')));
   return running;
 }

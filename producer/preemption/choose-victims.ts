@@ -13,7 +13,7 @@ export interface Running {
   readonly runId: string;
   readonly priorityClass: PriorityClass;
   readonly kind: 'shard' | 'scan' | 'other';
-  /** In a slot that fulls never take, or that takes nothing more: stopping it would help nobody. */
+  /** In a slot that fulls never take, that takes nothing more, or of a host that is dead: stopping it would help nobody, and if it was told to stop, nobody waits for that. */
   readonly outOfReach: boolean;
   /** 0 to 1. */
   readonly share: number;

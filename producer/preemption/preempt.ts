@@ -1,13 +1,13 @@
 import type { Job } from 'bullmq';
 import { ulid } from 'ulid';
-import { DrainedHosts } from '../../shared/orders/drained-hosts.js';
 import { sendOrders, type Order } from '../../shared/orders/order.js';
-import { isReservedSlot, PREEMPTING_KEY, PREFIX, preemptionKey, QUEUES } from '../../shared/queues/names.js';
+import { PREEMPTING_KEY, PREFIX, preemptionKey, QUEUES } from '../../shared/queues/names.js';
 import { PREEMPTING_PRIORITIES, SCORE_OF_PRIORITY, type PriorityClass } from '../../shared/queues/priorities.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
 import type { RunStore } from '../../shared/runs/run-store.js';
 import { activeJobs, runIdOf, type ActiveJob } from './active-jobs.js';
 import { chooseVictims, type Running, type Waiting } from './choose-victims.js';
+import { isOutOfReach, readHosts, type HostsNow } from './out-of-reach.js';
 
 export interface PreemptionParts {
   readonly queues: QueueSet;
@@ -92,18 +92,12 @@ async function readWaiting({ queues, mayStart }: PreemptionParts, ids: readonly 
 }
 
 async function readRunning(parts: PreemptionParts): Promise<{ running: Running; start: number }[]> {
-  const jobs = await activeJobs(parts.queues);
-  const drained = await new DrainedHosts(parts.queues.redis).all();
-  const read = await Promise.all(jobs.map((active) => describe(parts, active, drained)));
+  const [jobs, hosts] = await Promise.all([activeJobs(parts.queues), readHosts(parts.queues)]);
+  const read = await Promise.all(jobs.map((active) => describe(parts, active, hosts)));
   return read.filter((each) => each !== null);
 }
 
-/** The slot of a drained host is as good as none. */
-function isOutOfReach({ job, host }: ActiveJob, drained: ReadonlyMap<string, unknown>): boolean {
-  return isReservedSlot(job.processedBy ?? '') || drained.has(host);
-}
-
-async function describe({ queues, runs }: PreemptionParts, active: ActiveJob, drained: ReadonlyMap<string, unknown>): Promise<{ running: Running; start: number } | null> {
+async function describe({ queues, runs }: PreemptionParts, active: ActiveJob, hosts: HostsNow): Promise<{ running: Running; start: number } | null> {
   const { job, jobId, runId } = active;
   if (runId === undefined) return null;
   const { shard } = job.data as JobFacts;
@@ -119,7 +113,7 @@ async function describe({ queues, runs }: PreemptionParts, active: ActiveJob, dr
     runId,
     priorityClass: classOf(job),
     kind,
-    outOfReach: isOutOfReach(active, drained),
+    outOfReach: isOutOfReach(active, hosts),
     ...done,
     startedMs: job.processedOn ?? 0,
     stopping: claimed === 1,

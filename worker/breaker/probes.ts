@@ -22,7 +22,8 @@ const PROBE_MS = 30_000;
 /** More than what a full filesystem still takes, as its last blocks. */
 const PROBE_BYTES = 256 * 1024;
 
-export function probesOf(config: Pick<Config, 'host' | 'topdirs' | 'catalog' | 'staging'>, backends: readonly TransferBackend[]): Probe {
+/** `walkStaging`: through all that lies there, as is done before anybody is given room. */
+export function probesOf(config: Pick<Config, 'host' | 'topdirs' | 'catalog' | 'staging'>, backends: readonly TransferBackend[], walkStaging: () => Promise<unknown>): Probe {
   const lookers: Readonly<Record<Resource['kind'], (name: string) => ((needsBytes: number) => Promise<void>) | null>> = {
     lts: (name) => {
       const backend = backends.find((each) => each.name === name);
@@ -33,7 +34,7 @@ export function probesOf(config: Pick<Config, 'host' | 'topdirs' | 'catalog' | '
       return topdir === undefined ? null : () => probeSource(topdir, PROBE_MS);
     },
     catalog: () => () => lookAtCatalog(config.catalog.dir),
-    staging: (name) => (name === config.host ? (needsBytes) => lookAtStaging(config.staging.dir, needsBytes) : null),
+    staging: (name) => (name === config.host ? (needsBytes) => lookAtStaging(config.staging.dir, needsBytes, walkStaging) : null),
   };
   return {
     knows: ({ kind, name }) => lookers[kind](name) !== null,
@@ -57,8 +58,9 @@ async function lookAtLts(backend: TransferBackend, needsBytes: number): Promise<
   });
 }
 
-async function lookAtStaging(dir: string, needsBytes: number): Promise<void> {
+async function lookAtStaging(dir: string, needsBytes: number, walk: () => Promise<unknown>): Promise<void> {
   await writeAndRemove(dir);
+  await walk();
   const { bavail, bsize } = await statfs(dir);
   if (bavail * bsize >= needsBytes) return;
   throw new BwError('STAGING_NO_SPACE', {

@@ -4,6 +4,7 @@ import { toBwError } from '../../shared/errors/bw-error.js';
 import { compareRanks, decide, hasRoom, heldBy, reservedBy, sliceOf, type Others, type Rank, type Room, type Verdict, type Writer } from './budget.js';
 import { Claims, type Claim } from './claims.js';
 import { unlessAborted } from './latch.js';
+import { FailedLooks, lookFailed } from './look-failed.js';
 import { measure, type Measured } from './measure.js';
 import { Restores, type Reservation } from './restores.js';
 import { backupLimit, decideRestores, type RestoreRoom } from './restore-room.js';
@@ -80,6 +81,7 @@ export class StagingAccount {
   #lookMs = LOOK_MS.most;
   #looking: Promise<void> | null = null;
   #lookAgain = false;
+  readonly #failed = new FailedLooks();
   #timer: NodeJS.Timeout | undefined;
   #isScheduled = false;
   #lateMs = 0;
@@ -100,7 +102,10 @@ export class StagingAccount {
     await this.#claims.forgetDead();
   }
 
-  /** Waits until there is room for the first slice of a dar, then has it stopped and continued until the returned function is called. Rejects with the signal's reason. */
+  /**
+   * Waits until there is room for the first slice of a dar, then has it stopped and continued until the returned function is called. Rejects with the signal's reason,
+   * and STAGING_IO when staging cannot be looked at.
+   */
   async begin(spec: WriterSpec): Promise<() => void> {
     spec.signal.throwIfAborted();
     const entry = new WriterEntry(`w${++this.#serial}`, spec, this.options.logger, this.#now());
@@ -123,7 +128,8 @@ export class StagingAccount {
 
   /**
    * Waits, in order, until `bytes` of staging are there for a restore or verification, and keeps them until the returned function is called. `owner` is the
-   * directory in staging (restoreId, verifyId): what lies there counts as reserved. Rejects with the signal's reason, and STAGING_TOO_SMALL.
+   * directory in staging (restoreId, verifyId): what lies there counts as reserved. Rejects with the signal's reason, STAGING_TOO_SMALL, and STAGING_IO when staging
+   * cannot be looked at.
    */
   async reserve(bytes: number, reservation: Reservation): Promise<() => void> {
     reservation.signal.throwIfAborted();
@@ -177,9 +183,9 @@ export class StagingAccount {
     this.#learned = { bytes: Math.floor(used * LEARNED.share), until: this.#now() + LEARNED.forMs };
   }
 
-  /** With a walk through staging. */
+  /** With a walk through staging. Throws STAGING_IO. */
   async state(): Promise<AccountState> {
-    const { used, restores, total } = await this.#measure();
+    const { used, restores, total } = await this.#measure().catch((thrown: unknown) => { throw lookFailed(thrown, this.options.dir); });
     this.#countPauses();
     return { usedBytes: used + restores, budgetBytes: total, pausedDars: this.#paused, pausedMs: this.#pausedMs };
   }
@@ -233,10 +239,7 @@ export class StagingAccount {
       return this.#looking;
     }
     this.#looking = this.#lookNow(files)
-      .catch((thrown: unknown) => {
-        this.#lookMs = LOOK_MS.most;
-        this.options.logger.warn({ err: toBwError(thrown) }, 'staging could not be looked at: nobody is given more room');
-      })
+      .then(() => { this.#failed.over(); }, (thrown: unknown) => { this.#noLook(thrown); })
       .finally(() => {
         this.#looking = null;
         if (this.#lookAgain) this.#schedule(0);
@@ -246,16 +249,32 @@ export class StagingAccount {
     return this.#looking;
   }
 
+  /** Nobody can be given room. One that was stopped gives its slot up in time, as ever; those that have not begun are told what is wrong, unless only room is wanting. */
+  #noLook(thrown: unknown): void {
+    this.#lookMs = LOOK_MS.most;
+    const error = lookFailed(thrown, this.options.dir);
+    this.options.logger.warn({ err: error }, 'staging could not be looked at: nobody is given more room');
+    const tells = this.#failed.isLasting(thrown, this.#now());
+    if (tells) this.#restores.refuseAll(error);
+    for (const entry of this.#writers.values()) {
+      if (tells && !entry.started) entry.refuse(error);
+      else entry.checkPause(this.#now(), this.options.maxPauseMs);
+    }
+  }
+
   async #lookNow(files: 'fresh' | 'cached'): Promise<void> {
     const from = this.#now();
     const last = this.#measured;
     const measured = files === 'cached' && last !== null && from - last.at < this.#lookMs ? last : await this.#measure();
-    await this.#claims.locked(async () => {
-      this.#others = await this.#claims.others();
-      this.#settle(measured);
-      await this.#claims.publish(this.#isIdle ? null : this.#claim());
-    });
-    if (this.isTight) this.#relieve();
+    try {
+      await this.#claims.locked(async () => {
+        this.#others = await this.#claims.others();
+        this.#settle(measured);
+        await this.#claims.publish(this.#isIdle ? null : this.#claim());
+      });
+    } finally {
+      if (this.isTight) this.#relieve(); // above all when the filesystem is so full that nothing can be claimed
+    }
     this.#lookMs = Math.max(this.#lookMs, (this.#now() - from) * LOOK_REST);
   }
 

@@ -58,6 +58,12 @@ export class Restores {
     first.latch.fail(tooSmall(first, room));
   }
 
+  /** None of those that wait is granted. */
+  refuseAll(error: Error): void {
+    for (const { latch } of this.#waiting.values()) latch.fail(error);
+    this.#waiting.clear();
+  }
+
   get waiting(): readonly StagingRequest[] {
     return [...this.#waiting.values()];
   }

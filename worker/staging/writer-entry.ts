@@ -61,6 +61,11 @@ export class WriterEntry {
     return this.#begin.opened;
   }
 
+  /** It is not to be waited for any more. No effect once it may be started. */
+  refuse(error: Error): void {
+    this.#begin.fail(error);
+  }
+
   get isStopped(): boolean {
     return this.#stoppedAt !== null;
   }

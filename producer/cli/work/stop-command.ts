@@ -5,6 +5,7 @@ import type { Run } from '../../../shared/runs/run-store.js';
 import { SILENT_MS, TopdirRestores, type SeenTopdirRestore } from '../../../shared/topdir-restore/store.js';
 import { activeJobs } from '../../preemption/active-jobs.js';
 import { cancelRun } from '../../preemption/cancel.js';
+import { cancelQueued, queuedAs, type Queued } from '../../preemption/cancel-waiting.js';
 import { stopOrder } from '../../preemption/preempt.js';
 import { operatorName, withJournal } from '../removal/operator.js';
 import { plural, print, printJson } from '../print.js';
@@ -35,11 +36,16 @@ export async function cancelCommand(name: string, options: CommonOptions, startL
   return withSession(options, startLocal, async (session) => {
     const whole = await findTopdirRestore(session, name);
     if (whole !== null) return cancelTopdirRestore(session, whole, options);
-    const run = await findRun(session, name);
-    if (run === null) throw await notRunning(session, name);
     const message = `cancelled by ${operatorName() ?? 'an operator'}`;
     const { queues, runs, config } = session;
-    const stopped = await withJournal(session, (journal) => cancelRun({ queues, runs, journal, config, now: () => new Date() }, run, message));
+    const [found, queued] = await findOpen(session, name);
+    const ended = await withJournal(session, async (journal) => {
+      const parts = { queues, runs, journal, config, now: () => new Date() };
+      if (found !== null) return { run: found, stopped: await cancelRun(parts, found, message) };
+      return queued === null ? null : cancelQueued(parts, queued, message);
+    });
+    if (ended === null) throw await notRunning(session, name);
+    const { run, stopped } = ended;
     if (options.json === true) printJson(stopOutput, { v: 1, runId: run.id, host: null, cancelled: true, stopped });
     else print(`${run.kind} ${run.id} of ${run.basepathId}: cancelled. What it left is removed; the next scheduled run is not touched.`);
     return EXIT.ok;
@@ -72,8 +78,18 @@ async function findRun({ runs }: Session, name: string): Promise<Run | null> {
   return found[0] ?? null;
 }
 
+/** The same; or one that waits for its first slot, which has no run yet. */
+async function findOpen(session: Session, name: string): Promise<readonly [Run, null] | readonly [null, Queued | null]> {
+  const run = await findRun(session, name);
+  const queued = name.length < SHORTEST ? [] : (await queuedAs(session.queues, name.toUpperCase())).filter(({ id }) => id !== run?.id);
+  if (queued.length + (run === null ? 0 : 1) > 1) throw ambiguous(name, run === null ? queued : [run, ...queued]);
+  return run === null ? [null, queued[0] ?? null] : [run, null];
+}
+
 /** Letters of an id that a person may give. */
 export const SHORTEST = 6;
+/** Of ids that begin alike: those of one round of the scheduler do, by the thousand. */
+const SHOWN = 20;
 
 /** How it ended is known for a time, by its whole id. */
 async function notRunning({ runs }: Session, name: string): Promise<BwError> {
@@ -89,9 +105,9 @@ async function notRunning({ runs }: Session, name: string): Promise<BwError> {
 
 export function ambiguous(name: string, found: readonly { readonly id: string }[]): BwError {
   return new BwError('BACKUP_AMBIGUOUS', {
-    message: 'several that run have an id that begins like this',
+    message: 'several that wait or run have an id that begins like this',
     subject: name,
-    detail: found.map(({ id }) => id).join('\n'),
+    detail: [...found.slice(0, SHOWN).map(({ id }) => id), ...(found.length > SHOWN ? [`and ${found.length - SHOWN} more`] : [])].join('\n'),
     retry: 'permanent',
     hint: 'Give more letters of it.',
   });

@@ -29,6 +29,8 @@ export const NOT_REACHED: Readonly<Record<string, string>> = {
   'shared/runs/redo-shards.ts Job.retry': PRODUCER,
   'worker/jobs/backup/seal.ts Catalog.addCopyRecord': 'only where an LTS goes out between our files and the manifest: reconcile --lts finds that this is missing',
   'worker/jobs/cleanup/bundle-metadata-job.ts Job.moveToDelayed': 'only when it comes before the oldest seal has waited: one command, which either was or was not when the worker dies',
+  'worker/jobs/copies/find-damaged.ts Staging.createStart': 'only of a bundle of a storage that brings whole objects only: in the staging of the copy, which is swept as a whole',
+  'worker/jobs/copies/find-damaged.ts Staging.removeStart': 'as its createStart',
   'worker/jobs/copies/make-parts.ts Staging.createStart': 'only of what is fetched first: in the staging of the copy, which is swept as a whole',
   'worker/jobs/cleanup/sweep-parts-job.ts TransferBackend.remove': 'only of what `bw-bkup doctor` left: removing twice is removing',
   'worker/jobs/restore/recall.ts Job.moveToDelayed': 'of an archive that lies on tape (test/integration/restore/recall.test.ts): one command, which either was or was not when the worker dies',

@@ -25,6 +25,7 @@ describe('who gives way', () => {
     ['no full and no restore to a full', [wait('f')], [run('a', { priorityClass: 'full' }), run('b', { priorityClass: 'restore' })], []],
     ['an overdue incremental too', [wait('f')], [run('a', { priorityClass: 'overdue-incremental' })], ['a']],
     ['nobody whose slot a full cannot have', [wait('f')], [run('a', { outOfReach: true })], []],
+    ['another one while the one that was told to stop is out of reach', [wait('f')], [run('a'), run('b', { stopping: true, outOfReach: true })], ['a']],
     ['no seal', [wait('f')], [run('a', { kind: 'other' })], []],
     ['who has read least', [wait('f')], [run('a', { doneBytes: 9 }), run('b', { doneBytes: 8 }), run('c', { doneBytes: 10 })], ['b']],
     ['who began last, of equals', [wait('f')], [run('a', { startedMs: 5 }), run('b', { startedMs: 9 })], ['b']],
