@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { QueueTiming } from '../../../shared/queues/options.js';
@@ -10,6 +10,7 @@ import { restore, resultOf } from '../../integration/bad-input/restoring.js';
 import { stopDarAt } from '../../integration/segments/stopped-dar.js';
 import { compiledProduct } from '../compiled-product.js';
 import { startWorkerProcess, untilNothingRuns } from '../worker-process.js';
+import { makeFewSlices, SLOW_DAR } from './redis-site.js';
 
 const product = compiledProduct();
 const timing: QueueTiming = { ...FAST_RETRIES, lockDurationMs: 4_000, lockRenewTimeMs: 1_000, stalledIntervalMs: 500 };
@@ -19,14 +20,13 @@ it('a host cut off from Redis ends its work before its lock does; another one se
   const site = await testSite({
     noWorker: true,
     timing,
-    settings: { dar: { sliceSize: '1MiB' } },
+    settings: { dar: { ...SLOW_DAR, sliceSize: '1MiB' } },
     prepare: async (dir) => {
       await mkdir(join(dir, 'redis'));
       return { redis: { url: (await startRedisServer(join(dir, 'redis'), { host: network.hereAddress })).url } };
     },
   });
-  await mkdir(join(site.topdir, 'alice'));
-  for (const name of ['a', 'b', 'c']) await writeFile(join(site.topdir, 'alice', name), Buffer.alloc(1_500_000, name));
+  await makeFewSlices(site);
   const dar = await stopDarAt(site.dir, { slice: 2, bytes: 200_000 });
   const far = await startWorkerProcess(product, site, 'far', timing, network.prefix);
   const jobs = (await site.producer.tick()).flatMap(({ enqueued }) => enqueued.map(({ jobId }) => jobId));

@@ -24,9 +24,14 @@ export async function siteOnRedis(timing: QueueTiming, redisUrl: (dir: string) =
       return { redis: { url: await redisUrl(join(dir, 'redis')) } };
     },
   });
-  await mkdir(join(site.topdir, 'alice'));
-  for (const name of 'abcdefghi') await writeFile(join(site.topdir, 'alice', name), randomBytes(500_000));
+  await makeFewSlices(site);
   return site;
+}
+
+/** A basepath of nine files, in slices of 1 MiB; no compression makes them smaller. */
+export async function makeFewSlices({ topdir }: TestSite): Promise<void> {
+  await mkdir(join(topdir, 'alice'));
+  for (const name of 'abcdefghi') await writeFile(join(topdir, 'alice', name), randomBytes(500_000));
 }
 
 /** Backs up with a dar that begins only once `fault` has come, and resolves, with the jobs, when all is saved that could not be told to Redis. */
