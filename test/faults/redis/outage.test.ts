@@ -10,8 +10,6 @@ import { processesOf, untilNothingRuns } from '../worker-process.js';
 import { enqueue, LONGER_LOCKS, saveDuring, siteOnRedis, SLOW_DAR, spentAttempts, startsSealed } from './redis-site.js';
 
 const OUTAGE_MS = 2_000;
-/** Nobody waits for their end here, and two thirds of one are enough for all of it on a busy machine. */
-const LONG_LOCKS: QueueTiming = { ...LONGER_LOCKS, lockDurationMs: 30_000 };
 
 const OUTAGES: readonly { readonly fault: string; readonly begins: (server: RedisServer) => Promise<void> | void; readonly ends: (server: RedisServer) => Promise<void> | void }[] = [
   { fault: 'Redis killed and started again', begins: (server) => server.kill(), ends: (server) => server.start() },
@@ -20,7 +18,7 @@ const OUTAGES: readonly { readonly fault: string; readonly begins: (server: Redi
 ];
 
 for (const { fault, begins, ends } of OUTAGES) {
-  faultTest({ fault, state: 'shard: dar running, for less than a lock', site: () => siteOn(LONG_LOCKS) }, async (site) => {
+  faultTest({ fault, state: 'shard: dar running, for less than a lock', site: () => siteOn(LONGER_LOCKS) }, async (site) => {
     const server = serverOf(site);
     const jobs = await saveDuring(site, () => begins(server));
     await sleep(OUTAGE_MS);

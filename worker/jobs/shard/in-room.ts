@@ -44,7 +44,8 @@ export async function inRoom<T>(size: ArchiveSize, run: ArchiveRun, work: (brake
  */
 async function explained(thrown: unknown, base: string): Promise<unknown> {
   const error = toBwError(thrown);
-  if (error.code === 'STAGING_FULL' || !suspectOutage(error).kinds.includes('staging') || !(await isFull(dirname(base)))) return thrown;
+  if (error.code === 'STAGING_FULL' || !suspectOutage(error).kinds.includes('staging')) return thrown;
+  if (!(await isFull(dirname(base)).catch(() => false))) return thrown; // where it cannot be asked, the error itself is to be told
   return stagingIsFull({ subject: basename(base), detail: error.message, cause: thrown });
 }
 

@@ -144,7 +144,7 @@ async function finishBundle(bundling: Bundling, plan: BundlePlan): Promise<void>
   await wakeOthers(bundling, plan);
 }
 
-/** False: it is not there yet, or never will be, and its slices go into another one. */
+/** False: it is not there yet, or never will be, and its slices go into another one; so they do when this throws BUNDLE_SPOILED. */
 async function sendTar(bundling: Bundling, plan: BundlePlan, item: TransferItem): Promise<boolean> {
   const { context, backend, run } = bundling;
   // The staging it lay in is gone: then only what has arrived counts.
@@ -191,7 +191,6 @@ async function makeTar(bundling: Bundling, plan: BundlePlan, file: string): Prom
   }
 }
 
-/** What was in it waits for another one, but for `without`. */
 /** Of the tar, and not of the slices in it, which may be of other backups: what comes again makes another one of those. */
 function spoiled({ object }: BundlePlan, cause: BwError): BwError {
   return new BwError('BUNDLE_SPOILED', {
@@ -203,6 +202,7 @@ function spoiled({ object }: BundlePlan, cause: BwError): BwError {
   });
 }
 
+/** What was in it waits for another one, but for `without`. */
 async function giveUp({ pool }: Bundling, plan: BundlePlan, file: string, without?: PoolPart): Promise<void> {
   await pool.end(plan, plan.parts.filter((part) => part !== without));
   await rm(file, { force: true });
