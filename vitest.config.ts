@@ -23,6 +23,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     restoreMocks: true,
+    // A message says what differs, not `[ { …(4) } ]`: of a run elsewhere nothing but messages may be left.
+    chaiConfig: { truncateThreshold: 1_000 },
     globalSetup: 'test/helpers/compiled-once.ts',
     projects: [
       // Pure functions share what they import: loading it anew for each of 180 files takes as long as all their tests.

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { z } from 'zod';
 import { faultRowSchema, renderFaultMatrix } from './fault-matrix.js';
 
@@ -14,12 +15,17 @@ const reportSchema = z.looseObject({
         z.looseObject({
           fullName: z.string(),
           status: z.string(),
+          failureMessages: z.array(z.string()).default([]),
           meta: z.looseObject({ skipReason: z.string().optional(), faults: z.array(faultRowSchema).optional() }).default({}),
         }),
       ),
     }),
   ),
 });
+
+/** Of what a failed test said: enough for a difference of objects and the place, and not so much that several failures hide each other. */
+const CAUSE_LINES = 16;
+const CAUSE_WIDTH = 400;
 
 export interface Verdict {
   /** What is printed; its last line is `N passed, N failed, N skipped`. */
@@ -36,7 +42,7 @@ export function judgeReport(reportText: string | null, status: number, stages: r
   if (report === null) return verdict(0, ['vitest wrote no report'], []);
   const tests = report.testResults.flatMap((file) => file.assertionResults);
   const passed = tests.filter((test) => test.status === 'passed').length;
-  const failed = tests.filter((test) => test.status === 'failed').map((test) => test.fullName);
+  const failed = tests.filter((test) => test.status === 'failed').map((test) => [test.fullName, ...test.failureMessages.flatMap(causeLines)].join('\n'));
   const broken = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'));
   const skipped = tests.filter((test) => test.status !== 'passed' && test.status !== 'failed');
   const failures = [...failed, ...broken.map((file) => `${file.name}: ${file.message.split('\n')[0] ?? ''}`)];
@@ -44,6 +50,12 @@ export function judgeReport(reportText: string | null, status: number, stages: r
   failures.push(...stages.map((stage) => `${stage}, see above`));
   const { text, ok } = verdict(passed, failures, skipped.map((test) => `${test.fullName}: ${test.meta.skipReason ?? 'no reason given'}`));
   return { text: renderFaultMatrix(tests.map(({ status: ended, meta }) => ({ status: ended, rows: meta.faults ?? [] }))) + text, ok };
+}
+
+/** The beginning of a failure's message, indented. Where only the end of a run's output is kept, the cause must stand at the end. */
+function causeLines(message: string): string[] {
+  const lines = stripVTControlCharacters(message).split('\n').filter((line) => line.trim() !== '' && !line.includes('/node_modules/'));
+  return lines.slice(0, CAUSE_LINES).map((line) => `           ${line.slice(0, CAUSE_WIDTH)}`);
 }
 
 function verdict(passed: number, failures: readonly string[], skipped: readonly string[]): Verdict {

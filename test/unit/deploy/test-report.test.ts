@@ -46,6 +46,15 @@ describe('the verdict on a test run', () => {
     expect(judgeReport(report({ status: 'failed', tests: [passed, failed] }), 1)).toEqual({ ok: false, text: 'FAILED   b works\n1 passed, 1 failed, 0 skipped\n' });
   });
 
+  it('says why a test failed, at the end, where it is seen: its beginning, without the frames of packages', () => {
+    const messages = ['Error: 1 is not 2\n\n    at file.ts:1\n    at /some/node_modules/vitest/runner.js:2', `${'long '.repeat(200)}\n${'line\n'.repeat(50)}`];
+    const lines = judgeReport(report({ status: 'failed', tests: [{ ...failed, failureMessages: messages }] }), 1).text.split('\n');
+    expect(lines.slice(0, 3)).toEqual(['FAILED   b works', '           Error: 1 is not 2', '               at file.ts:1']);
+    expect(lines).toHaveLength(1 + 2 + 16 + 2);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(420);
+    expect(lines.at(-2)).toBe('0 passed, 1 failed, 0 skipped');
+  });
+
   it('fails with a file that could not be loaded', () => {
     const text = report({ tests: [passed] }, { status: 'failed', message: 'Cannot find module\nstack', tests: [] });
     expect(judgeReport(text, 1)).toEqual({ ok: false, text: 'FAILED   file-1: Cannot find module\n1 passed, 1 failed, 0 skipped\n' });
