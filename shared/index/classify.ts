@@ -22,6 +22,8 @@ export interface Mismatch {
 
 export interface Situation {
   readonly archiveKey: string;
+  /** Whether the chain may hold something of the path, and below it. */
+  readonly hasParent: boolean;
   /** What is at the path now. */
   readonly state: PathState;
   /** What dar said about the path, null if nothing. */
@@ -57,6 +59,8 @@ export function decide(mismatch: Mismatch, situation: Situation): Decision {
 
 function decidePresent(mismatch: Mismatch, record: IndexRecord, now: IndexRecord, situation: Situation): Decision {
   const { entry } = mismatch;
+  // Of what the chain holds below it only a comparison of states can tell that it is gone: the next backup's.
+  if (situation.hasParent && record.type === 'd' && now.type !== 'd') return { ...NOTHING, settle: held(mismatch, record, situation), exception: NO_DIRECTORY };
   const live = { ...now, flags: keptFlags(record, now) };
   const suspect = isSuspect(record, entry, now);
   if (entry !== null && entry.stored && !entry.dirty) {
@@ -68,6 +72,8 @@ function decidePresent(mismatch: Mismatch, record: IndexRecord, now: IndexRecord
   }
   return { ...NOTHING, retry: retryRecord(mismatch, record, live, situation), suspect };
 }
+
+const NO_DIRECTORY = { reason: 'changed during the backup', detail: 'it was a directory and became something else: the next backup saves it as what it is' } as const;
 
 /**
  * The record of what the archive holds, if that is a state the path really had: the one it has now, or one it went
@@ -107,9 +113,9 @@ function retryRecord(mismatch: Mismatch, record: IndexRecord, live: IndexRecord,
   return { ...live, archive: holding?.archive ?? '', flags: `${live.flags}${state}${modified ? RETRY_FLAGS.modified : ''}` };
 }
 
-/** The record as the newest archive that holds anything of the path has it, flagged; null if none does. */
+/** The record as the newest archive that holds anything of the path has it, flagged; null if none does. One with something else in place of a directory does not count. */
 function held({ entry }: Mismatch, record: IndexRecord, { archiveKey }: Situation): IndexRecord | null {
-  if (entry?.stored === true) return settled(asSaved(record, entry), archiveKey, entry.dirty ? 'c' : 'x');
+  if (entry?.stored === true && (entry.type === 'd' || record.type !== 'd')) return settled(asSaved(record, entry), archiveKey, entry.dirty ? 'c' : 'x');
   return record.archive === '' ? null : settled(record, record.archive, heldFlag(record));
 }
 

@@ -1,5 +1,6 @@
 import { BwError } from '../errors/bw-error.js';
-import { bytePath, showPath, type BytePath } from '../paths/byte-path.js';
+import { ancestorsOf } from '../paths/ancestors.js';
+import { showPath, type BytePath } from '../paths/byte-path.js';
 import { describeStatus, run, tailText } from '../process/index.js';
 import { findPaths } from './find-command.js';
 import { parseFindMessage } from './find-messages.js';
@@ -49,12 +50,6 @@ async function examineBatch(options: ExamineOptions, paths: readonly BytePath[])
 /** Not only directories: one that could not be examined may well be there. */
 function isDirectory(state: PathState | undefined): boolean {
   return state !== undefined && (state.kind === 'unknown' || (state.kind === 'there' && state.record.type === 'd'));
-}
-
-function ancestorsOf(path: BytePath): BytePath[] {
-  const ancestors: BytePath[] = [];
-  for (let cut = path.indexOf('/'); cut !== -1; cut = path.indexOf('/', cut + 1)) ancestors.push(bytePath.of(path.slice(0, cut)));
-  return ancestors;
 }
 
 /** States by path. */

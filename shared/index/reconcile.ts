@@ -43,8 +43,8 @@ export interface ArchiveContent {
 
 export interface RoundResult {
   /**
-   * False: the archive holds something nobody listed, such as a symbolic link in place of a directory above listed paths. It would
-   * spoil a restore: throw it away (no manifest may name it) and make another one from `retry`.
+   * False: the archive holds something nobody listed, such as a symbolic link in place of a directory that was listed or lies above listed paths. It
+   * would spoil a restore: throw it away (no manifest may name it) and make another one from `retry`.
    */
   readonly accepted: boolean;
   /** The first few paths that should not be in the archive. */

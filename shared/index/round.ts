@@ -54,7 +54,10 @@ export class Round {
   #lateSaved = 0;
   /** Directories in the archive that were not listed: fine if they lead to something that was. */
   readonly #passages = new Set<BytePath>();
-  /** Other entries that were not listed; they spoil the archive, unless they are what a listed directory became. */
+  /**
+   * Other entries that were not listed. They spoil the archive, also where they stand in place of a listed directory: whoever replays archives
+   * loses what older ones, or those of other shards, hold below it (dar 2.7.8 also leaves out owner, mode and times of what replaces a directory).
+   */
   readonly #strangers = new Map<BytePath, EntryFacts>();
   /** Listed directories that are not in the archive as such. */
   readonly #missingDirectories = new Map<BytePath, IndexRecord>();
@@ -142,7 +145,6 @@ export class Round {
   async #pairChangedTypes(): Promise<void> {
     for (const [path, record] of this.#missingDirectories) {
       const entry = this.#strangers.get(path) ?? null;
-      this.#strangers.delete(path);
       this.#examine.push({ path, record, entry, comparison: entry === null ? 'missing' : 'type' });
       if (this.#examine.length >= EXAMINE_BATCH) await this.#examineNow();
     }
@@ -155,7 +157,8 @@ export class Round {
     for (const [i, state] of states.entries()) {
       const mismatch = mismatches[i] as Mismatch;
       const message = mismatch.entry === null ? (this.#options.messageFor?.(mismatch.path) ?? null) : null;
-      this.#apply(mismatch, decide(mismatch, { archiveKey: this.#options.archiveKey, state, message }));
+      const { archiveKey, hasParent } = this.#options;
+      this.#apply(mismatch, decide(mismatch, { archiveKey, hasParent, state, message }));
     }
     await this.#drain();
   }

@@ -6,13 +6,16 @@ import type { Manifest } from '../../../shared/catalog/index.js';
 import { drainCleanup } from '../../../bin/drain-cleanup.js';
 import { readStateRecords } from '../../../shared/index/state.js';
 import { recordPath } from '../../../shared/index/record.js';
-import { bytePath } from '../../../shared/paths/byte-path.js';
+import type { Difference } from '../../../shared/compare/index.js';
+import { bytePath, showPath } from '../../../shared/paths/byte-path.js';
 import { resolveProgram } from '../../../shared/process/launch.js';
 import { hurryKitRefresh } from '../../../shared/runs/order-kit.js';
-import { keepCopy, replayDifferences, restoreDifferences, sealed } from '../../helpers/chain.js';
+import { restoreResultSchema } from '../../../shared/runs/restore-result.js';
+import { differences, keepCopy, replayDifferences, restoreDifferences, sealed } from '../../helpers/chain.js';
 import { restore } from '../../helpers/restore.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
 import { hookDar } from '../bad-input/dar-hooks.js';
+import { exceptionsOf } from '../bad-input/exceptions-of.js';
 
 const SETTINGS = { index: { racyWindow: '1ms' } };
 
@@ -26,9 +29,18 @@ async function start(): Promise<{ site: TestSite; root: string; full: Manifest }
   return { site, root, full };
 }
 
-async function expectPoint(site: TestSite, manifest: Manifest, expected: string): Promise<void> {
+async function refreshKit(site: TestSite): Promise<void> {
   await hurryKitRefresh(site.worker.context.queues);
   await drainCleanup(site.worker.context.queues, 'here');
+}
+
+/** Without the basepath directory, whose own metadata is saved before or after it is changed. */
+async function differencesBelow(found: Promise<readonly Difference[]>): Promise<string[][]> {
+  return (await found).filter(({ path }) => path !== '.').map(({ path, field }) => [showPath(path), field]).sort();
+}
+
+async function expectPoint(site: TestSite, manifest: Manifest, expected: string): Promise<void> {
+  await refreshKit(site);
   expect(await restoreDifferences(site, manifest, expected)).toEqual([]);
   expect(await replayDifferences(site, manifest, expected)).toEqual([]);
 }
@@ -84,6 +96,45 @@ describe('what a later backup cannot save', () => {
     expect(next).toMatchObject({ outcome: 'clean', counts: { removed: 0 } });
     expect(await flagsIn(site, next)).toEqual({});
     await expectPoint(site, next, after);
+  });
+
+  it('a directory that became a link before it was read: the chain keeps what it holds of it, named, and the next backup saves the link', async () => {
+    const { site, root } = await start();
+    const before = await keepCopy(root, join(site.dir, 'before'));
+    writeFileSync(join(root, 'closed/a'), 'second');
+    writeFileSync(join(root, 'open/c'), 'second');
+    await hookDar(site.dir, { before: `mv ${root}/closed ${site.dir}/away\nln -s ${site.dir}/away ${root}/closed\nchown -h 1:2 ${root}/closed` });
+    const manifest = await sealed(site, 'dora', 'incremental');
+    vi.unstubAllEnvs();
+    expect(manifest).toMatchObject({ outcome: 'with-exceptions', counts: { exceptions: 1, vanished: 1 } });
+    expect(await exceptionsOf(site.catalog, manifest)).toMatchObject([{ path: 'closed', reason: 'changed during the backup' }]);
+    expect(await flagsIn(site, manifest)).toEqual({ 'closed/a': 'x' });
+    const wanted = [['open/c', 'mtime'], ['open/c', 'size']];
+    const target = join(site.dir, 'restore', 'held');
+    const ended = await restore(site, manifest, { target });
+    expect(restoreResultSchema.parse(ended.returnValue).problems).toMatchObject([{ problem: expect.stringContaining('sealed with 1 exceptions') as string }]);
+    expect(await differencesBelow(differences(before, target))).toEqual(wanted);
+    await refreshKit(site);
+    expect(await differencesBelow(replayDifferences(site, manifest, before))).toEqual(wanted);
+    await delay(20);
+    const after = await keepCopy(root, join(site.dir, 'after'));
+    const next = await sealed(site, 'dora', 'incremental');
+    expect(next).toMatchObject({ outcome: 'clean' });
+    expect(await flagsIn(site, next)).toEqual({});
+    await expectPoint(site, next, after);
+  });
+
+  it('a directory that is a link only while it is read: nothing below it is lost, whoever restores', async () => {
+    const { site, root } = await start();
+    writeFileSync(join(root, 'closed/a'), 'second');
+    await hookDar(site.dir, { before: `mv ${root}/closed ${site.dir}/away\nln -s ${site.dir}/away ${root}/closed`, after: `rm ${root}/closed\nmv ${site.dir}/away ${root}/closed` });
+    const manifest = await sealed(site, 'dora', 'incremental');
+    vi.unstubAllEnvs();
+    expect(manifest).toMatchObject({ outcome: 'clean', counts: { exceptions: 0, vanished: 0 } });
+    const after = await keepCopy(root, join(site.dir, 'after'));
+    expect(await differencesBelow(restoreDifferences(site, manifest, after))).toEqual([]);
+    await refreshKit(site);
+    expect(await differencesBelow(replayDifferences(site, manifest, after))).toEqual([]);
   });
 
   it('excluded meanwhile: it stays in the state, flagged, and is saved again when it is not excluded any more', async () => {

@@ -7,6 +7,7 @@ import type { MadeArchive } from '../../../shared/runs/shard-result.js';
 import type { PlanFile } from '../backup/plan-file.js';
 import { describeArchive } from './describe-archive.js';
 import { archiveName, archiveRunOf, inStaging, type ShardFrame } from './open-shard.js';
+import { raiseRemovals } from './raise-removals.js';
 import { attributeThatWorks, makeRemovalsArchive, type TakenAway } from './removals-archive.js';
 
 /** Paths per archive: dar needs 0.85 kB of memory for each, and so do we. */
@@ -18,11 +19,12 @@ const FIRST_SEGMENT = 2;
 export async function saveRemovals(frame: ShardFrame, parent: NonNullable<PlanFile['parent']>): Promise<MadeArchive[]> {
   const archives: MadeArchive[] = [];
   const attribute = parent.clearsAttributes ? await attributeFor(frame) : null;
-  for await (const chunk of chunks(takenAway(frame, parent, attribute !== null))) {
+  for await (const listed of chunks(takenAway(frame, parent, attribute !== null))) {
+    const chunk = await raiseRemovals(listed, listsOf(frame));
     const segment = FIRST_SEGMENT + archives.length;
     const dir = inStaging(frame, `removals-${segment}`);
     await mkdir(dir, { mode: 0o700 });
-    const spec = { attribute, takenAway: chunk, directories: directoriesOf(frame), dir, name: archiveName(frame, `r${segment}`), dar: frame.topdir.dar };
+    const spec = { attribute, takenAway: chunk, directories: listsOf(frame), dir, name: archiveName(frame, `r${segment}`), dar: frame.topdir.dar };
     const raw = await makeRemovalsArchive(spec, archiveRunOf(frame));
     frame.sender.hold(raw.unsent);
     archives.push(describeArchive(frame, raw, { key: `0.${segment}`, kind: 'removals', entries: chunk.length, directoriesWithEa: 0, withEa: 0, catalogue: null }));
@@ -60,7 +62,7 @@ async function* chunks<T>(batches: AsyncIterable<readonly T[]>): AsyncGenerator<
   if (chunk.length > 0) yield chunk;
 }
 
-/** The directories above what is taken away are in the lists of the shards. */
-async function* directoriesOf(frame: ShardFrame): AsyncGenerator<IndexRecord[], void> {
+/** What is to be saved: the directories above what is taken away are in it. */
+async function* listsOf(frame: ShardFrame): AsyncGenerator<IndexRecord[], void> {
   for (const shard of frame.plan.shards) if (shard.records > 0) yield* readRecordFile(join(frame.workDir, shard.file));
 }

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decide, type Decision, type Mismatch, type Situation } from '../../../../shared/index/classify.js';
 import { compareEntry } from '../../../../shared/index/compare-entry.js';
 import { recordPath, type IndexRecord } from '../../../../shared/index/record.js';
@@ -20,10 +20,10 @@ const entryOf = (record: IndexRecord, change: Partial<EntryFacts> = {}): EntryFa
   ...change,
 });
 
-function decideOn(record: IndexRecord, entry: EntryFacts | null, now: IndexRecord | 'gone' | 'unknown', message: string | null = null): Decision {
+function decideOn(record: IndexRecord, entry: EntryFacts | null, now: IndexRecord | 'gone' | 'unknown', message: string | null = null, hasParent = false): Decision {
   const mismatch: Mismatch = { path: recordPath(record), record, entry, comparison: entry === null ? 'missing' : compareEntry(record, entry) };
   const state: Situation['state'] = now === 'gone' ? { kind: 'gone' } : now === 'unknown' ? { kind: 'unknown', reason: 'Permission denied' } : { kind: 'there', record: now };
-  return decide(mismatch, { archiveKey: '3.1', state, message });
+  return decide(mismatch, { archiveKey: '3.1', hasParent, state, message });
 }
 
 const NOTHING = { settle: null, retry: null, exception: null, vanished: false, changedThenSaved: false, suspect: false };
@@ -117,8 +117,34 @@ it('a new name below one that needed -g is recorded as the archive holds it', ()
   const path = bytePath.of('a\n/new');
   const now = makeRecord(path);
   const unlisted: Mismatch = { path, record: null, entry: entryOf(now), comparison: 'unlisted' };
-  const situation = (state: Situation['state']): Situation => ({ archiveKey: '3.1', state, message: null });
+  const situation = (state: Situation['state']): Situation => ({ archiveKey: '3.1', hasParent: false, state, message: null });
   expect(decide(unlisted, situation({ kind: 'there', record: now })).settle).toEqual({ ...now, archive: '3.1' });
   expect(decide(unlisted, situation({ kind: 'there', record: { ...now, ...LATER } })).settle).toMatchObject({ flags: 'x' });
   expect(decide(unlisted, situation({ kind: 'gone' })).settle).toMatchObject({ dirname: './a\n', name: 'new', size: '10', flags: 'x', archive: '3.1' });
+});
+
+describe('a directory that became something else', () => {
+  const dir = makeDirectory('dir');
+  const link: IndexRecord = { ...makeRecord('dir', { type: 'l' }), ...LATER };
+
+  it('is saved as what it is in a full', () => {
+    expect(decideOn(dir, entryOf(link), link)).toMatchObject({ settle: { type: 'l', archive: '3.1' }, exception: null });
+    expect(decideOn(dir, null, link)).toMatchObject({ settle: null, retry: { type: 'l' }, exception: null });
+  });
+
+  it('is left to the next backup where the chain may hold something below it, and named', () => {
+    for (const entry of [null, entryOf(link)]) {
+      expect(decideOn(dir, entry, link, null, true)).toMatchObject({ ...NOTHING, exception: { reason: 'changed during the backup' } });
+    }
+    expect(decideOn(dir, entryOf({ ...dir, ...LATER }), link, null, true)).toMatchObject({ settle: { type: 'd', flags: 'x', archive: '3.1' }, retry: null });
+    expect(decideOn({ ...dir, flags: 'xm', archive: '3.0' }, entryOf(link), link, null, true).settle).toMatchObject({ type: 'd', flags: 'x', archive: '3.0' });
+  });
+
+  it('and then vanished: no record as what it was for a moment', () => {
+    expect(decideOn(dir, entryOf(link), 'gone', null, true)).toEqual({ ...NOTHING, vanished: true });
+  });
+
+  it('and is itself again: it is saved again', () => {
+    expect(decideOn(dir, entryOf(link), dir, null, true)).toMatchObject({ settle: null, retry: { type: 'd', archive: '' } });
+  });
 });

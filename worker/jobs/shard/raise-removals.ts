@@ -1,0 +1,35 @@
+import { recordPath, type IndexRecord } from '../../../shared/index/record.js';
+import { ancestorsOf } from '../../../shared/paths/ancestors.js';
+import type { BytePath } from '../../../shared/paths/byte-path.js';
+import type { TakenAway } from './removals-archive.js';
+
+/**
+ * Removals of what a state holds below something that is no directory (any more): a full can, when a directory became a link between two of its
+ * shards. They become one of whatever stands above, which is in `lists` to be saved anew. Else a replay would make a directory of it, to take something out,
+ * and save it over that, where dar 2.7.8 leaves out owner, mode and times. `lists`: what the backup is to save.
+ */
+export async function raiseRemovals(takenAway: readonly TakenAway[], lists: AsyncIterable<readonly IndexRecord[]>): Promise<TakenAway[]> {
+  const above = new Set<BytePath>(takenAway.flatMap(({ what, path }) => (what === 'path' ? ancestorsOf(path) : [])));
+  if (above.size === 0) return [...takenAway];
+  const notDirectories = new Set<BytePath>();
+  for await (const records of lists) {
+    for (const record of records) {
+      if (record.type === 'd') continue;
+      const path = recordPath(record);
+      if (above.has(path)) notDirectories.add(path);
+    }
+  }
+  if (notDirectories.size === 0) return [...takenAway];
+  return raised(takenAway, notDirectories);
+}
+
+function raised(takenAway: readonly TakenAway[], notDirectories: ReadonlySet<BytePath>): TakenAway[] {
+  const seen = new Set<BytePath>();
+  return takenAway.flatMap((each) => {
+    const path = each.what === 'path' ? ancestorsOf(each.path).find((ancestor) => notDirectories.has(ancestor)) : undefined;
+    if (path === undefined) return [each];
+    if (seen.has(path)) return [];
+    seen.add(path);
+    return [{ what: 'path' as const, path }];
+  });
+}
