@@ -16,23 +16,29 @@ export class HeldStarts {
 
   /** Looks who works in a directory or below; true when it is held now. */
   async look(relative = ''): Promise<boolean> {
-    const prefix = `${this.root}/`;
-    const strays = await this.find(join(this.root, relative));
-    for (const { dir } of strays) if (dir.startsWith(prefix)) this.#held.add(dir.slice(prefix.length));
-    return strays.length > 0;
+    const working = await this.#working(relative);
+    for (const each of working.dirs) this.#held.add(each);
+    return working.any;
   }
 
-  /** Lets go of those in which nobody works any more, and returns them. */
+  /** Lets go of those in which nobody works any more, and returns them. Until that is known they are held. */
   async release(): Promise<string[]> {
     if (this.#held.size === 0) return [];
     const before = [...this.#held];
-    this.#held.clear();
-    await this.look();
-    return before.filter((each) => !this.#held.has(each));
+    const { dirs } = await this.#working('');
+    const released = before.filter((each) => !dirs.has(each));
+    for (const each of released) this.#held.delete(each);
+    return released;
   }
 
   /** Held ones that are this directory, around it, or below it. */
   touching(relative: string): string[] {
     return [...this.#held].filter((each) => `${each}/`.startsWith(`${relative}/`) || `${relative}/`.startsWith(`${each}/`));
+  }
+
+  async #working(relative: string): Promise<{ readonly any: boolean; readonly dirs: ReadonlySet<string> }> {
+    const prefix = `${this.root}/`;
+    const strays = await this.find(join(this.root, relative));
+    return { any: strays.length > 0, dirs: new Set(strays.flatMap(({ dir }) => (dir.startsWith(prefix) ? [dir.slice(prefix.length)] : []))) };
   }
 }

@@ -53,6 +53,7 @@ export class Staging {
 
   /** Removes what starts left here. */
   async removeStarts(backupId: string, isMeant: (start: string) => boolean): Promise<void> {
+    await this.releaseStrays();
     for (const name of await list(this.backupDir(backupId))) if (isMeant(name)) await this.remove(join(backupId, name));
   }
 
@@ -75,6 +76,7 @@ export class Staging {
   }
 
   async removeBackup(backupId: string): Promise<void> {
+    await this.releaseStrays(); // a program that was seen when its start failed may have ended since
     await this.remove(backupId);
   }
 
