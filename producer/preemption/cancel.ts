@@ -8,13 +8,21 @@ import { stopOrder } from './preempt.js';
 
 /**
  * Ends a backup or restore that has not ended: on record as failed, with all it left ordered away; waiting jobs of it are removed, running ones told to stop
- * (they would see it within a second by themselves). Returns the running ones. Throws NOTHING_TO_CANCEL when it has ended, or is being sealed.
+ * (they would see it within a second by themselves). Returns those that ran when it began. Throws NOTHING_TO_CANCEL when it has ended, or is being sealed.
  */
 export async function cancelRun(parts: FailRunParts, run: Run, message: string): Promise<string[]> {
   if (run.kind === 'verify' || run.kind === 'copy') return cancelLook(parts, run, message);
-  if (!(await failRun(parts, run.id, { code: 'CANCELLED', message }, ['planning', 'saving']))) throw tooLate(run.id);
   const job = await parts.queues.backup.getJob(run.jobId);
-  return job === undefined ? [] : stopJobs(parts, job);
+  const running = job === undefined ? [] : await runningOf(parts, job); // asked now: once it is on record, they may be quicker than we are
+  if (!(await failRun(parts, run.id, { code: 'CANCELLED', message }, ['planning', 'saving']))) throw tooLate(run.id);
+  const stopped = job === undefined ? [] : await stopJobs(parts, job);
+  return [...new Set([...running, ...stopped])];
+}
+
+async function runningOf(parts: FailRunParts, job: Job): Promise<string[]> {
+  const open = [job, ...(await openChildren(parts, job))];
+  const states = await Promise.all(open.map((each) => each.getState()));
+  return open.filter((_, i) => states[i] === 'active').map(({ id }) => String(id));
 }
 
 /** Of a backup or restore that has ended: removes its job and what that waits for; what runs is told to stop, and returned. */

@@ -4,8 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { cancelRun } from '../../../producer/preemption/cancel.js';
 import { WaitingWatch } from '../../../producer/preemption/watch-waiting.js';
 import { compareTrees } from '../../../shared/compare/index.js';
+import type { Journal } from '../../../shared/journal/journal.js';
 import { DrainedHosts } from '../../../shared/orders/drained-hosts.js';
-import { testSite } from '../../helpers/site.js';
+import type { FailRunParts } from '../../../shared/runs/fail-run.js';
+import type { Run } from '../../../shared/runs/run-store.js';
+import { testSite, type TestSite } from '../../helpers/site.js';
 import { expectSwept } from '../bad-input/leftovers.js';
 import { bytes, restore, resultOf } from '../bad-input/restoring.js';
 import { until } from '../bad-input/until.js';
@@ -73,20 +76,39 @@ describe('a host that is drained', () => {
 
 describe('a backup that is cancelled while dar works', () => {
   it('ends as failed, at once, and leaves nothing behind', async () => {
-    const site = await testSite({ settings });
-    const { queues, runs, journal } = site.worker.context;
-    await makeTree(join(site.topdir, 'alice'), { dirs: 6, files: 8 });
-    const dar = await stopDarAt(site.dir, { slice: 3, bytes: 100_000 });
-    const [report] = await site.producer.tick();
-    const waiting = site.waitFor(report?.enqueued.map(({ jobId }) => jobId) ?? []);
-    await dar.stands();
-    const run = await runs.read(report?.enqueued[0]?.backupId ?? '');
-    if (run === null) return expect.unreachable();
-    expect(await cancelRun({ queues, runs, journal, config: site.config, now: () => new Date() }, run, 'cancelled by nobody')).toEqual([`shard.${run.id}.1`]);
+    const { site, run, waiting, parts } = await whileDarWorks();
+    expect(await cancelRun(parts, run, 'cancelled by nobody')).toEqual([`shard.${run.id}.1`]);
     expect(await waiting).toMatchObject([{ state: 'failed' }]);
-    expect(await runs.read(run.id)).toMatchObject({ phase: 'failed', error: 'CANCELLED: cancelled by nobody' });
-    await expect(cancelRun({ queues, runs, journal, config: site.config, now: () => new Date() }, run, 'again')).rejects.toMatchObject({ code: 'NOTHING_TO_CANCEL' });
+    expect(await parts.runs.read(run.id)).toMatchObject({ phase: 'failed', error: 'CANCELLED: cancelled by nobody' });
+    await expect(cancelRun(parts, run, 'again')).rejects.toMatchObject({ code: 'NOTHING_TO_CANCEL' });
     await expectSwept(site);
     expect(await site.manifests()).toEqual([]);
   });
+
+  it('names what ran, also when that saw by itself that it is over before it was told', async () => {
+    const { site, run, waiting, parts } = await whileDarWorks();
+    const shard = `shard.${run.id}.1`;
+    const slow = Object.assign(Object.create(parts.journal) as Journal, {
+      append: async (...args: Parameters<Journal['append']>) => {
+        await until('the shard has ended', async () => ((await parts.queues.backup.getJobState(shard)) === 'active' ? null : true));
+        return parts.journal.append(...args);
+      },
+    });
+    expect(await cancelRun({ ...parts, journal: slow }, run, 'cancelled by nobody')).toEqual([shard]);
+    expect(await waiting).toMatchObject([{ state: 'failed' }]);
+    await expectSwept(site);
+  });
 });
+
+async function whileDarWorks(): Promise<{ site: TestSite; run: Run; waiting: Promise<unknown>; parts: FailRunParts }> {
+  const site = await testSite({ settings });
+  const { queues, runs, journal } = site.worker.context;
+  await makeTree(join(site.topdir, 'alice'), { dirs: 6, files: 8 });
+  const dar = await stopDarAt(site.dir, { slice: 3, bytes: 100_000 });
+  const [report] = await site.producer.tick();
+  const waiting = site.waitFor(report?.enqueued.map(({ jobId }) => jobId) ?? []);
+  await dar.stands();
+  const run = await runs.read(report?.enqueued[0]?.backupId ?? '');
+  if (run === null) return expect.unreachable();
+  return { site, run, waiting, parts: { queues, runs, journal, config: site.config, now: () => new Date() } };
+}
