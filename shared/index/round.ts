@@ -25,13 +25,13 @@ export interface RoundOptions extends ReconcilerOptions, ArchiveContent {
 }
 
 /**
- * settled: what was saved as listed · late: what its examination settled · retyped: tombstones of these paths as what they are not ·
- * retry: what the next archive should save.
+ * settled: what was saved as listed · late: what its examination settled · held: what of that earlier archives hold · retyped: tombstones of these paths as what
+ * they are not · retry: what the next archive should save.
  */
-export type RoundFiles = Readonly<Record<'settled' | 'late' | 'retyped' | 'retry', string>>;
+export type RoundFiles = Readonly<Record<'settled' | 'late' | 'held' | 'retyped' | 'retry', string>>;
 
 export function roundFiles(prefix: string): RoundFiles {
-  return { settled: `${prefix}.settled`, late: `${prefix}.late`, retyped: `${prefix}.retyped`, retry: `${prefix}.retry` };
+  return { settled: `${prefix}.settled`, late: `${prefix}.late`, held: `${prefix}.held`, retyped: `${prefix}.retyped`, retry: `${prefix}.retry` };
 }
 
 export interface RoundOutcome extends RoundResult {
@@ -59,11 +59,17 @@ export class Round {
    * loses what older ones, or those of other shards, hold below it (dar 2.7.8 also leaves out owner, mode and times of what replaces a directory).
    */
   readonly #strangers = new Map<BytePath, EntryFacts>();
+  /** Of the strangers those at or below a name that needs `-g`, which brings all that is there: they are none, unless they stand in place of a listed directory. */
+  readonly #awkward = new Map<BytePath, EntryFacts>();
   /** Listed directories that are not in the archive as such. */
   readonly #missingDirectories = new Map<BytePath, IndexRecord>();
   /** Inodes of hard-linked files that must be saved again, all names of each. */
   readonly #inodes = new Set<string>();
   readonly #suspects = new Set<BytePath>();
+  /** Saved in another state than the scanned one, or as something else. */
+  readonly #modified = new Set<BytePath>();
+  readonly #lostTimes: IndexRecord[] = [];
+  #changedThenSaved = 0;
 
   private constructor(options: RoundOptions, settled: LineWriter) {
     this.#options = options;
@@ -96,12 +102,44 @@ export class Round {
     if (this.#passages.size > 0) await removeParents(this.#listedLines(), this.#passages);
     const settled = await this.#endSettled();
     const unlisted = [...this.#strangers.keys(), ...this.#passages];
-    const accepted = unlisted.length === 0;
-    if (!accepted) await this.#takeAllBack();
-    else if (this.#inodes.size + this.#suspects.size > 0) await this.#takeBackAffected();
-    const retry = await this.#writeRetry(accepted);
-    const saved = accepted ? this.#settled.lines + this.#lateSaved : 0;
-    return { accepted, unlisted: unlisted.slice(0, NAMED_UNLISTED), saved, retry, settled: accepted ? settled : [] };
+    if (unlisted.length > 0) return this.#refuse(unlisted.slice(0, NAMED_UNLISTED));
+    if (this.#inodes.size + this.#suspects.size > 0) await this.#takeBackAffected();
+    const { counts, exceptions } = this.#options;
+    counts.changedThenSaved += this.#changedThenSaved;
+    for (const record of this.#lostTimes) exceptions.add(lostTime(record));
+    await exceptions.drain();
+    return { accepted: true, unlisted: [], saved: this.#settled.lines + this.#lateSaved, retry: await this.#writeRetry(), settled };
+  }
+
+  /** The archive does not count: what it would have saved is to be saved again. What is over all the same, as it vanished, is as earlier archives hold it. */
+  async #refuse(unlisted: readonly BytePath[]): Promise<RoundOutcome> {
+    await this.#takeAllBack();
+    const retry = await this.#writeRetry((line) => this.#forget(line));
+    return { accepted: false, unlisted, saved: 0, retry, settled: await this.#heldBefore() };
+  }
+
+  async #heldBefore(): Promise<SettledFile[]> {
+    if (this.#late.lines === 0) return [];
+    const { files, archiveKey } = this.#options;
+    const [held, retyped] = [this.#sorter(), this.#sorter()];
+    let saved = 0;
+    try {
+      for await (const lines of readCompleteLines(files.late)) {
+        for (const record of lines.map(parseRecord)) {
+          if (record.archive === archiveKey) continue;
+          held.add(formatRecord(record));
+          retyped.add(otherTypeGone(record));
+          if (!record.flags.includes('x')) saved += 1;
+        }
+        await held.drain();
+        await retyped.drain();
+      }
+      if (held.lines === 0) return [];
+      return [{ ...(await writeSorted(retyped, files.retyped)), saved: 0 }, { ...(await writeSorted(held, files.held)), saved }];
+    } finally {
+      held.abandon();
+      retyped.abandon();
+    }
   }
 
   /** Of two lines of one path that of the later file counts. */
@@ -116,20 +154,22 @@ export class Round {
 
   /** Works on the line: only flags and archive, its last fields, change. */
   #saved(record: IndexRecord, line: string): void {
-    const { archiveKey, counts, exceptions } = this.#options;
+    const { archiveKey } = this.#options;
     const flags = settledFlags(record);
     const end = line.lastIndexOf(' ', line.lastIndexOf(' ') - 1);
     this.#settled.add(`${line.slice(0, end)} ${flags === '' ? '-' : flags} ${archiveKey}`);
     if (record.flags.includes(RETRY_FLAGS.modified)) {
-      counts.changedThenSaved += 1;
+      this.#changedThenSaved += 1;
+      this.#modified.add(recordPath(record));
       this.#retyped.add(otherTypeGone(record));
     }
-    if (hasLostTime(record) && !isPartner(record)) exceptions.add(lostTime(record));
+    if (hasLostTime(record) && !isPartner(record)) this.#lostTimes.push(record);
   }
 
   #mismatch(mismatch: Mismatch): Promise<void> | undefined {
     const { record, entry, path } = mismatch;
     if (record === null && entry !== null && awkwardUnit(path) === null) this.#unlisted(path, entry);
+    else if (record === null && entry !== null && entry.type !== 'd' && this.#awkward.size < MAX_STRANGERS) this.#awkward.set(path, entry);
     else if (record !== null && entry === null && this.#options.interrupted === true) this.#again(record);
     else if (record?.type === 'd' && entry === null) this.#missingDirectories.set(path, record);
     else this.#examine.push(mismatch);
@@ -144,8 +184,14 @@ export class Round {
   /** A directory that became something else stands at another place of the order: record and entry are brought together. */
   async #pairChangedTypes(): Promise<void> {
     for (const [path, record] of this.#missingDirectories) {
-      const entry = this.#strangers.get(path) ?? null;
+      const entry = this.#strangers.get(path) ?? this.#awkward.get(path) ?? null;
+      if (entry !== null) this.#strangers.set(path, entry);
+      this.#awkward.delete(path);
       this.#examine.push({ path, record, entry, comparison: entry === null ? 'missing' : 'type' });
+      if (this.#examine.length >= EXAMINE_BATCH) await this.#examineNow();
+    }
+    for (const [path, entry] of this.#awkward) {
+      this.#examine.push({ path, record: null, entry, comparison: 'unlisted' });
       if (this.#examine.length >= EXAMINE_BATCH) await this.#examineNow();
     }
   }
@@ -166,7 +212,10 @@ export class Round {
   #apply({ record, path }: Mismatch, decision: Decision): void {
     const { counts, exceptions } = this.#options;
     if (decision.vanished) counts.vanished += 1;
-    if (decision.changedThenSaved) counts.changedThenSaved += 1;
+    if (decision.changedThenSaved) {
+      this.#changedThenSaved += 1;
+      this.#modified.add(path);
+    }
     if (decision.exception !== null) exceptions.add({ path, ...decision.exception });
     if (decision.suspect) this.#suspects.add(path);
     if (decision.settle !== null) this.#settleLate(decision.settle, decision.exception === null && !decision.vanished);
@@ -179,7 +228,7 @@ export class Round {
     this.#late.add(formatRecord(record));
     this.#retyped.add(otherTypeGone(record));
     if (!record.flags.includes('x')) this.#lateSaved += 1;
-    if (isSaved && hasLostTime(record)) this.#options.exceptions.add(lostTime(record));
+    if (isSaved && hasLostTime(record)) this.#lostTimes.push(record);
   }
 
   #again(record: IndexRecord): void {
@@ -187,10 +236,10 @@ export class Round {
     if (isHardLinked(record)) this.#inodes.add(record.inode);
   }
 
-  /** The archive does not count: all that it would have saved is to be saved again. */
   async #takeAllBack(): Promise<void> {
     await this.#eachSettled((record) => {
-      this.#retry.add(formatRecord({ ...record, archive: '', flags: record.flags.includes('u') ? 'u' : '' }));
+      const modified = this.#modified.has(recordPath(record)) ? RETRY_FLAGS.modified : '';
+      this.#retry.add(formatRecord({ ...record, archive: '', flags: `${record.flags.includes('u') ? 'u' : ''}${modified}` }));
     });
   }
 
@@ -216,9 +265,9 @@ export class Round {
     }
   }
 
-  async #writeRetry(accepted: boolean): Promise<RoundResult['retry']> {
+  async #writeRetry(change?: (line: string) => string): Promise<RoundResult['retry']> {
     if (this.#retry.lines === 0) return null;
-    const { file, records } = await writeSorted(this.#retry, this.#options.files.retry, accepted ? undefined : (line) => this.#forget(line));
+    const { file, records } = await writeSorted(this.#retry, this.#options.files.retry, change);
     return { recordsFile: file, records };
   }
 

@@ -8,12 +8,14 @@ export const METADATA_DIFFERS = 1;
 
 /**
  * $1 from, $2 to, $3 file of ours; the rest: options of reading. One shell, because every program that we start ourselves costs more than
- * tar does. What tar could not set (its codes 1 and 2) shows in the comparison.
+ * tar does. What tar could not set (its codes 1 and 2) shows in the comparison. Code 1 of reading says that the directory changed meanwhile, as busy ones do (an entry
+ * more or less): what was read is of this moment, and its new time brings it into the next backup.
  */
 const COPY = `
 from=$1 to=$2 stream=$3
 shift 3
-tar "$@" -cf "$stream" -C "$from" . || exit 10
+tar "$@" -cf "$stream" -C "$from" .
+[ $? -le 1 ] || exit 10
 tar --numeric-owner --acls --xattrs '--xattrs-include=*' -xpf "$stream" -C "$to"
 tar "$@" -cf - -C "$to" . | cmp -s - "$stream"
 `;

@@ -21,11 +21,11 @@ export class HeldStarts {
     return working.any;
   }
 
-  /** Lets go of those in which nobody works any more, and returns them. Until that is known they are held. */
-  async release(): Promise<string[]> {
-    if (this.#held.size === 0) return [];
-    const before = [...this.#held];
-    const { dirs } = await this.#working('');
+  /** Lets go of those (below a directory) in which nobody works any more, and returns them. Until that is known they are held. */
+  async release(relative = ''): Promise<string[]> {
+    const before = [...this.#held].filter((each) => relative === '' || `${each}/`.startsWith(`${relative}/`));
+    if (before.length === 0) return [];
+    const { dirs } = await this.#working(relative);
     const released = before.filter((each) => !dirs.has(each));
     for (const each of released) this.#held.delete(each);
     return released;

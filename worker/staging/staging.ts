@@ -53,8 +53,7 @@ export class Staging {
 
   /** Removes what starts left here. */
   async removeStarts(backupId: string, isMeant: (start: string) => boolean): Promise<void> {
-    await this.releaseStrays();
-    for (const name of await list(this.backupDir(backupId))) if (isMeant(name)) await this.remove(join(backupId, name));
+    for (const name of await list(this.backupDir(backupId))) if (isMeant(name)) await this.removeAnew(join(backupId, name));
   }
 
   /** Names of starts that have a directory in a host's staging; none where that cannot be seen from here. `dirOf` says where. */
@@ -76,8 +75,7 @@ export class Staging {
   }
 
   async removeBackup(backupId: string): Promise<void> {
-    await this.releaseStrays(); // a program that was seen when its start failed may have ended since
-    await this.remove(backupId);
+    await this.removeAnew(backupId);
   }
 
   /** Backup ids with a directory here. */
@@ -105,6 +103,12 @@ export class Staging {
   /** Removes what was only kept for programs that have ended since. */
   async releaseStrays(): Promise<void> {
     for (const relative of await this.#held.release()) await this.remove(relative);
+  }
+
+  /** A program that was seen in it may have ended since. Of others nothing is touched: what it left there may be on record, or somebody's to adopt. */
+  private async removeAnew(relative: string): Promise<void> {
+    await this.#held.release(relative);
+    await this.remove(relative);
   }
 
   private async remove(relative: string): Promise<void> {

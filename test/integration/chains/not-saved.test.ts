@@ -19,8 +19,8 @@ import { exceptionsOf } from '../bad-input/exceptions-of.js';
 
 const SETTINGS = { index: { racyWindow: '1ms' } };
 
-async function start(): Promise<{ site: TestSite; root: string; full: Manifest }> {
-  const site = await testSite({ settings: SETTINGS });
+async function start(settings: Readonly<Record<string, unknown>> = {}): Promise<{ site: TestSite; root: string; full: Manifest }> {
+  const site = await testSite({ settings: { ...SETTINGS, ...settings } });
   const root = join(site.topdir, 'dora');
   for (const dir of ['closed/below', 'open']) mkdirSync(join(root, dir), { recursive: true });
   for (const name of ['closed/a', 'closed/below/b', 'open/c', 'open/draft.tmp']) writeFileSync(join(root, name), `first ${name}`);
@@ -125,7 +125,7 @@ describe('what a later backup cannot save', () => {
   });
 
   it('a directory that is a link only while it is read: nothing below it is lost, whoever restores', async () => {
-    const { site, root } = await start();
+    const { site, root } = await start({ dar: { sliceSize: '64MiB', retryOnChange: 0 } });
     writeFileSync(join(root, 'closed/a'), 'second');
     await hookDar(site.dir, { before: `mv ${root}/closed ${site.dir}/away\nln -s ${site.dir}/away ${root}/closed`, after: `rm ${root}/closed\nmv ${site.dir}/away ${root}/closed` });
     const manifest = await sealed(site, 'dora', 'incremental');

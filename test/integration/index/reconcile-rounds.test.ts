@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { endLine, formatRecord } from '../../../shared/index/format.js';
 import { readRecordFile } from '../../../shared/index/line-file.js';
-import { ShardReconciler } from '../../../shared/index/reconcile.js';
+import { ShardReconciler, type RoundResult } from '../../../shared/index/reconcile.js';
 import { recordPath } from '../../../shared/index/record.js';
 import type { SavedEntry } from '../../../shared/index/saved-entry.js';
+import { bytePath } from '../../../shared/paths/byte-path.js';
 import { collect } from '../../unit/shared/index/make-record.js';
 import { backUp, exceptionsOf, settledRecords } from './shard-run.js';
 import { dirty, prepared, writeOld } from './tree-changes.js';
@@ -35,6 +36,56 @@ it('refuses an archive that holds a link above listed paths, and goes on without
   expect([...(await settledRecords(outcome)).values()].map((record) => [recordPath(record), record.archive])).toEqual([['q/x', '1.2']]);
   expect(outcome.counts).toEqual({ saved: 1, vanished: 1, changedThenSaved: 0, exceptions: 0 });
 });
+
+it('refuses one with a link in place of a listed directory, also where its name cannot stand in a list', async () => {
+  const shard = await prepared((tree) => {
+    mkdirSync(join(tree, 'a\nb/d'), { recursive: true });
+    writeOld(join(tree, 'a\nb/d/x'), 'x');
+  });
+  const { outcome, rounds } = await backUp(shard, {
+    between: (round) => {
+      if (round > 0) return;
+      rmSync(join(shard.tree, 'a\nb/d'), { recursive: true });
+      symlinkSync('elsewhere', join(shard.tree, 'a\nb/d'));
+      writeFileSync(join(shard.tree, 'a\nb/new'), 'made after the scan');
+    },
+  });
+  expect(rounds.map(({ accepted, unlisted }) => [accepted, unlisted])).toEqual([[false, ['a\nb/d']], [true, []]]);
+  const settled = await settledRecords(outcome);
+  expect([...settled].map(([path, { type, archive }]) => [path, type, archive]).sort()).toEqual([['a\nb', 'd', '1.2'], ['a\nb/d', 'l', '1.2'], ['a\nb/new', 'f', '1.2']]);
+  expect(outcome.counts).toMatchObject({ vanished: 1, exceptions: 0 });
+});
+
+it('keeps what an earlier archive holds of what vanished when a later one is refused; times that are lost are named once', async () => {
+  const shard = await prepared((tree) => {
+    writeOld(join(tree, 'torn'), 'of two moments');
+    writeOld(join(tree, 'old'), 'before 1970', -1000);
+  });
+  await shard.plan();
+  const recordsFile = join(shard.work, 'shard-0001.records');
+  const reconciler = shard.reconciler(recordsFile);
+  const stranger: SavedEntry = { path: bytePath.of('stranger'), type: 'l', size: '', mtime: '1', ctime: '1', hasEa: false, dirty: false, removed: false, data: 'saved', hardlinked: false };
+  const add = async (list: string, name: string, key: string, change: (entries: AsyncIterable<readonly SavedEntry[]>) => AsyncIterable<readonly SavedEntry[]>): Promise<RoundResult> => {
+    const content = (await shard.archive(list, name)).content(key);
+    return reconciler.addArchive({ ...content, entries: change(content.entries) });
+  };
+  const refused = await add(recordsFile, 'a1', '1.1', (entries) => withAlso(entries, stranger));
+  expect(refused).toMatchObject({ accepted: false, retry: { records: 2 } });
+  const torn = await add(refused.retry?.recordsFile ?? '', 'a2', '1.2', (entries) => dirty(entries, 'torn'));
+  expect(torn).toMatchObject({ accepted: true, saved: 1, retry: { records: 1 } });
+  rmSync(join(shard.tree, 'torn'));
+  const last = await add(torn.retry?.recordsFile ?? '', 'a3', '1.3', (entries) => withAlso(entries, stranger));
+  expect(last).toMatchObject({ accepted: false, retry: null });
+  const outcome = await reconciler.finish();
+  await reconciler.close();
+  expect([...(await settledRecords(outcome))].map(([path, { archive, flags }]) => [path, archive, flags])).toEqual([['old', '1.2', 't'], ['torn', '1.2', 'c']]);
+  expect(outcome.counts).toEqual({ saved: 2, vanished: 1, changedThenSaved: 0, exceptions: 1 });
+});
+
+async function* withAlso(entries: AsyncIterable<readonly SavedEntry[]>, entry: SavedEntry): AsyncGenerator<readonly SavedEntry[]> {
+  yield* entries;
+  yield [entry];
+}
 
 it('saves all names of a hard-linked file again when one was away', async () => {
   const shard = await prepared((tree) => {

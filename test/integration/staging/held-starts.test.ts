@@ -28,6 +28,21 @@ it('keeps what a program still writes to, until the backup ends and it has ended
   expect(await readdir(staging.root)).toEqual([]);
 });
 
+it('does not touch what a program that has ended left of another backup', async () => {
+  const staging = new Staging(await workspace(), 'here', UNUSED);
+  const dir = await staging.createStart('other', 's0001-t1-a');
+  await staging.createStart('backup', 's0001-t1-b');
+  const program = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'], env: { ...process.env, [STAGING_MARK]: dir } });
+  onTestFinished(() => { program.kill('SIGKILL'); });
+  await once(program, 'spawn');
+  await staging.holdStrays();
+  program.stdin.end();
+  await once(program, 'exit');
+  await staging.removeStarts('backup', () => true);
+  await staging.removeBackup('backup');
+  expect(await readdir(join(staging.root, 'other'))).toEqual(['s0001-t1-a']);
+});
+
 it('holds a directory as long as it is not known that its program has ended', async () => {
   const dir = await workspace();
   await mkdir(join(dir, 'backup'));

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCompleteLines, readRecordFile } from '../../../shared/index/line-file.js';
 import { recordPath, type IndexRecord } from '../../../shared/index/record.js';
-import { bytePath } from '../../../shared/paths/byte-path.js';
+import { bytePath, type BytePath } from '../../../shared/paths/byte-path.js';
 import type { MadeArchive } from '../../../shared/runs/shard-result.js';
 import type { PlanFile } from '../backup/plan-file.js';
 import { describeArchive } from './describe-archive.js';
@@ -19,8 +19,10 @@ const FIRST_SEGMENT = 2;
 export async function saveRemovals(frame: ShardFrame, parent: NonNullable<PlanFile['parent']>): Promise<MadeArchive[]> {
   const archives: MadeArchive[] = [];
   const attribute = parent.clearsAttributes ? await attributeFor(frame) : null;
+  const raised = new Set<BytePath>();
   for await (const listed of chunks(takenAway(frame, parent, attribute !== null))) {
-    const chunk = await raiseRemovals(listed, listsOf(frame));
+    const chunk = await raiseRemovals(listed, listsOf(frame), raised);
+    if (chunk.length === 0) continue;
     const segment = FIRST_SEGMENT + archives.length;
     const dir = inStaging(frame, `removals-${segment}`);
     await mkdir(dir, { mode: 0o700 });

@@ -42,6 +42,9 @@ interface Left {
   readonly bytes: bigint;
 }
 
+/** Archives of a shard that were thrown away whole do not use up its tries, up to so many: one directory that became a link must not leave all else unsaved. */
+const MAX_REFUSED = 3;
+
 /**
  * Archives the shard's list, or what earlier starts left of it, proves by the catalogue what was saved, and archives what changed meanwhile again, a segment
  * per round, at most dar.retryOnChange times. What is left then is an exception. Asked to stop, it returns what was saved by then; throws STOPPED when that is nothing.
@@ -64,11 +67,13 @@ export async function saveInRounds(frame: ShardFrame): Promise<SavedShard | Susp
   const made: Made = { archives: [], messages: [], discarded: 0, segment: kept?.segment ?? 0 };
   try {
     let left: Left | null = first;
-    for (let tries = 1 + topdir.dar.retryOnChange; left !== null && tries > 0; tries--) {
+    let refusals = MAX_REFUSED;
+    for (let tries = 1 + topdir.dar.retryOnChange; left !== null && tries > 0; ) {
       if (frame.stop.aborted) return await suspend(frame, reconciler, made);
       const round: RoundEnd | null = await saveOnce(frame, reconciler, made, left).catch(unlessNotBegun);
       if (round === null) return await suspend(frame, reconciler, made);
-      const { retry, interrupted }: RoundEnd = round;
+      const { retry, interrupted, accepted }: RoundEnd = round;
+      if (accepted || refusals-- === 0) tries--;
       left = retry === null ? null : { ...retry, bytes: await bytesIn(retry.recordsFile) };
       if (left !== null && interrupted) return await suspend(frame, reconciler, made);
     }
@@ -100,7 +105,7 @@ interface Made {
 }
 
 /** `retry`: what is still to be saved. */
-type RoundEnd = Pick<RoundResult, 'retry'> & { readonly interrupted: boolean };
+type RoundEnd = Pick<RoundResult, 'retry' | 'accepted'> & { readonly interrupted: boolean };
 
 async function suspend(frame: ShardFrame, reconciler: ShardReconciler, made: Made): Promise<SuspendedRounds> {
   if (made.archives.length === 0) throw stopped(frame);
@@ -145,13 +150,13 @@ async function saveOnce(frame: ShardFrame, reconciler: ShardReconciler, made: Ma
     if (!result.accepted) frame.run.logger.warn({ archive: key, unlisted: result.unlisted.map(showPath) }, 'archive thrown away: it holds what nobody listed');
     made.discarded++;
     await throwAway(frame, raw);
-    return { retry: result.retry, interrupted };
+    return { ...result, interrupted };
   }
   frame.sender.hold(raw.unsent);
   const catalogue = await keepCatalogue(frame, raw);
   const what = { key, kind: 'data' as const, entries: counter.entries, directoriesWithEa: counter.directoriesWithEa, withEa: counter.withEa, catalogue };
   made.archives.push(describeArchive(frame, raw, what));
-  return { retry: result.retry, interrupted };
+  return { ...result, interrupted };
 }
 
 interface Proof {
