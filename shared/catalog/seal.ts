@@ -17,6 +17,8 @@ export interface SealRequest {
   readonly manifest: Manifest;
   /** Where each file named by the manifest lies now (absolute). They stay there; the catalog gets links to them. */
   readonly files: readonly { readonly from: string; readonly name: string }[];
+  /** Told when it was this call whose link made the backup true: of all that try, at most one. */
+  readonly onLinked?: () => void;
 }
 
 export type SealResult = 'sealed' | 'taken';
@@ -50,7 +52,10 @@ export async function seal(layout: Layout, disk: Disk, request: SealRequest): Pr
     await attempt.place(bytes);
     await refuseRemoved(layout, manifest);
     const linked = await linkExclusive(attempt.temporary, join(dir, MANIFEST_FILE), { synced: true, disk });
-    if (linked === 'linked') return 'sealed';
+    if (linked === 'linked') {
+      request.onLinked?.();
+      return 'sealed';
+    }
   } catch (thrown) {
     await attempt.withdrawAfter(thrown);
   }

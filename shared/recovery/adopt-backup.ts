@@ -29,17 +29,17 @@ export async function manifestIn(backend: TransferBackend, basepathId: string, b
 
 /**
  * A manifest in LTS without one in the catalog: a seal was cut off between the two, or the catalog was lost. The backup is
- * complete, so it is sealed with that very manifest, from its files in LTS. `tempDir`: of ours, on the catalog's filesystem.
+ * complete, so it is sealed with that very manifest, from its files in LTS. `tempDir`: of ours, on the catalog's filesystem. `onLinked`: see SealRequest.
  * Returns 'taken' when the catalog has it already. Throws what fetch and Catalog.seal throw.
  */
-export async function adoptBackup(catalog: Catalog, backend: TransferBackend, manifest: Manifest, tempDir: string, signal?: AbortSignal): Promise<'sealed' | 'taken'> {
+export async function adoptBackup(catalog: Catalog, backend: TransferBackend, manifest: Manifest, tempDir: string, signal?: AbortSignal, onLinked: () => void = () => undefined): Promise<'sealed' | 'taken'> {
   const dir = join(tempDir, `adopt-${newStart(0)}`);
   await mkdir(dir, { recursive: true, mode: 0o700 });
   try {
     const records = await copyRecordsIn(backend, manifest, dir);
     const files = storedFiles(withCopies(manifest, records));
     for (const file of files) await fetchFile(backend, file, join(dir, file.name), signal);
-    const sealed = await catalog.seal({ manifest, files: files.map(({ name }) => ({ from: join(dir, name), name })) });
+    const sealed = await catalog.seal({ manifest, files: files.map(({ name }) => ({ from: join(dir, name), name })), onLinked });
     if (sealed === 'sealed') for (const record of records) await catalog.addCopyRecord(manifest.basepathId, record);
     return sealed;
   } finally {

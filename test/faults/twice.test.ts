@@ -28,14 +28,21 @@ faultTest({ fault: 'run twice at the same time', state: 'seal', name: 'of two wo
   await writeFile(join(made.topdir, 'alice', 'letter'), 'dear bob');
   const second = await made.addWorker('second');
   let sealing = 0;
+  let sealed = 0;
   for (const { context } of [made.worker, second]) {
-    const { catalog } = context;
+    const { catalog, journal } = context;
+    const append = journal.appendAll.bind(journal);
+    vi.spyOn(journal, 'appendAll').mockImplementation(async (records) => {
+      // The other one looks for the record before it is there.
+      if (records.some(({ kind }) => kind === 'sealed')) await until('both know whether they sealed', () => (sealed >= 2 ? true : null));
+      return append(records);
+    });
     const seal = catalog.seal.bind(catalog);
     vi.spyOn(catalog, 'seal').mockImplementation(async (request) => {
       sealing += 1;
       if (sealing === 1) await giveAway(made);
       await until('both are about to seal', () => (sealing >= 2 ? true : null));
-      return seal(request);
+      return seal(request).finally(() => { sealed += 1; });
     });
   }
   expect(await made.backUp()).toMatchObject([{ state: 'completed', reason: null }]);

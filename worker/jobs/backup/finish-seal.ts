@@ -6,14 +6,15 @@ import type { WorkerContext } from '../../context.js';
 
 /**
  * Another start of this backup brought its manifest to LTS before it was cut off: the seal is finished with that very
- * manifest. Throws SEAL_OBJECT_CONFLICT when there is none to finish from.
+ * manifest. `byUs`: it was not sealed before. Throws SEAL_OBJECT_CONFLICT when there is none to finish from.
  */
-export async function finishSealFromLts(context: WorkerContext, job: BackupJob, workDir: string, signal: AbortSignal): Promise<Manifest> {
+export async function finishSealFromLts(context: WorkerContext, job: BackupJob, workDir: string, signal: AbortSignal): Promise<{ manifest: Manifest; byUs: boolean }> {
+  let byUs = false;
   for (const backend of context.backends) {
     const manifest = await manifestIn(backend, job.basepathId, job.backupId, workDir);
     if (manifest === null) continue;
-    await adoptBackup(context.catalog, backend, manifest, workDir, signal);
-    return manifest;
+    await adoptBackup(context.catalog, backend, manifest, workDir, signal, () => { byUs = true; });
+    return { manifest, byUs };
   }
   throw new BwError('SEAL_OBJECT_CONFLICT', {
     message: 'an object of this backup exists in long-term storage with other content, but no manifest to finish from',

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
 import { owedBy } from '../../../shared/copies/copy-state.js';
 import { orderCopy } from '../../../shared/copies/order.js';
@@ -17,7 +18,7 @@ import { tidyUp } from './tidy-up.js';
  */
 export async function recordSealed(context: WorkerContext, job: BackupJob, sealed: Sealed): Promise<void> {
   const { manifest } = sealed;
-  if (sealed.byUs || !(await isJournaled(context, manifest))) await context.journal.appendAll(sealedRecords(manifest));
+  if (sealed.byUs || !(await isJournaledSoon(context, manifest))) await context.journal.appendAll(sealedRecords(manifest));
   const { level, outcome } = manifest;
   context.metrics.backupSealed({ level, outcome, exceptions: manifest.counts.exceptions, vanished: manifest.counts.vanished });
   await settleSealed(context, manifest, (error) => { context.logger.warn({ err: error }, 'manifest not usable'); });
@@ -34,7 +35,19 @@ async function orderMissing({ catalog, queues, config }: WorkerContext, { basepa
   for (const lts of owedBy(manifest, config.lts.map(({ name }) => name))) await orderCopy(queues, { basepathId, backupId, lts, repair: false });
 }
 
-/** Whoever sealed it may have died, or lost its lock, before that was on record. */
+/** Between the link of a manifest and its record in the journal lies one append with its fsync: milliseconds, on a slow filesystem more. */
+const JOURNAL_GRACE_MS = 3_000;
+const LOOK_MS = 50;
+
+/** Whoever sealed it may just be about to put that on record; or have died, or lost its lock, before. */
+async function isJournaledSoon(context: WorkerContext, manifest: Manifest): Promise<boolean> {
+  for (let waited = 0; ; waited += LOOK_MS) {
+    if (await isJournaled(context, manifest)) return true;
+    if (waited >= JOURNAL_GRACE_MS) return false;
+    await sleep(LOOK_MS);
+  }
+}
+
 async function isJournaled({ catalog }: WorkerContext, { backupId, startedAt }: Manifest): Promise<boolean> {
   for await (const record of readJournal(catalog.journalDir, { kinds: ['sealed'], sinceMs: Date.parse(startedAt), onProblem: () => undefined })) {
     if (record.backupId === backupId) return true;

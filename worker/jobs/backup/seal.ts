@@ -27,7 +27,7 @@ import { uploadFiles, type Upload } from './upload-files.js';
 
 export interface Sealed {
   readonly manifest: Manifest;
-  /** False when another start of this backup had sealed it before. */
+  /** Its link made it true: at most one start can say so, and is the one to put it on record. */
   readonly byUs: boolean;
   /** Nothing of it can lie anywhere but in its work directory and in this host's staging. */
   readonly isTidy: boolean;
@@ -58,12 +58,13 @@ export async function sealBackup(context: WorkerContext, job: BackupJob, workNam
     start: newStart(run.job.attemptsStarted),
   };
   const uploaded = await uploadAll(context, work, run);
-  if (uploaded === 'conflict') return { manifest: await finishSealFromLts(context, job, dir, run.signal), byUs: false, isTidy: false };
+  if (uploaded === 'conflict') return { ...(await finishSealFromLts(context, job, dir, run.signal)), isTidy: false };
   const { manifest, missed } = uploaded;
   const files = storedFiles(manifest).map(({ name }) => ({ from: join(dir, name), name }));
-  const outcome = await context.catalog.seal({ manifest, files });
+  let byUs = false;
+  await context.catalog.seal({ manifest, files, onLinked: () => { byUs = true; } });
   for (const lts of missed) await noteMissed(context, manifest, lts);
-  return { manifest, byUs: outcome === 'sealed', isTidy: isTidy(run, work.parts, context.config.host) };
+  return { manifest, byUs, isTidy: isTidy(run, work.parts, context.config.host) };
 }
 
 /** The manifest says that an LTS has our files, which then went out before the manifest itself was there: its copy is not whole. */
