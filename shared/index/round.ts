@@ -1,3 +1,4 @@
+import { ancestorsOf } from '../paths/ancestors.js';
 import type { BytePath } from '../paths/byte-path.js';
 import { awkwardUnit } from './awkward.js';
 import { decide, isPartner, RETRY_FLAGS, settledFlags, type Decision, type Mismatch } from './classify.js';
@@ -328,7 +329,5 @@ function lostTime(record: IndexRecord): { path: BytePath; reason: 'mtime before 
 }
 
 function isBelow(path: BytePath, directories: ReadonlySet<string>): boolean {
-  if (directories.size === 0) return false;
-  for (let cut = path.indexOf('/'); cut !== -1; cut = path.indexOf('/', cut + 1)) if (directories.has(path.slice(0, cut))) return true;
-  return false;
+  return directories.size > 0 && ancestorsOf(path).some((above) => directories.has(above));
 }

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { compareTrees } from '../../../shared/compare/index.js';
 import { showPath } from '../../../shared/paths/byte-path.js';
 import { run } from '../../../shared/process/index.js';
+import { resolveProgram } from '../../../shared/process/launch.js';
+import { fakeProgram } from '../../helpers/fake-program.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
 import { hookDar } from './dar-hooks.js';
 import { exceptionsOf } from './exceptions-of.js';
@@ -88,6 +90,22 @@ describe('a source that changes while it is saved', () => {
     expect(manifest).toMatchObject({ outcome: 'clean', counts: { vanished: 0, exceptions: 0 } });
     expect(await differencesBelow(site, manifest)).toEqual([]);
   });
+});
+
+it('a directory that is a link whenever dar reads it: the tries end, and all that could not be saved is named', async () => {
+  const site = await testSite({ settings: { dar: { sliceSize: '16MiB', retryOnChange: 1 } } });
+  const root = await writeTree(site, { 'swapped/x': 'x', 'keep/a': 'a' });
+  const away = join(site.dir, 'away');
+  const reads = join(site.dir, 'reads');
+  const dar = resolveProgram('dar');
+  const swapped = `mv ${root}/swapped ${away}\nln -s ${away} ${root}/swapped\necho read >> ${reads}`;
+  // dar is given a PATH without programs.
+  const path = `PATH='${process.env['PATH'] ?? ''}'`;
+  await fakeProgram('dar', `case " $* " in *skeleton*) ;; *" -c "*) (${path}\n${swapped}\n)\n${dar} "$@"\nstatus=$?\n(${path}\nrm ${root}/swapped\nmv ${away} ${root}/swapped\n)\nexit $status ;; esac\nexec ${dar} "$@"`);
+  const manifest = await backedUp(site);
+  expect((await readFile(reads, 'utf8')).split('\n')).toHaveLength(1 + 1 + 3 + 1);
+  expect(manifest).toMatchObject({ outcome: 'with-exceptions', archives: [{ kind: 'metadata' }] });
+  expect((await exceptionsOf(site.catalog, manifest)).map((each) => each.path).sort()).toEqual(['keep', 'keep/a', 'swapped', 'swapped/x']);
 });
 
 type Tree = Readonly<Record<string, string | Buffer>>;

@@ -37,7 +37,7 @@ async function orderMissing({ catalog, queues, config }: WorkerContext, { basepa
 
 /** Between the link of a manifest and its record in the journal lies one append with its fsync: milliseconds, on a slow filesystem more. */
 const JOURNAL_GRACE_MS = 3_000;
-const LOOK_MS = 50;
+const LOOK_MS = 200;
 
 /** Whoever sealed it may just be about to put that on record; or have died, or lost its lock, before. */
 async function isJournaledSoon(context: WorkerContext, manifest: Manifest): Promise<boolean> {

@@ -67,13 +67,15 @@ export async function saveInRounds(frame: ShardFrame): Promise<SavedShard | Susp
   const made: Made = { archives: [], messages: [], discarded: 0, segment: kept?.segment ?? 0 };
   try {
     let left: Left | null = first;
-    let refusals = MAX_REFUSED;
-    for (let tries = 1 + topdir.dar.retryOnChange; left !== null && tries > 0; ) {
+    let tries = 1 + topdir.dar.retryOnChange;
+    let refused = 0;
+    while (left !== null && tries > 0) {
       if (frame.stop.aborted) return await suspend(frame, reconciler, made);
       const round: RoundEnd | null = await saveOnce(frame, reconciler, made, left).catch(unlessNotBegun);
       if (round === null) return await suspend(frame, reconciler, made);
       const { retry, interrupted, accepted }: RoundEnd = round;
-      if (accepted || refusals-- === 0) tries--;
+      if (!accepted && refused < MAX_REFUSED) refused++;
+      else tries--;
       left = retry === null ? null : { ...retry, bytes: await bytesIn(retry.recordsFile) };
       if (left !== null && interrupted) return await suspend(frame, reconciler, made);
     }
