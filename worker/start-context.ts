@@ -9,6 +9,7 @@ import type { Config } from '../shared/config/config.js';
 import { assertDarSupports, hideGnupgFromDar, probeDar } from '../shared/dar/index.js';
 import { BwError, toBwError } from '../shared/errors/bw-error.js';
 import { shareDirectory } from '../shared/files/share.js';
+import { removeTried } from '../shared/files/try-writing.js';
 import { Presence } from '../shared/hosts/presence.js';
 import { FindSlots } from '../shared/index/find-slots.js';
 import { openJournal, writerName } from '../shared/journal/index.js';
@@ -144,6 +145,11 @@ async function checkLts({ lts }: Config, backends: readonly TransferBackend[], b
 async function checkOwn(dir: string, logger: Logger, group: number | null = null): Promise<void> {
   await checkWritable(dir);
   await closeToOthers(dir, logger, group);
+  const removed = await removeTried(dir, now()).catch((thrown: unknown) => {
+    logger.warn({ err: toBwError(thrown), dir }, 'files of killed programs that tried to write here are not removed');
+    return 0;
+  });
+  if (removed > 0) logger.info({ dir, files: removed }, 'files of killed programs that tried to write here are removed');
 }
 
 async function checkWritable(dir: string): Promise<void> {

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { link, open, readFile, realpath, rm, stat, statfs } from 'node:fs/promises';
+import { readFile, realpath, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { tryWriting } from '../files/try-writing.js';
 import { lookAtSource } from './source-fact.js';
 
 /** What is asked of a path: topdirs are read, stores are written, the catalog also needs exclusive links, secrets are private files. */
@@ -57,7 +57,7 @@ function fact(real: string, kind: PathFact['kind'], more: Partial<PathFact>): Pa
 async function use(path: string, role: Exclude<PathRole, 'read'>): Promise<{ failure: string | null; secret: string | null }> {
   try {
     if (role === 'secret') return { failure: null, secret: firstLine(await readFile(path, 'utf8')) };
-    else await tryWriting(path, role === 'catalog');
+    else await tryWriting(path, role === 'catalog'); // the seal is a link
     return { failure: null, secret: null };
   } catch (thrown) {
     return { failure: errorCode(thrown), secret: null };
@@ -66,18 +66,6 @@ async function use(path: string, role: Exclude<PathRole, 'read'>): Promise<{ fai
 
 function firstLine(text: string): string {
   return text.split('\n')[0]?.trim() ?? '';
-}
-
-/** Permission bits say little about network filesystems and root: only a file that was made proves it can be. */
-async function tryWriting(dir: string, withLink: boolean): Promise<void> {
-  const file = join(dir, `.bw-check-${process.pid}-${randomBytes(6).toString('hex')}`);
-  try {
-    await (await open(file, 'wx', 0o600)).close();
-    if (withLink) await link(file, `${file}.link`); // the seal is a link
-  } finally {
-    await rm(`${file}.link`, { force: true });
-    await rm(file, { force: true });
-  }
 }
 
 async function filesystemBytes(path: string): Promise<number | null> {

@@ -14,7 +14,7 @@ const FS = /^import (?:type )?\{([^}]*)\} from 'node:fs(?:\/promises)?';$|^impor
 const OURS: Readonly<Record<string, { readonly fs: string; readonly on: string }>> = {
   'producer/cli/doctor/checks.ts': { fs: 'statfs', on: 'staging, catalog, state and restore targets' },
   'producer/cli/plan-shards-command.ts': { fs: 'mkdtemp, rm', on: 'a work directory of ours' },
-  'shared/config/facts.ts': { fs: 'link, open, readFile, realpath, rm, stat, statfs', on: 'stores and secrets; topdirs are looked at by source-fact.ts' },
+  'shared/config/facts.ts': { fs: 'readFile, realpath, stat, statfs', on: 'stores and secrets; topdirs are looked at by source-fact.ts' },
   'shared/dar/extract.ts': { fs: 'mkdtemp, rm, stat', on: 'staging' },
   'shared/index/find-listing.ts': { fs: 'createReadStream, writeFile', on: 'listing and messages in the work directory' },
   'shared/index/plan-shards.ts': { fs: 'appendFile, rename', on: 'lists in the work directory' },

@@ -30,12 +30,13 @@ function onPass({ job, at, when, stalled }: Passing): void {
   if (dies) process.kill(process.pid, 'SIGKILL');
 }
 
-const ending = once(process, 'SIGTERM'); // from the beginning: one that is ended while it starts would leave what it checks its directories with
+const ending = once(process, 'SIGTERM'); // from the beginning: one that dies while it reads its configuration leaves the files with which it checks its directories
 watchEdges(onPass);
 AdjustableLimiter.prototype.take = () => Promise.resolve(); // a simulated service does not meter calls
 const { config } = await loadConfig({ file, env: {}, flags: {} });
 const logger = createLogger({ level: 'fatal', format: 'json', host, component: 'worker' });
-await once(process.stdin, 'data');
+const isWanted = await Promise.race([once(process.stdin, 'data').then(() => true), ending.then(() => false)]);
+if (!isWanted) process.exit();
 process.stdin.destroy();
 done = new Set(killedAt(readFileSync(passedFile, 'utf8')));
 // As standalone does: its predecessor is dead, and nobody else works here.

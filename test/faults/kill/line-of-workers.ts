@@ -16,7 +16,7 @@ export interface LineOfWorkers {
   passed(): Promise<Set<string>>;
   /** Rejects when a worker ended otherwise than it should; pending as long as none does. */
   readonly broken: Promise<never>;
-  /** Ends the last one cleanly. */
+  /** Ends the last one, and the one that would follow it, cleanly. */
   close(): Promise<void>;
 }
 
@@ -68,8 +68,12 @@ export async function startLine(product: CompiledProduct, site: TestSite, timing
     broken,
     close: async () => {
       over.abort();
-      standby.kill('SIGKILL');
-      active.kill('SIGTERM');
+      const living = [active, standby].filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+      await Promise.all(living.map((child) => {
+        const exited = once(child, 'exit');
+        child.kill('SIGTERM');
+        return exited;
+      }));
       await line;
     },
   };
