@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import { PREFIX, QUEUES } from '../../shared/queues/names.js';
 import type { QueueSet } from '../../shared/queues/queue-set.js';
 import { rootReason } from '../../shared/runs/root-reason.js';
+import { withinMs } from '../../shared/signals/within-ms.js';
 
 export interface Ended {
   readonly jobId: string;
@@ -76,8 +77,9 @@ function openEvents(connection: Redis, hints: Hints, lastEventId: string): Event
   events.on('failed', ({ jobId }) => { hints.add(jobId); });
   return {
     heard: async ({ signal, lookUpMs = LOOK_UP_MS }) => {
-      const enough = AbortSignal.any([AbortSignal.timeout(lookUpMs), ...(signal === undefined ? [] : [signal])]);
-      if (!enough.aborted) await Promise.race([ready, once(enough, 'abort')]);
+      await withinMs(lookUpMs, signal, async (enough) => {
+        if (!enough.aborted) await Promise.race([ready, once(enough, 'abort')]);
+      });
     },
     close: async () => {
       over = true;

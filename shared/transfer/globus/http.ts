@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { BwError } from '../../errors/bw-error.js';
+import { withinMs } from '../../signals/within-ms.js';
 import type { BandwidthLimiter } from '../bandwidth.js';
 import { abortedError } from '../posix/fs-errors.js';
 import { errorAnswer } from './answers.js';
@@ -52,16 +53,17 @@ export class Http {
     try {
       await limiter?.take(1, signal);
       const headers = await request.headers(); // which may ask for a token, a call with a limit of its own
-      const limit = AbortSignal.timeout(timeoutMs);
-      const response = await send(url, {
-        method,
-        headers,
-        // A redirect would take the token elsewhere.
-        redirect: 'error',
-        signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
-        ...(body === undefined ? {} : { body }),
+      return await withinMs(timeoutMs, signal, async (limited) => {
+        const response = await send(url, {
+          method,
+          headers,
+          // A redirect would take the token elsewhere.
+          redirect: 'error',
+          signal: limited,
+          ...(body === undefined ? {} : { body }),
+        });
+        return outcomeOf(response, await response.text());
       });
-      return outcomeOf(response, await response.text());
     } catch (thrown) {
       if (signal?.aborted === true) throw abortedError(url.pathname);
       if (thrown instanceof BwError || thrown instanceof GlobusAnswerError) throw thrown;

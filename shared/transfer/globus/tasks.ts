@@ -1,4 +1,5 @@
 import type { BwError } from '../../errors/bw-error.js';
+import { withinMs } from '../../signals/within-ms.js';
 import { abortedError } from '../posix/fs-errors.js';
 import type { Task } from './answers.js';
 import type { GlobusClient } from './client.js';
@@ -55,18 +56,20 @@ export class Tasks {
   /** Cancels it and waits until it has ended, however; null when it is not known, or does not end for now. */
   async stop(taskId: string): Promise<SeenTask | null> {
     const until = this.options.now() + CANCEL_MS;
-    const silent = AbortSignal.timeout(CANCEL_MS);
-    const tasks = this.during(silent); // who gives up waits for this: a service that does not answer holds nobody up
-    try {
-      for (let seen = await tasks.#cancel(taskId); ; seen = await tasks.#read(taskId)) {
-        if (seen === null || ENDED.has(seen.state)) return seen;
-        if (this.options.now() >= until) return null;
-        await this.options.sleep(this.options.pollMs);
+    // Who gives up waits for this: a service that does not answer holds nobody up.
+    return withinMs(CANCEL_MS, undefined, async (silent) => {
+      const tasks = this.during(silent);
+      try {
+        for (let seen = await tasks.#cancel(taskId); ; seen = await tasks.#read(taskId)) {
+          if (seen === null || ENDED.has(seen.state)) return seen;
+          if (this.options.now() >= until) return null;
+          await this.options.sleep(this.options.pollMs);
+        }
+      } catch (thrown) {
+        if (silent.aborted) throw faultError('io', { lts: this.options.lts, subject: taskId, detail: `no answer to a cancel within ${CANCEL_MS / 1000} s` });
+        throw thrown;
       }
-    } catch (thrown) {
-      if (silent.aborted) throw faultError('io', { lts: this.options.lts, subject: taskId, detail: `no answer to a cancel within ${CANCEL_MS / 1000} s` });
-      throw thrown;
-    }
+    });
   }
 
   /** Waits for its success. Throws what it failed with. One that needs a person is cancelled: nobody would know that it goes on. An abort cancels it too: TRANSFER_ABORTED. */
@@ -106,8 +109,8 @@ export class Tasks {
 
   /** Removes what is left of something: it is not waited for long, and must not hide what went wrong. */
   async cleanUp(collection: string, paths: readonly string[]): Promise<void> {
-    const tasks = this.during(AbortSignal.timeout(CLEANUP_MS));
-    await tasks.remove(collection, paths, false, this.options.now() + CLEANUP_MS).catch(() => undefined); // sweepParts takes what stays
+    const until = this.options.now() + CLEANUP_MS;
+    await withinMs(CLEANUP_MS, undefined, (late) => this.during(late).remove(collection, paths, false, until)).catch(() => undefined); // sweepParts takes what stays
   }
 
   /** A submit that is given up may have been taken all the same: the same id tells which task that is, and it is cancelled, with nobody waiting for that. */
