@@ -20,8 +20,10 @@ export default defineConfig({
     // Two cores: integration files each start their own Redis, so more workers only queue up.
     maxWorkers: 2,
     sequence: { sequencer: LongFirst },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Nothing is proven by these: they end what hangs. Machines that run tests stand still for seconds now and then.
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     restoreMocks: true,
     // A message says what differs, not `[ { …(4) } ]`: of a run elsewhere nothing but messages may be left.
     chaiConfig: { truncateThreshold: 1_000 },

@@ -1,7 +1,6 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, onTestFinished, vi } from 'vitest';
-import { resolveProgram } from '../../shared/process/launch.js';
+import { expect } from 'vitest';
 import { limitsOutput } from '../../producer/cli/limits-outputs.js';
 import { statusOutput } from '../../producer/cli/outputs.js';
 import { readJournal } from '../../shared/journal/index.js';
@@ -10,6 +9,7 @@ import { until } from '../integration/bad-input/until.js';
 import { sampleOf } from '../unit/shared/metrics/samples.js';
 import { runCli } from '../integration/cli/cli-process.js';
 import type { CompiledProduct } from './compiled-product.js';
+import { holdDars } from './held-dars.js';
 import { startWorkerProcess } from './worker-process.js';
 
 const SHARDS = 30;
@@ -63,14 +63,14 @@ export async function changeLimits(product: CompiledProduct): Promise<void> {
   const dars = await holdDars(site);
   const jobs = await enqueued(site);
   const counts = async () => ({ started: (await dars.started()).length, parked: await backup.getDelayedCount() });
-  await expect.poll(counts, { timeout: 20_000 }).toEqual({ started: 1, parked: 5 });
+  await expect.poll(counts, { timeout: 60_000 }).toEqual({ started: 1, parked: 5 });
   const status = await runCli(product, ['status', '--json'], { config: site.configFile });
   expect(statusOutput.parse(JSON.parse(status.stdout)).parked).toEqual([{ topdir: site.topdir, reason: 'concurrency', jobs: 5 }]);
 
   expect(await limits(0, 'set', 'concurrency', '3', '--topdir', site.topdir, '--for', '1h')).toMatchObject([{ key: 'concurrency', value: '3', topdir: site.topdir, until: expect.any(String) as unknown }]);
-  await expect.poll(counts, { timeout: 20_000 }).toEqual({ started: 3, parked: 3 });
+  await expect.poll(counts, { timeout: 60_000 }).toEqual({ started: 3, parked: 3 });
   await dars.go();
-  await expect.poll(() => backup.getCompletedCount(), { timeout: 30_000 }).toBe(6);
+  await expect.poll(() => backup.getCompletedCount(), { timeout: 60_000 }).toBe(6);
   const sent = async () => sampleOf(await metrics.render(), 'bw_slices_transferred_total', { lts: 'slow' }) ?? 0;
   expect(await sent()).toBe(0);
   expect((await backup.getJob(jobs[0] ?? ''))?.attemptsMade).toBe(0);
@@ -96,26 +96,4 @@ async function writeFiles(dir: string, count: number, bytes = 0): Promise<void> 
 
 async function enqueued({ producer }: TestSite): Promise<string[]> {
   return (await producer.tick()).flatMap((report) => report.enqueued.map(({ jobId }) => jobId));
-}
-
-/** A dar that writes down what data it is to archive, and waits until all may go. */
-async function holdDars({ dir }: TestSite): Promise<{ started: () => Promise<string[]>; go: () => Promise<void> }> {
-  const bin = join(dir, 'held-bin');
-  const [log, gate] = [join(dir, 'started'), join(dir, 'go')];
-  await mkdir(bin);
-  const path = process.env['PATH'] ?? '';
-  const script = `#!/bin/sh
-case " $* " in
-  *skeleton*) ;;
-  *" -c "*) echo "$*" >> '${log}'; PATH='${path}'; until [ -e '${gate}' ]; do sleep 0.02; done ;;
-esac
-exec ${resolveProgram('dar')} "$@"
-`;
-  await writeFile(join(bin, 'dar'), script, { mode: 0o755 });
-  vi.stubEnv('PATH', `${bin}:${path}`);
-  onTestFinished(() => { vi.unstubAllEnvs(); });
-  return {
-    started: async () => (await readFile(log, 'utf8').catch(() => '')).split('\n').filter((line) => line !== ''),
-    go: () => writeFile(gate, ''),
-  };
 }

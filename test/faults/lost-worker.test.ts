@@ -1,17 +1,20 @@
-import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Manifest } from '../../shared/catalog/index.js';
+import { QUEUES } from '../../shared/queues/names.js';
+import { releaseLocks } from '../../shared/queues/release-locks.js';
 import { FAST_RETRIES, type SiteOptions, type TestSite } from '../helpers/site.js';
 import { expectSwept, filesBelow, orphans } from '../integration/bad-input/leftovers.js';
 import { until } from '../integration/bad-input/until.js';
 import { compiledProduct } from './compiled-product.js';
-import { faultTest, type Expected } from './frame/fault-test.js';
+import { faultTest } from './frame/fault-test.js';
 import { changeLimits, shareOneBasepath } from './fair-workers.js';
-import { descendantsOf, isAlive, SHORT_LOCKS, startWorkerProcess, untilDarRuns, untilNothingRuns } from './worker-process.js';
+import { holdDar, type HeldDar } from './held-dar.js';
+import { descendantsOf, isAlive, QUICK_LOOKS, SHORT_LOCKS, startWorkerProcess, untilDarRuns, untilNothingRuns } from './worker-process.js';
 
 const product = compiledProduct();
-const timing = { ...FAST_RETRIES, ...SHORT_LOCKS };
+const timing = { ...FAST_RETRIES, ...QUICK_LOOKS };
 const MIB = 1024 * 1024;
 
 // Here because the product is compiled once per file.
@@ -29,7 +32,7 @@ describe.each(['running', 'stopped', 'waiting for staging'])('a worker that is k
   };
   const name = 'no process of ours remains, another worker seals, and the killed one sweeps when it comes back';
   faultTest({ fault: 'kill -9', state: `dar ${state}`, name, site: options }, async (site) => {
-    await writeSlowBasepath(site);
+    const held = await writeSlowBasepath(site);
     const first = await startWorkerProcess(product, site, 'first', timing);
     // What the dead host has staged waits there for ever: the backup must not wait for it.
     await site.worker.context.queues.transfer('first').pause();
@@ -41,9 +44,11 @@ describe.each(['running', 'stopped', 'waiting for staging'])('a worker that is k
     const family = await descendantsOf(first.pid);
     expect(family).toContain(dar);
     await first.kill();
+    await held.release(); // it was asked to end, and does
     await untilNothingRuns(first.staging);
     for (const pid of family) expect(await isAlive(pid)).toBe(false);
 
+    await releaseLocks(site.worker.context.queues.redis, [QUEUES.backup]); // as if its lock had ended
     const second = await site.addWorker('second');
     const ended = await site.waitFor(reports.flatMap(({ enqueued }) => enqueued.map(({ jobId }) => jobId)));
     expect(ended).toMatchObject([{ state: 'completed', reason: null }]);
@@ -57,18 +62,19 @@ describe.each(['running', 'stopped', 'waiting for staging'])('a worker that is k
     expect(await readdir(first.staging)).not.toContain('.claims-first'); // what the killed one claimed went with it
     await expectSwept(site, [first.staging, second.context.config.staging.dir]);
     await again.close();
-    return asWritten;
+    return { sealed: { alice: 1 } };
   });
 });
 
 describe('a worker that is suspended until its lock is lost', () => {
   const name = 'another worker seals; what the first one still does changes nothing, and is swept';
   faultTest({ fault: 'SIGSTOP until the lock is lost', state: 'dar running', name, site: { noWorker: true, timing, settings: { dar: { sliceSize: '1MiB' } } } }, async (site) => {
-    await writeSlowBasepath(site);
-    const zombie = await startWorkerProcess(product, site, 'zombie', timing);
+    const held = await writeSlowBasepath(site);
+    const zombie = await startWorkerProcess(product, site, 'zombie', { ...timing, ...SHORT_LOCKS });
     const reports = await site.producer.tick();
     const dar = await untilDarRuns(zombie.staging);
     process.kill(zombie.pid, 'SIGSTOP');
+    await held.release();
 
     const second = await site.addWorker('second');
     const ended = await site.waitFor(reports.flatMap(({ enqueued }) => enqueued.map(({ jobId }) => jobId)));
@@ -88,28 +94,17 @@ describe('a worker that is suspended until its lock is lost', () => {
     const slices = staged.filter((file) => file.endsWith('.dar'));
     expect(slices.length).toBeGreaterThan(0);
     expect(slices.filter((file) => file.includes(`.${start}.`) || !file.includes('.s0001-t1-'))).toEqual([]);
-    return asWritten;
+    return { sealed: { alice: 1 } };
   });
 });
 
-/** dar needs seconds for the hole, and has a slice ready to be sent before it comes to it, or after. */
-async function writeSlowBasepath(site: TestSite): Promise<void> {
+/** Six slices; dar waits before the third, when the first is complete and can be sent. */
+async function writeSlowBasepath(site: TestSite): Promise<HeldDar> {
   const root = join(site.topdir, 'alice');
   await mkdir(root);
   for (const name of ['a', 'b']) await writeFile(join(root, name), Buffer.alloc(3 * MIB, name));
-  const file = await open(join(root, 'hole'), 'w');
-  await file.truncate(1024 * MIB);
-  await file.close();
+  return holdDar(site.dir, 3);
 }
-
-/** Without the hole, which takes long to read. */
-const asWritten: Expected = {
-  sealed: { alice: 1 },
-  content: 'none',
-  restored: async (_, target) => {
-    for (const name of ['a', 'b']) expect((await readFile(join(target, name))).equals(Buffer.alloc(3 * MIB, name))).toBe(true);
-  },
-};
 
 async function onlyManifest(site: TestSite): Promise<Manifest> {
   const manifests = await site.manifests();

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readJournal, type RecordOf } from '../../shared/journal/index.js';
@@ -9,20 +9,24 @@ import { FAST_RETRIES, testSite, type TestSite } from '../helpers/site.js';
 import { expectSwept } from '../integration/bad-input/leftovers.js';
 import { restore, resultOf } from '../integration/bad-input/restoring.js';
 import { lastPart, statusOf } from '../integration/bad-input/site-state.js';
-import { SHORT_LOCKS, untilDarRuns, untilNothingRuns } from './worker-process.js';
+import { holdDar } from './held-dar.js';
+import { QUICK_LOOKS, untilDarRuns, untilNothingRuns } from './worker-process.js';
 
 describe('a Redis that loses everything', () => {
   it('while dar runs: nothing is sealed; after a rebuild the next round saves all, and what was left is swept', async () => {
-    const site = await testSite({ timing: { ...FAST_RETRIES, ...SHORT_LOCKS } });
+    const site = await testSite({ timing: { ...FAST_RETRIES, ...QUICK_LOOKS }, settings: { dar: { sliceSize: '1MiB' } } });
     await mkdir(join(site.topdir, 'bob'));
     await writeFile(join(site.topdir, 'bob', 'letter'), 'dear alice');
     await site.backUp();
-    await writeHole(join(site.topdir, 'alice'));
+    await mkdir(join(site.topdir, 'alice'));
+    await writeFile(join(site.topdir, 'alice', 'song'), Buffer.alloc(5 * 1024 ** 2, 'la '));
+    const held = await holdDar(site.dir, 3);
     const [report] = await site.producer.tick();
     expect(report?.enqueued).toHaveLength(1);
     await untilDarRuns(site.config.staging.dir);
     const { redis } = site.worker.context.queues;
     await redis.flushall();
+    await held.release();
     await untilNothingRuns(site.config.staging.dir);
     expect((await site.manifests()).map(({ source }) => source.path)).toEqual([join(site.topdir, 'bob')]);
 
@@ -36,7 +40,7 @@ describe('a Redis that loses everything', () => {
     expect(manifests.map(({ source }) => lastPart(source.path)).sort()).toEqual(['alice', 'bob']);
     expect((await statusOf(site)).get('alice')).toMatchObject({ state: 'ok' });
 
-    await agedWork(site);
+    await agedWork(site, report?.enqueued[0]?.backupId ?? '');
     await site.producer.tick();
     await sweepStaging(site.worker.context);
     await expectSwept(site);
@@ -49,21 +53,11 @@ describe('a Redis that loses everything', () => {
   });
 });
 
-/** dar needs a second or more for it. */
-async function writeHole(root: string): Promise<void> {
-  await mkdir(root);
-  const file = await open(join(root, 'hole'), 'w');
-  await file.truncate(1024 ** 3);
-  await file.close();
-}
-
-/** As if the work that is left had not been touched for an hour. */
-async function agedWork(site: TestSite): Promise<void> {
-  const work = join(site.config.catalog.dir, 'work');
+/** As if the work that is left of a backup had not been touched for an hour. */
+async function agedWork(site: TestSite, backupId: string): Promise<void> {
+  const work = join(site.config.catalog.dir, 'work', backupId);
   const hourAgo = new Date(Date.now() - 3_600_000);
-  for (const backupId of await readdir(work)) {
-    for (const start of await readdir(join(work, backupId))) await utimes(join(work, backupId, start), hourAgo, hourAgo);
-  }
+  for (const start of await readdir(work)) await utimes(join(work, start), hourAgo, hourAgo);
 }
 
 async function ends(site: TestSite): Promise<RecordOf<'attempt-ended'>[]> {

@@ -1,4 +1,4 @@
-import { mkdir, open, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
 import { QUEUES } from '../../shared/queues/names.js';
@@ -6,26 +6,27 @@ import { releaseLocks } from '../../shared/queues/release-locks.js';
 import { FAST_RETRIES, type TestSite } from '../helpers/site.js';
 import { until } from '../integration/bad-input/until.js';
 import { faultTest } from './frame/fault-test.js';
-import { SHORT_LOCKS, untilDarRuns } from './worker-process.js';
+import { holdDars } from './held-dars.js';
+import { QUICK_LOOKS } from './worker-process.js';
 
-const site = { timing: { ...FAST_RETRIES, ...SHORT_LOCKS } };
+const site = { timing: { ...FAST_RETRIES, ...QUICK_LOOKS } };
 
-faultTest({ fault: 'run twice at the same time', state: 'dar running', name: 'a shard that two workers save at the same time is in the backup once', site }, async (made) => {
-  await writeBasepath(made);
+faultTest({ fault: 'run twice at the same time', state: 'dar running', name: 'a shard that is saved twice at the same time is in the backup once', site }, async (made) => {
+  await writeFiles(made);
   const second = await made.addWorker('second');
   await second.context.queues.backup.waitUntilReady();
+  const dars = await holdDars(made);
   const [report] = await made.producer.tick();
-  const first = await Promise.race([untilDarRuns(made.config.staging.dir), untilDarRuns(second.context.config.staging.dir)]);
+  await until('one is about to save it', async () => ((await dars.started()).length > 0 ? true : null));
   await giveAway(made);
-  const other = async (): Promise<number> => Promise.any([made.config.staging.dir, second.context.config.staging.dir].map(untilDarRuns));
-  expect([first, await other()].every((pid) => pid > 0)).toBe(true);
+  await until('whoever has it now, too', async () => ((await dars.started()).length > 1 ? true : null));
+  await dars.go();
   expect(await made.waitFor(report?.enqueued.map(({ jobId }) => jobId) ?? [])).toMatchObject([{ state: 'completed', reason: null }]);
-  return { sealed: { alice: 1 }, content: 'none' };
+  return { sealed: { alice: 1 } };
 });
 
 faultTest({ fault: 'run twice at the same time', state: 'seal', name: 'of two workers that seal the same backup at the same time one does', site }, async (made) => {
-  await mkdir(join(made.topdir, 'alice'));
-  await writeFile(join(made.topdir, 'alice', 'letter'), 'dear bob');
+  await writeFiles(made);
   const second = await made.addWorker('second');
   let sealing = 0;
   let sealed = 0;
@@ -55,11 +56,7 @@ async function giveAway({ worker }: TestSite): Promise<void> {
   await releaseLocks(worker.context.queues.redis, [QUEUES.backup]);
 }
 
-/** dar needs a second or more for the hole. */
-async function writeBasepath({ topdir }: TestSite): Promise<void> {
+async function writeFiles({ topdir }: TestSite): Promise<void> {
   await mkdir(join(topdir, 'alice'));
   await writeFile(join(topdir, 'alice', 'letter'), 'dear bob');
-  const file = await open(join(topdir, 'alice', 'hole'), 'w');
-  await file.truncate(1024 ** 3);
-  await file.close();
 }

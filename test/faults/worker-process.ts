@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
@@ -10,24 +10,13 @@ import type { TestSite } from '../helpers/site.js';
 import { until } from '../integration/bad-input/until.js';
 import type { CompiledProduct } from './compiled-product.js';
 
-/** A lock that nobody renews is lost after 2 s, and its job given to another worker within one more. */
-export const SHORT_LOCKS: Pick<QueueTiming, 'lockDurationMs' | 'lockRenewTimeMs' | 'stalledIntervalMs'> = {
-  lockDurationMs: 2_000,
-  lockRenewTimeMs: 700,
-  stalledIntervalMs: 300,
-};
+type LockTiming = Pick<QueueTiming, 'lockDurationMs' | 'lockRenewTimeMs' | 'stalledIntervalMs'>;
 
-const WORKER = `
-import { loadConfig } from './shared/config/load-config.js';
-import { createLogger } from './shared/logging/index.js';
-import { startLocalWorker } from './bin/start-local.js';
-const [file, host, staging, timing] = process.argv.slice(2);
-const { config } = await loadConfig({ file, env: {}, flags: {} });
-const logger = createLogger({ level: 'fatal', format: 'json', host, component: 'worker' });
-const worker = await startLocalWorker({ ...config, host, staging: { ...config.staging, dir: staging } }, logger, 'worker', JSON.parse(timing));
-process.once('SIGTERM', () => { void worker.close(); });
-process.stdout.write('ready\\n');
-`;
+/** Jobs whose lock is gone are noticed soon, by who lost it and by who takes them; a lock that is renewed outlives what a busy machine stands still. */
+export const QUICK_LOOKS: LockTiming = { lockDurationMs: 30_000, lockRenewTimeMs: 700, stalledIntervalMs: 300 };
+
+/** Of a process that is to lose its lock because it stands still. */
+export const SHORT_LOCKS: LockTiming = { lockDurationMs: 5_000, lockRenewTimeMs: 1_000, stalledIntervalMs: 300 };
 
 export interface WorkerProcess {
   readonly pid: number;
@@ -43,8 +32,7 @@ export interface WorkerProcess {
 export async function startWorkerProcess(product: CompiledProduct, site: TestSite, host: string, timing: QueueTiming, prefix: readonly string[] = []): Promise<WorkerProcess> {
   const staging = join(site.dir, `staging-${host}`);
   await mkdir(staging, { recursive: true, mode: 0o700 });
-  const script = join(product.dir, 'worker-process.js');
-  await writeFile(script, WORKER);
+  const script = join(product.dir, 'test/faults/worker-main.js');
   const [program, ...args] = [...prefix, process.execPath, script, site.configFile, host, staging, JSON.stringify(timing)];
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');

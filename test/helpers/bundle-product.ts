@@ -10,13 +10,11 @@ const ROOMS = ['bin', 'producer', 'shared', 'worker'];
 /** What processes of tests start with, and what scripts of tests import. */
 const ENTRIES = [
   'bin/bw-bkup',
-  'bin/start-local',
-  'shared/config/load-config',
-  'shared/logging/index',
   'shared/process/launcher/launcher-main',
   'shared/transfer/bandwidth',
   'shared/transfer/rclone/rclone-backend',
   'test/faults/kill/kill-worker',
+  'test/faults/worker-main',
   'test/globus-simulator/main',
 ] as const;
 

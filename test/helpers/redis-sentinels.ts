@@ -49,7 +49,7 @@ export async function startWatchedRedis(dir: string): Promise<WatchedRedis> {
     },
     failedOver: async () => {
       const named = (sentinel: Redis): Promise<unknown> => sentinel.call('SENTINEL', 'get-master-addr-by-name', MASTER_NAME);
-      await until('the failover is through', () => all(async (sentinel) => String(await named(sentinel)).endsWith(`,${replica.port}`)));
+      await until('the failover is through', () => all(async (sentinel) => String(await named(sentinel)).endsWith(`,${replica.port}`)), 120_000); // a vote that was split is repeated after ten seconds
     },
   };
 }

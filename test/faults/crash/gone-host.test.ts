@@ -27,11 +27,11 @@ faultTest({ fault: 'host gone', state: 'transfer: slices wait to be sent', name,
     const { findings } = await reconcileSite({ ...site.worker.context, now: () => new Date() }, { dryRun: false, basepaths: 'slice', patienceMs: 50 });
     return findings.map(({ kind, state }) => `${kind} ${state}`);
   };
-  await until('the other one is heard', async () => ((await presence.heard()).processes.some(({ left }) => left !== true) ? true : null));
+  await until('the other one is heard', async () => ((await presence.heard()).processes.some(({ process }) => process.host === 'second') ? true : null));
   expect(await reconcile()).toEqual([]); // it may come back
   await queues.redis.hset(BEATS_KEY, 'since', '0'); // others have been heard for long
   expect(await reconcile()).toEqual([]); // it ended a moment ago: a restart
-  for (const { process } of (await presence.heard()).processes.filter(({ left }) => left)) await queues.redis.hset(HOSTS_KEY, process.incarnation, JSON.stringify({ process, seenMs: 0, left: true }));
+  for (const { process } of (await presence.heard()).processes.filter((each) => each.process.host === 'first')) await queues.redis.hset(HOSTS_KEY, process.incarnation, JSON.stringify({ process, seenMs: 0, left: true }));
   expect(await reconcile()).toEqual(['host-gone repaired']);
   expect(await waiting).toMatchObject([{ state: 'completed', reason: null }]);
   const [manifest] = await site.manifests();

@@ -20,7 +20,7 @@ const site = { noWorker: true, settings: { worker: { slots: 1, transferSlots: 1 
 /** A worker is killed in the middle of its archive, `then` happens, and a worker of the same host is started again, beside one of another. Its lock would hold for five minutes. */
 async function killInTheMiddle(on: TestSite, then: (staging: string) => Promise<void> = () => Promise.resolve()): Promise<Manifest> {
   await makeTree(join(on.topdir, 'alice'), { dirs: DIRS, files: FILES });
-  const dar = await stopDarAt(on.dir, { slice: 4, bytes: 100_000 });
+  const dar = await stopDarAt(on.dir, { slice: 4, sliceBytes: 512 * 1024, bytes: 100_000 });
   const first = await startWorkerProcess(product, on, 'first', FAST_RETRIES);
   const [report] = await on.producer.tick();
   const waiting = on.waitFor(report?.enqueued.map(({ jobId }) => jobId) ?? []);

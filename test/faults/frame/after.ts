@@ -14,20 +14,26 @@ export interface Watch {
 }
 
 /** Work that was found to go on when the body ended. */
-const SETTLE_MS = 30_000;
+const SETTLE_MS = 60_000;
 
 /** To be called before the fault. */
 export function watchSite(site: TestSite): Watch {
   return {
     lookAfter: async (expected) => {
-      await startMissingWorkers(site);
-      const losses = await left('work goes on', () => openJobs(site));
+      const started = new Set<string>();
+      const losses = await left('work goes on', async () => {
+        await startMissingWorkers(site, started);
+        return openJobs(site);
+      });
       const manifests = await site.manifests().catch((thrown: unknown) => {
         losses.push(`the catalog cannot be read: ${String(thrown)}`);
         return [];
       });
       losses.push(...sealedProblems(manifests, expected), ...(await restoreProblems(site, manifests, expected)));
-      losses.push(...(await left('left behind', () => leftovers(site))));
+      losses.push(...(await left('left behind', async () => {
+        await startMissingWorkers(site, started);
+        return leftovers(site);
+      })));
       losses.push(...(await left('not in order', () => accountProblems(site))));
       losses.push(...(await left('still running', () => processProblems(site))));
       return losses;

@@ -56,7 +56,7 @@ export interface FaultRun {
  * unsealed backups in LTS, no process of ours runs, and catalog, journal, LTS and orders tell the same. What is not so is a loss: the test fails.
  */
 export function faultTest(what: FaultCase, body: (site: TestSite, run: FaultRun) => Promise<Expected | undefined>): void {
-  test(what.name ?? `${what.fault}: ${what.state}`, { timeout: what.timeoutMs ?? 120_000 }, async (context) => {
+  test(what.name ?? `${what.fault}: ${what.state}`, { timeout: what.timeoutMs ?? 240_000 }, async (context) => {
     const rows: FaultRow[] = [{ fault: what.fault, state: what.state, runs: 0, losses: 0 }];
     context.task.meta.faults = rows;
     what.needs?.(context);

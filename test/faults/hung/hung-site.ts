@@ -1,14 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { LocalWorker } from '../../../bin/start-local.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { readStanding } from '../../../shared/hosts/read-standing.js';
-import { readProgress } from '../../../shared/dar/index.js';
 import { resolveProgram } from '../../../shared/process/index.js';
 import { fakeProgram } from '../../helpers/fake-program.js';
 import type { SiteOptions, TestSite } from '../../helpers/site.js';
 import { until } from '../../integration/bad-input/until.js';
+import { stopDarAt } from '../../integration/segments/stopped-dar.js';
 import { untilDarRuns } from '../worker-process.js';
 
 const MB = 1_000_000;
@@ -24,8 +25,8 @@ export async function writeBasepath(site: TestSite, holeBytes: number, name = 'a
 }
 
 /** Slices are small, so that what dar has saved when it hangs is several of them. */
-export function hungSite(inactivityTimeout: string, settings: SiteOptions['settings'] = {}): SiteOptions {
-  return { noWorker: true, settings: { dar: { sliceSize: '1MiB', inactivityTimeout }, ...settings } };
+export function hungSite(inactivityTimeout: string, settings: SiteOptions['settings'] = {}, dar: object = {}): SiteOptions {
+  return { noWorker: true, settings: { dar: { sliceSize: '1MiB', inactivityTimeout, ...dar }, ...settings } };
 }
 
 /** A dar that, while `marker` is there, does `how` (shell text) where it is to save data. */
@@ -39,11 +40,19 @@ export function startWorkers(site: TestSite): Promise<LocalWorker[]> {
   return Promise.all([site.addWorker('first'), site.addWorker('second')]);
 }
 
-/** Stops the dar that reads the basepath as a mount that does not answer would: when it has saved the files and reads the hole. */
-export async function stopInHole(workers: readonly LocalWorker[]): Promise<number> {
+/** Files for a few slices that nothing makes smaller, and a dar slow enough to be stopped in one of them. */
+export async function writeSlowBasepath(site: TestSite, name = 'alice'): Promise<void> {
+  const root = join(site.topdir, name);
+  await mkdir(root);
+  for (const each of 'abcdefghi') await writeFile(join(root, each), randomBytes(500_000));
+}
+
+/** Backs up; the dar stands still in the middle, as one whose mount does not answer. */
+export async function stopInTheMiddle(site: TestSite, workers: readonly LocalWorker[]): Promise<{ jobs: string[]; dar: number }> {
+  const stopped = await stopDarAt(site.dir, { slice: 3, sliceBytes: 1024 * 1024, bytes: 200_000 });
+  const jobs = await enqueue(site);
   const dar = await Promise.any(workers.map(({ context }) => untilDarRuns(context.config.staging.dir)));
-  await until('it reads the hole', async () => (((await readProgress(dar))?.readBytes ?? 0) > 10 * MB ? true : null));
-  process.kill(dar, 'SIGSTOP');
+  await stopped.stands();
   onTestFinished(() => {
     try {
       process.kill(dar, 'SIGKILL');
@@ -51,7 +60,7 @@ export async function stopInHole(workers: readonly LocalWorker[]): Promise<numbe
       // as it should be
     }
   });
-  return dar;
+  return { jobs, dar };
 }
 
 /** Enqueues what is due; the ids of the jobs. */
@@ -65,7 +74,7 @@ export async function untilHung(site: TestSite, hangs: number): Promise<Awaited<
     const standing = await readStanding(site.worker.context.queues);
     const found = standing.hangs.reduce((sum, { count }) => sum + count, 0) + standing.parked.length;
     return found >= hangs ? standing : null;
-  }, 40_000);
+  }, 120_000);
 }
 
 /** Names of the starts whose archives of data a manifest names. */

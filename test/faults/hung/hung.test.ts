@@ -6,17 +6,17 @@ import { lastError } from '../../../shared/dead-letters/last-error.js';
 import { fakeProgram } from '../../helpers/fake-program.js';
 import { until } from '../../integration/bad-input/until.js';
 import { faultTest } from '../frame/fault-test.js';
-import { attemptsOf, dataStarts, enqueue, hangingDar, hungSite, startWorkers, stopInHole, untilHung, writeBasepath } from './hung-site.js';
+import { holdDar } from '../held-dar.js';
+import { attemptsOf, dataStarts, enqueue, hangingDar, hungSite, startWorkers, stopInTheMiddle, untilHung, writeBasepath, writeSlowBasepath } from './hung-site.js';
 
 const GB = 1_000_000_000;
+const SLOW = { compression: 'bzip2:9' };
 
 describe('a dar that hangs', () => {
   const stopped = 'its host is set aside, what it saved is kept, another host goes on, and the host is cleared';
-  faultTest({ fault: 'SIGSTOP of dar', state: 'dar running', name: stopped, site: hungSite('2s') }, async (site) => {
-    await writeBasepath(site, GB);
-    const workers = await startWorkers(site);
-    const jobs = await enqueue(site);
-    await stopInHole(workers);
+  faultTest({ fault: 'SIGSTOP of dar', state: 'dar running', name: stopped, site: hungSite('2s', {}, SLOW) }, async (site) => {
+    await writeSlowBasepath(site);
+    const { jobs } = await stopInTheMiddle(site, await startWorkers(site));
     const { hangs, aside, incidents, parked } = await untilHung(site, 1);
     const host = hangs[0]?.host ?? '';
     expect({ hangs, aside, incidents, parked }).toMatchObject({ hangs: [{ topdir: site.topdir, count: 1, answered: true }], aside: [host], incidents: [], parked: [] });
@@ -29,11 +29,11 @@ describe('a dar that hangs', () => {
     expect(dataStarts(manifest)).toEqual([expect.stringMatching(/-t1-/), expect.stringMatching(/-t2-/)]);
     expect([...new Set(manifest?.archives.map((archive) => archive.dar.host))].sort()).toEqual(['first', 'second']);
     await until('the host is cleared', async () => ((await new SuspicionStore(site.worker.context.queues.redis).read()).hangs.length === 0 ? true : null));
-    return { sealed: { alice: 1 }, content: 'none' };
+    return { sealed: { alice: 1 } };
   });
 
   const stubborn = 'it is asked twice, killed, and the shard is made again elsewhere';
-  faultTest({ fault: 'dar ignores SIGTERM', state: 'dar running', name: stubborn, site: hungSite('1s') }, async (site) => {
+  faultTest({ fault: 'dar ignores SIGTERM', state: 'dar running', name: stubborn, site: hungSite('2s') }, async (site) => {
     const marker = join(site.dir, 'hang');
     await writeFile(marker, '');
     await hangingDar(`/bin/rm '${marker}'; trap '' TERM; exec /bin/sleep 1000`, marker);
@@ -48,7 +48,7 @@ describe('a dar that hangs', () => {
   });
 
   const everywhere = 'on both hosts parks the basepath and clears them; others are saved, and it is when it is unparked';
-  faultTest({ fault: 'dar hangs wherever it reads', state: 'dar running', name: everywhere, site: hungSite('1s', { worker: { slots: 1 } }) }, async (site) => {
+  faultTest({ fault: 'dar hangs wherever it reads', state: 'dar running', name: everywhere, site: hungSite('2s', { worker: { slots: 1 } }) }, async (site) => {
     const marker = join(site.dir, 'hang');
     await writeFile(marker, '');
     // A small one too: it is saved without a guardian.
@@ -64,7 +64,7 @@ describe('a dar that hangs', () => {
     const parked = await until('it is parked', async () => {
       const found = await new SuspicionStore(redis).read();
       return found.parked.length > 0 ? found : null;
-    }, 40_000);
+    }, 120_000);
     expect(parked).toMatchObject({ hangs: [], parked: [{ topdir: site.topdir, hosts: ['first', 'second'] }] });
     expect(await site.waitFor(bob)).toMatchObject([{ state: 'completed' }]);
     await until('its shard is parked', async () => ((await redis.zcard(`{bw}:parked:hung:${site.topdir}`)) === 1 ? true : null));
@@ -109,16 +109,19 @@ describe('no hang is', () => {
 
   const held = 'a dar that waits for room in staging';
   faultTest({ fault: 'staging full', state: 'dar stopped for longer than the timeout', name: held, site: { ...hungSite('1s', { shards: { maxFiles: 100 } }), prepare: (dir) => Promise.resolve({ staging: { dir: join(dir, 'staging'), budget: 2_800_000 } }) } }, async (site) => {
-    await writeBasepath(site, GB); // it still reads when staging is seen to be used up
+    await writeBasepath(site, 0);
+    const heldDar = await holdDar(site.dir, 3);
     const { queues } = site.worker.context;
     await queues.transfer('second').pause();
     const worker = await site.addWorker('second');
     const jobs = await enqueue(site);
+    await until('dar is stopped for lack of room', async () => ((await worker.context.staging.account.state()).pausedMs > 0 ? true : null));
+    await heldDar.release();
     await until('dar waited for longer than the timeout', async () => ((await worker.context.staging.account.state()).pausedMs > 2_500 ? true : null));
     await queues.transfer('second').resume();
     expect(await site.waitFor(jobs)).toMatchObject([{ state: 'completed', reason: null }]);
     expect(await worker.metrics.render()).not.toMatch(/^bw_hangs_total\{/m);
     expect(dataStarts((await site.manifests())[0])).toEqual([expect.stringMatching(/-t1-/)]);
-    return { sealed: { alice: 1 }, content: 'none' };
+    return { sealed: { alice: 1 } };
   });
 });

@@ -7,7 +7,7 @@ import { sweepStaging } from '../../../worker/start-context.js';
 import { until } from '../../integration/bad-input/until.js';
 import { faultTest } from '../frame/fault-test.js';
 import { isAlive } from '../worker-process.js';
-import { attemptsOf, dataStarts, enqueue, hungSite, startWorkers, stopInHole, untilHung, writeBasepath } from './hung-site.js';
+import { attemptsOf, dataStarts, hungSite, startWorkers, stopInTheMiddle, untilHung, writeSlowBasepath } from './hung-site.js';
 
 // No signal of ours reaches a dar: so it is with one that waits in the kernel (state D), which no test can make without a filesystem of its own.
 vi.mock('../../../shared/process/guardian-script.js', async (original) => {
@@ -18,11 +18,10 @@ vi.mock('../../../shared/process/guardian-script.js', async (original) => {
 
 describe('a dar that nobody can end', () => {
   const name = 'gives its slot up; its staging stays and counts until it is gone, and another host does the work';
-  faultTest({ fault: 'dar cannot be killed', state: 'dar running', name, site: hungSite('1s') }, async (site) => {
-    await writeBasepath(site, 1_000_000_000);
+  faultTest({ fault: 'dar cannot be killed', state: 'dar running', name, site: hungSite('1s', {}, { compression: 'bzip2:9' }) }, async (site) => {
+    await writeSlowBasepath(site);
     const workers = await startWorkers(site);
-    const jobs = await enqueue(site);
-    const dar = await stopInHole(workers);
+    const { jobs, dar } = await stopInTheMiddle(site, workers);
     const { aside } = await untilHung(site, 1);
     expect(await site.waitFor(jobs)).toMatchObject([{ state: 'completed', reason: null }]);
     expect(await attemptsOf(site)).toBe(0);
@@ -42,6 +41,6 @@ describe('a dar that nobody can end', () => {
     await until('nobody works there', async () => ((await findStrays(config.staging.dir)).length === 0 ? true : null));
     await sweepStaging(context);
     expect(await staging.backups()).toEqual([]);
-    return { sealed: { alice: 1 }, content: 'none' };
+    return { sealed: { alice: 1 } };
   });
 });

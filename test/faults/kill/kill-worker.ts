@@ -42,7 +42,7 @@ done = new Set(killedAt(readFileSync(passedFile, 'utf8')));
 // As standalone does: its predecessor is dead, and nobody else works here.
 const redis = workerConnection(config);
 await redis.connect();
-await releaseLocks(redis, [QUEUES.backup, QUEUES.cleanup, transferQueue(host), cleanupQueue(host)]);
+await releaseLocks(redis, [QUEUES.backup, QUEUES.cleanup, QUEUES.copies, transferQueue(host), cleanupQueue(host)]);
 const tasks = new TaskStore(redis);
 for (const { task, holder } of await tasks.all()) if (holder !== null) await tasks.release(task.id, holder);
 redis.disconnect();

@@ -22,7 +22,7 @@ faultTest({ fault: 'preemption', state: 'incrementals on every node, two produce
   for (const name of BASEPATHS) await makeTree(join(site.topdir, name), { dirs: 0, files: 0 });
   await site.backUp();
   for (const name of BASEPATHS) await makeTree(join(site.topdir, name), { dirs: 6, files: 8 });
-  const dars = await stopDarAt(site.dir, { slice: 2, bytes: 100_000, times: 2 });
+  const dars = await stopDarAt(site.dir, { slice: 2, sliceBytes: 512 * 1024, bytes: 100_000, times: 2 });
   const [report] = await site.producer.tick();
   expect(report?.enqueued).toMatchObject([{ level: 'incremental' }, { level: 'incremental' }]);
   await dars.stands();

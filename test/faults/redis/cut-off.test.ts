@@ -13,7 +13,7 @@ import { startWorkerProcess, untilNothingRuns } from '../worker-process.js';
 import { makeFewSlices, SLOW_DAR } from './redis-site.js';
 
 const product = compiledProduct();
-const timing: QueueTiming = { ...FAST_RETRIES, lockDurationMs: 4_000, lockRenewTimeMs: 1_000, stalledIntervalMs: 500 };
+const timing: QueueTiming = { ...FAST_RETRIES, lockDurationMs: 10_000, lockRenewTimeMs: 1_000, stalledIntervalMs: 500 };
 
 it('a host cut off from Redis ends its work before its lock does; another one seals, and back again it changes nothing', async (context) => {
   const network = await networkNamespace(context);
@@ -27,7 +27,7 @@ it('a host cut off from Redis ends its work before its lock does; another one se
     },
   });
   await makeFewSlices(site);
-  const dar = await stopDarAt(site.dir, { slice: 2, bytes: 200_000 });
+  const dar = await stopDarAt(site.dir, { slice: 2, sliceBytes: 1024 * 1024, bytes: 200_000 });
   const far = await startWorkerProcess(product, site, 'far', timing, network.prefix);
   const jobs = (await site.producer.tick()).flatMap(({ enqueued }) => enqueued.map(({ jobId }) => jobId));
   await dar.stands();

@@ -7,7 +7,7 @@ import { filesBelow } from '../../integration/bad-input/leftovers.js';
 import { stopDarAt } from '../../integration/segments/stopped-dar.js';
 import { faultTest } from '../frame/fault-test.js';
 import { processesOf, untilNothingRuns } from '../worker-process.js';
-import { enqueue, LONGER_LOCKS, saveDuring, siteOnRedis, SLOW_DAR, spentAttempts, startsSealed } from './redis-site.js';
+import { enqueue, LONG_LOCKS, LONGER_LOCKS, saveDuring, siteOnRedis, SLOW_DAR, spentAttempts, startsSealed } from './redis-site.js';
 
 const OUTAGE_MS = 2_000;
 
@@ -18,7 +18,7 @@ const OUTAGES: readonly { readonly fault: string; readonly begins: (server: Redi
 ];
 
 for (const { fault, begins, ends } of OUTAGES) {
-  faultTest({ fault, state: 'shard: dar running, for less than a lock', site: () => siteOn(LONGER_LOCKS) }, async (site) => {
+  faultTest({ fault, state: 'shard: dar running, for less than a lock', site: () => siteOn(LONG_LOCKS) }, async (site) => {
     const server = serverOf(site);
     const jobs = await saveDuring(site, () => begins(server));
     await sleep(OUTAGE_MS);
@@ -32,7 +32,7 @@ for (const { fault, begins, ends } of OUTAGES) {
 
 faultTest({ fault: 'Redis away for longer than a lock', state: 'shard: dar in the middle of its work', site: () => siteOn(LONGER_LOCKS, SLOW_DAR) }, async (site) => {
   const server = serverOf(site);
-  const dar = await stopDarAt(site.dir, { slice: 2, bytes: 200_000 });
+  const dar = await stopDarAt(site.dir, { slice: 2, sliceBytes: 1024 * 1024, bytes: 200_000 });
   const jobs = await enqueue(site);
   await dar.stands();
   await server.kill();

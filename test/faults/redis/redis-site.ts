@@ -8,7 +8,10 @@ import { filesBelow } from '../../integration/bad-input/leftovers.js';
 import { until } from '../../integration/bad-input/until.js';
 import { untilNothingRuns } from '../worker-process.js';
 
-/** An outage of 2 s is to this lock what one of 60 s is to that of production. */
+/** Locks that outlive what a busy machine stands still beside an outage. */
+export const LONG_LOCKS: QueueTiming = { ...FAST_RETRIES, lockDurationMs: 120_000, lockRenewTimeMs: 2_000, stalledIntervalMs: 500 };
+
+/** Locks that a test can wait for. */
 export const LONGER_LOCKS: QueueTiming = { ...FAST_RETRIES, lockDurationMs: 10_000, lockRenewTimeMs: 2_000, stalledIntervalMs: 500 };
 
 /** Slow enough to be stopped in the middle of a slice. */

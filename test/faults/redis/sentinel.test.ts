@@ -6,11 +6,11 @@ import { unreachable } from '../../../shared/redis/check-server.js';
 import { freePort } from '../../helpers/redis-server.js';
 import { startWatchedRedis, type WatchedRedis } from '../../helpers/redis-sentinels.js';
 import { faultTest } from '../frame/fault-test.js';
-import { LONGER_LOCKS, saveDuring, siteOnRedis, spentAttempts, startsSealed } from './redis-site.js';
+import { LONG_LOCKS, saveDuring, siteOnRedis, spentAttempts, startsSealed } from './redis-site.js';
 
 const started: { redis?: WatchedRedis } = {};
 
-const site = () => siteOnRedis(LONGER_LOCKS, async (dir) => (started.redis = await startWatchedRedis(dir)).url);
+const site = () => siteOnRedis(LONG_LOCKS, async (dir) => (started.redis = await startWatchedRedis(dir)).url);
 
 faultTest({ fault: 'Redis killed, failover by Sentinels', state: 'shard: dar running', site }, async (site) => {
   const { redis } = started;

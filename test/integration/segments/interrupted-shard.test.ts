@@ -17,7 +17,7 @@ describe('a shard whose worker is stopped in the middle of it', () => {
     const site = await testSite({ noWorker: true, settings: { worker: { slots: 1, transferSlots: 1 }, dar: { sliceSize: '512KiB', compression: 'bzip2:9' } } });
     const root = join(site.topdir, 'alice');
     await makeTree(root, { dirs: DIRS, files: FILES });
-    const dar = await stopDarAt(site.dir, { slice: 4, bytes: 100_000 });
+    const dar = await stopDarAt(site.dir, { slice: 4, sliceBytes: 512 * 1024, bytes: 100_000 });
     const first = await site.addWorker('first');
     const [report] = await site.producer.tick();
     const waiting = site.waitFor(report?.enqueued.map(({ jobId }) => jobId) ?? []);

@@ -26,7 +26,7 @@ describe('a full that waits while an incremental has the slot', () => {
     await makeTree(alice, { dirs: 0, files: 0 });
     await site.backUp();
     await makeTree(alice, { dirs: 6, files: 8 });
-    const dar = await stopDarAt(site.dir, { slice: 3, bytes: 100_000 });
+    const dar = await stopDarAt(site.dir, { slice: 3, sliceBytes: 512 * 1024, bytes: 100_000 });
     const [report] = await site.producer.tick();
     expect(report?.enqueued).toMatchObject([{ level: 'incremental' }]);
     await dar.stands();
@@ -60,7 +60,7 @@ describe('a host that is drained', () => {
     const { queues } = site.worker.context;
     const hosts = new DrainedHosts(queues.redis);
     await makeTree(join(site.topdir, 'alice'), { dirs: 6, files: 8 });
-    const dar = await stopDarAt(site.dir, { slice: 3, bytes: 100_000 });
+    const dar = await stopDarAt(site.dir, { slice: 3, sliceBytes: 512 * 1024, bytes: 100_000 });
     const [report] = await site.producer.tick();
     await dar.stands();
     await hosts.drain('here', { since: new Date().toISOString(), user: null, reason: 'new disks', whenIdle: false });
@@ -104,7 +104,7 @@ async function whileDarWorks(): Promise<{ site: TestSite; run: Run; waiting: Pro
   const site = await testSite({ settings });
   const { queues, runs, journal } = site.worker.context;
   await makeTree(join(site.topdir, 'alice'), { dirs: 6, files: 8 });
-  const dar = await stopDarAt(site.dir, { slice: 3, bytes: 100_000 });
+  const dar = await stopDarAt(site.dir, { slice: 3, sliceBytes: 512 * 1024, bytes: 100_000 });
   const [report] = await site.producer.tick();
   const waiting = site.waitFor(report?.enqueued.map(({ jobId }) => jobId) ?? []);
   await dar.stands();

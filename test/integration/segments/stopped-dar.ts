@@ -10,22 +10,36 @@ export interface StoppedDar {
   readonly stands: () => Promise<void>;
 }
 
+export interface StopAt {
+  /** The first that will do; a later one does where a machine that is busy missed it. */
+  readonly slice: number;
+  /** What a whole one has. */
+  readonly sliceBytes: number;
+  /** It stands so far from both ends of the slice, or farther. */
+  readonly bytes: number;
+  /** In how many archives; default 1. */
+  readonly times?: number;
+}
+
 /**
- * Puts a dar in front of the real one that stops itself (SIGSTOP, as back-pressure does) when slice `slice` has more than `bytes`, in the first `times` archives of
- * data: no test has to win a race for a moment in the middle. It goes on only for moments until it is there. (Well inside a slice: a SIGTERM exactly at the edge of one makes
- * libdar 2.7.8 fail now and then, which costs the start.) `dir`: a directory of the test. Until the test ends.
+ * Puts a dar in front of the real one that stops itself (SIGSTOP, as back-pressure does) well inside a slice, in the first archives of data: no test has to win a race for a moment
+ * in the middle. It goes on only for moments until it is there, and leaves the processor to who watches it. (A SIGTERM exactly at the edge of a slice makes libdar 2.7.8 fail
+ * now and then, which costs the start.) `dir`: a directory of the test. Until the test ends.
  */
-export async function stopDarAt(dir: string, { slice, bytes, times = 1 }: { slice: number; bytes: number; times?: number }): Promise<StoppedDar> {
+export async function stopDarAt(dir: string, { slice, sliceBytes, bytes, times = 1 }: StopAt): Promise<StoppedDar> {
   const bin = join(dir, 'stopping-bin');
   await mkdir(bin);
   const real = resolveProgram('dar');
   const path = `PATH='${process.env['PATH'] ?? ''}'`;
   await writeFile(join(bin, 'watch'), `#!/bin/sh
 ${path}
+slice=${slice}
 while kill -STOP "$1"; do
-  [ "$(stat -c %s "$2.${slice}.dar" 2>/dev/null || echo 0)" -gt ${bytes} ] && : > "$3/stands" && exit
+  while [ -e "$2.$((slice + 1)).dar" ]; do slice=$((slice + 1)); done
+  size=$(stat -c %s "$2.$slice.dar" 2>/dev/null || echo 0)
+  [ "$size" -gt ${bytes} ] && [ "$size" -lt ${sliceBytes - bytes} ] && : > "$3/stands" && exit
   kill -CONT "$1"
-  if [ -e "$2.${slice}.dar" ]; then sleep 0.002; else sleep 0.01; fi
+  if [ -e "$2.$slice.dar" ]; then sleep 0.002; else sleep 0.01; fi
 done
 `, { mode: 0o755 });
   const script = `#!/bin/sh
@@ -40,7 +54,7 @@ for i in ${Array.from({ length: times }, (_, i) => i).join(' ')}; do
     break
   fi
 done
-exec ${real} "$@"
+exec ${resolveProgram('nice')} -n 19 ${real} "$@"
 `;
   await writeFile(join(bin, 'dar'), script, { mode: 0o755 });
   vi.stubEnv('PATH', `${bin}:${process.env['PATH'] ?? ''}`);
