@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { formatError, toBwError } from '../shared/errors/bw-error.js';
 import { workerConnection } from '../shared/redis/connect.js';
 import { hurryKitRefresh } from '../shared/runs/order-kit.js';
-import { finishForOthers } from '../producer/cli/finish-for-others.js';
+import { finishForOthers, waitForOthers } from '../producer/cli/finish-for-others.js';
 import type { standaloneOutput } from '../producer/cli/outputs.js';
 import { showProgress } from '../producer/cli/show-progress.js';
 import type { CommonOptions, Site } from '../producer/cli/site.js';
@@ -12,11 +12,12 @@ import type { ClosedGate } from '../producer/scheduler/hook-gate.js';
 import type { TopdirReport } from '../producer/scheduler/tick.js';
 import { watchJobs, type Ended } from '../producer/scheduler/watch-jobs.js';
 import { drainCleanup } from './drain-cleanup.js';
+import type { LocalService } from '../producer/cli/session.js';
 import type { LocalWorker } from './start-local.js';
 
 export interface OnceParts {
   readonly site: Site;
-  readonly local: LocalWorker;
+  readonly local: LocalWorker & LocalService;
   readonly producer: Producer;
   readonly stop: StopSignal;
   readonly options: CommonOptions;
@@ -34,12 +35,14 @@ export async function doOnce(parts: OnceParts): Promise<Output> {
   const ended = await waitFor(parts, basepaths);
   let gates: readonly ClosedGate[] = [];
   if (!parts.stop.signal.aborted) {
-    await finishForOthers(context.queues.redis, parts.site.logger, since, parts.stop.signal);
+    const own = { redis: context.queues.redis, logger: parts.site.logger, since, signal: parts.stop.signal };
+    await waitForOthers(own);
     await parts.local.settled();
     await prune(parts);
     await hurryKitRefresh(context.queues);
     await drainCleanup(context.queues, parts.site.config.host, parts.stop.signal);
     gates = await parts.producer.closeGates();
+    await finishForOthers(own, parts.local.door);
   }
   return summarise(reports, ended, basepaths.size - ended.length, gates);
 }

@@ -3,6 +3,7 @@ import { EXIT } from '../shared/errors/exit-codes.js';
 import { rebuildIndex } from '../shared/runs/rebuild-index.js';
 import { standaloneOutput } from '../producer/cli/outputs.js';
 import { plural, print, printJson, say } from '../producer/cli/print.js';
+import type { LocalService } from '../producer/cli/session.js';
 import { openSite, type CommonOptions, type Site } from '../producer/cli/site.js';
 import { catchStop, type StopSignal } from '../producer/cli/stop-signal.js';
 import { startProducerHttp } from '../producer/http.js';
@@ -58,7 +59,7 @@ async function serve(site: Site, local: LocalWorker, producer: Producer, stop: S
   return EXIT.ok;
 }
 
-async function runOnce(site: Site, local: LocalWorker, producer: Producer, stop: StopSignal, options: StandaloneOptions): Promise<number> {
+async function runOnce(site: Site, local: LocalWorker & LocalService, producer: Producer, stop: StopSignal, options: StandaloneOptions): Promise<number> {
   const output = await doOnce({ site, local, producer, stop, options });
   if (options.json === true) printJson(standaloneOutput, output);
   else printPeople(output);

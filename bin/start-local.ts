@@ -93,7 +93,7 @@ export async function startLocal(config: Config, logger: Logger): Promise<LocalW
       await stopWork();
       await redis.stop();
     };
-    return { ...worker, stopWork, close };
+    return { ...worker, door: redis.door, stopWork, close };
   } catch (thrown) {
     await redis.stop();
     throw thrown;
@@ -104,11 +104,11 @@ export async function startLocal(config: Config, logger: Logger): Promise<LocalW
 export async function startService(config: Config, logger: Logger, parts: 'redis' | 'worker'): Promise<LocalService> {
   if (parts === 'worker') return startLocal(config, logger);
   const redis = await startPrivateRedis(config, logger);
-  return { stopWork: () => Promise.resolve(), close: () => redis.stop() };
+  return { door: redis.door, stopWork: () => Promise.resolve(), close: () => redis.stop() };
 }
 
 /** A private Redis in this process, without a worker. */
-async function startPrivateRedis(config: Config, logger: Logger): Promise<Pick<EmbeddedRedis, 'stop'>> {
+async function startPrivateRedis(config: Config, logger: Logger): Promise<Pick<EmbeddedRedis, 'door' | 'stop'>> {
   const redis = await startEmbeddedRedis(config);
   let stopping = false;
   void redis.ended.then(() => {
@@ -121,7 +121,7 @@ async function startPrivateRedis(config: Config, logger: Logger): Promise<Pick<E
     stopping = true;
     return redis.stop();
   };
-  return { stop };
+  return { door: redis.door, stop };
 }
 
 async function dropLocks(config: Config, logger: Logger): Promise<void> {

@@ -7,7 +7,7 @@ import { BwError } from '../../shared/errors/bw-error.js';
 import { QueueSet } from '../../shared/queues/queue-set.js';
 import { checkRedis, unreachable } from '../../shared/redis/check-server.js';
 import { COMMAND_TIMEOUT_MS, commandConnection, connectInTime, embeddedSocket, redisLocation } from '../../shared/redis/connect.js';
-import { answers } from '../../shared/redis/embedded.js';
+import { answers, type Door } from '../../shared/redis/embedded.js';
 import { RunStore } from '../../shared/runs/run-store.js';
 import { configRequest } from './config/config-options.js';
 import { finishForOthers } from './finish-for-others.js';
@@ -25,6 +25,8 @@ export interface Session extends Site {
 }
 
 export interface LocalService {
+  /** Of its Redis. */
+  readonly door: Door;
   stopWork(): Promise<void>;
   close(): Promise<void>;
 }
@@ -44,13 +46,16 @@ const POLL_MS = 50;
  * in this process. Throws REDIS_UNREACHABLE, CONFIG_INVALID when this host cannot do the work itself.
  */
 export async function openSession(site: Site, options: CommonOptions, startLocal: StartLocal, parts: 'redis' | 'worker' = 'worker'): Promise<Session> {
-  const local = await startLocalIfNeeded(site, options, startLocal, parts);
-  try {
-    const redis = await connect(site.config);
-    return { ...site, queues: new QueueSet(redis, site.config.removal.eraser), runs: new RunStore(redis), ...ending(site, redis, local) };
-  } catch (thrown) {
-    await local?.close();
-    throw thrown;
+  for (let isFirst = true; ; isFirst = false) {
+    const local = await startLocalIfNeeded(site, options, startLocal, parts);
+    try {
+      const redis = await connect(site.config);
+      return { ...site, queues: new QueueSet(redis, site.config.removal.eraser), runs: new RunStore(redis), ...ending(site, redis, local) };
+    } catch (thrown) {
+      await local?.close();
+      const hasGone = local === null && site.config.redis.url === null && !(await answers(embeddedSocket(site.config)));
+      if (!isFirst || !hasGone) throw thrown; // the process that had it was just ending: then it is for us to start it
+    }
   }
 }
 
@@ -76,7 +81,7 @@ function ending(site: Site, redis: Redis, local: LocalService | null): Pick<Sess
     local: local !== null,
     stopWork: async () => local?.stopWork(),
     close: async (signal) => {
-      if (local !== null && signal?.aborted !== true) await finishForOthers(redis, site.logger, since, signal);
+      if (local !== null && signal?.aborted !== true) await finishForOthers({ redis, logger: site.logger, since, signal }, local.door);
       redis.disconnect();
       await local?.close();
     },
@@ -84,17 +89,21 @@ function ending(site: Site, redis: Redis, local: LocalService | null): Pick<Sess
 }
 
 async function startLocalIfNeeded(site: Site, options: CommonOptions, startLocal: StartLocal, parts: 'redis' | 'worker'): Promise<LocalService | null> {
+  if (site.config.redis.url !== null) return null;
   const socket = embeddedSocket(site.config);
-  if (site.config.redis.url !== null || (await answers(socket))) return null;
+  if (await answers(socket)) return null;
   // Now it is this host that works: its directories must be there.
   const { config } = await loadConfig({ ...configRequest(options, process.env), filesystem: 'stores' });
   site.logger.info('no standalone is running here: working in this process');
-  try {
-    return await startLocal(config, site.logger, parts);
-  } catch (thrown) {
-    if (!(thrown instanceof BwError) || thrown.code !== 'STANDALONE_RUNNING') throw thrown;
-    const deadline = performance.now() + OTHER_START_MS;
-    while (!(await answers(socket)) && performance.now() < deadline) await sleep(POLL_MS);
-    return null;
+  const deadline = performance.now() + OTHER_START_MS;
+  for (;;) {
+    try {
+      return await startLocal(config, site.logger, parts);
+    } catch (thrown) {
+      if (!(thrown instanceof BwError) || thrown.code !== 'STANDALONE_RUNNING') throw thrown;
+    }
+    // Another process is about to have one, or to end the one it had.
+    if ((await answers(socket)) || performance.now() > deadline) return null;
+    await sleep(POLL_MS);
   }
 }

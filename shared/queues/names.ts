@@ -118,8 +118,8 @@ export function sendJobId(object: string): string {
 export const TASKS_KEY = `${PREFIX}:tasks`;
 /** Hash `LTS HOST` -> since when a host waits for a lease, and how urgently (JSON). */
 export const TASK_WANTS_KEY = `${PREFIX}:task-wants`;
-/** Set of `QUEUE ID`: jobs whose tasks have ended, until they are woken. */
-export const TASK_WAKES_KEY = `${PREFIX}:task-wakes`;
+/** Hash `QUEUE ID` -> order: jobs whose tasks have ended, until they are woken. */
+export const TASK_WAKES_KEY = `${PREFIX}:task-wake-orders`;
 
 /** Hash of one such task: record, items, outcome of each, who looks after it. */
 export function taskKey(taskId: string): string {

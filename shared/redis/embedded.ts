@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { Config } from '../config/config.js';
@@ -17,8 +17,15 @@ export interface EmbeddedRedis {
   readonly socket: string;
   /** Resolves when the server has ended, asked or not. */
   readonly ended: Promise<void>;
+  readonly door: Door;
   /** Ends the server; its append-only file stays for the next start. */
   stop(): Promise<void>;
+}
+
+/** Whether other processes find the server. Who is connected stays so. */
+export interface Door {
+  shut(): Promise<void>;
+  open(): Promise<void>;
 }
 
 /**
@@ -36,13 +43,19 @@ export async function startEmbeddedRedis(config: Pick<Config, 'state'>): Promise
     const stop = async (): Promise<void> => {
       child.terminate();
       await child.exited;
+      await rm(hidden(socket), { force: true });
       await lock.release();
     };
-    return { socket, ended: child.exited.then(() => undefined), stop };
+    const door: Door = { shut: () => rename(socket, hidden(socket)), open: () => rename(hidden(socket), socket) };
+    return { socket, door, ended: child.exited.then(() => undefined), stop };
   } catch (thrown) {
     await lock.release();
     throw thrown;
   }
+}
+
+function hidden(socket: string): string {
+  return `${socket}.shut`;
 }
 
 function serverDir(stateDir: string): string {

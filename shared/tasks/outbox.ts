@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
-import { inTaskKey, outboxKey, sentFileKey, taskErrorsKey, taskKey } from '../queues/names.js';
+import { ulid } from 'ulid';
+import { inTaskKey, outboxKey, sentFileKey, TASK_WAKES_KEY, taskErrorsKey, taskKey } from '../queues/names.js';
 import { REDIS_NOW } from '../redis/redis-now.js';
 import { parseError, parseOutboxItem, type OutboxItem, type StoredError } from './task-record.js';
 
@@ -62,15 +63,25 @@ export class Outbox {
     return this.redis.hlen(outboxKey(lts, host));
   }
 
-  async drop(lts: string, host: string, objects: readonly string[]): Promise<void> {
-    if (objects.length > 0) await this.redis.hdel(outboxKey(lts, host), ...objects);
+  /** `wake`: jobs (`QUEUE ID`) that waited for them. In one step: one that was woken before would find them there, and wait again. */
+  async drop(lts: string, host: string, objects: readonly string[], wake: readonly string[] = []): Promise<void> {
+    if (objects.length === 0) return;
+    const order = ulid();
+    const both = this.redis.multi().hdel(outboxKey(lts, host), ...objects);
+    for (const job of wake) both.hset(TASK_WAKES_KEY, job, order);
+    for (const [error] of (await both.exec()) ?? []) if (error !== null) throw error;
   }
 
   /** Of these, those that wait or are in a task. */
   async pending(lts: string, host: string, objects: readonly string[]): Promise<Set<string>> {
     if (objects.length === 0) return new Set();
-    const [waiting, inTasks] = await Promise.all([this.redis.hmget(outboxKey(lts, host), ...objects), this.inTasks(lts, objects)]);
-    return new Set(objects.filter((object, index) => (waiting[index] ?? null) !== null || inTasks.has(object)));
+    // One look: between two, what a task gives back is in neither.
+    const looks = (await this.redis.multi().hmget(outboxKey(lts, host), ...objects).hmget(inTaskKey(lts), ...objects).exec()) ?? [];
+    const [waiting, inTasks] = looks.map(([error, values]) => {
+      if (error !== null) throw error;
+      return values as (string | null)[];
+    });
+    return new Set(objects.filter((_, index) => (waiting?.[index] ?? inTasks?.[index] ?? null) !== null));
   }
 
   /** Of these, those that are in a live task, whichever host's. */

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { ulid } from 'ulid';
 import { inTaskKey, outboxKey, TASK_WAKES_KEY, TASK_WANTS_KEY, taskErrorsKey, taskKey, TASKS_KEY } from '../queues/names.js';
 import { REDIS_NOW } from '../redis/redis-now.js';
 import { parseOutboxItems, parseTask, type OutboxItem, type StoredError, type TaskRecord } from './task-record.js';
@@ -51,21 +52,24 @@ return 1`;
 
 /**
  * In one step: the lease is given back, the task is off the record, its items go where they belong, and whoever waited for it is to be woken. KEYS: leases, task, in-task, outbox,
- * errors, wakes. ARGV: who, id, number of objects, objects, number of jobs, jobs, then triples `again`/`error`, object, item or error. 0: another one has done it.
+ * errors, wake orders. ARGV: who, id, name of the order, number of objects, objects, number of jobs, jobs, then triples `again`/`error`, object, item or error. 0: another one has done it.
  */
 const CLOSE = `
 if redis.call('HGET', KEYS[2], 'holder') ~= ARGV[1] then return 0 end
-local count = tonumber(ARGV[3])
-for i = 4, 3 + count do if redis.call('HGET', KEYS[3], ARGV[i]) == ARGV[2] then redis.call('HDEL', KEYS[3], ARGV[i]) end end
-local jobs = tonumber(ARGV[4 + count])
-for i = 5 + count, 4 + count + jobs do redis.call('SADD', KEYS[6], ARGV[i]) end
-for i = 5 + count + jobs, #ARGV, 3 do
+local count = tonumber(ARGV[4])
+for i = 5, 4 + count do if redis.call('HGET', KEYS[3], ARGV[i]) == ARGV[2] then redis.call('HDEL', KEYS[3], ARGV[i]) end end
+local jobs = tonumber(ARGV[5 + count])
+for i = 6 + count, 5 + count + jobs do redis.call('HSET', KEYS[6], ARGV[i], ARGV[3]) end
+for i = 6 + count + jobs, #ARGV, 3 do
   if ARGV[i] == 'again' then redis.call('HSET', KEYS[4], ARGV[i + 1], ARGV[i + 2]) else redis.call('HSET', KEYS[5], ARGV[i + 1], ARGV[i + 2]) end
 end
-for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do if string.sub(field, 1, 5) == 'wake:' then redis.call('SADD', KEYS[6], string.sub(field, 6)) end end
+for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do if string.sub(field, 1, 5) == 'wake:' then redis.call('HSET', KEYS[6], string.sub(field, 6), ARGV[3]) end end
 redis.call('DEL', KEYS[2])
 redis.call('HDEL', KEYS[1], ARGV[2])
 return 1`;
+
+/** KEYS: wakes. ARGV: job, order. */
+const DROP_WAKE = `if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end`;
 
 const RELEASE = `if redis.call('HGET', KEYS[1], 'holder') == ARGV[1] then redis.call('HDEL', KEYS[1], 'holder', 'until') end`;
 
@@ -91,6 +95,13 @@ export interface Opening {
   readonly urgency: number;
   readonly holder: string;
   readonly holdMs: number;
+}
+
+/** A job (`QUEUE ID`) that is to be woken. */
+export interface WakeOrder {
+  readonly job: string;
+  /** Tells one order from the next. */
+  readonly order: string;
 }
 
 export interface LiveTask {
@@ -185,20 +196,17 @@ export class TaskStore {
       if (outcome?.kind === 'again') return ['again', item.object, JSON.stringify({ ...item, tries: item.tries + 1 })];
       return outcome?.kind === 'error' ? ['error', item.object, JSON.stringify(outcome.error)] : [];
     });
-    return (await this.redis.eval(CLOSE, keys.length, ...keys, holder, task.id, items.length, ...items.map(({ object }) => object), jobs.length, ...jobs, ...moves)) === 1;
+    return (await this.redis.eval(CLOSE, keys.length, ...keys, holder, task.id, ulid(), items.length, ...items.map(({ object }) => object), jobs.length, ...jobs, ...moves)) === 1;
   }
 
   /** Jobs (`QUEUE ID`) that are to be woken: on record until that is done, as whoever closed their task may have died since. */
-  async wakes(): Promise<string[]> {
-    return this.redis.smembers(TASK_WAKES_KEY);
+  async wakes(): Promise<WakeOrder[]> {
+    return Object.entries(await this.redis.hgetall(TASK_WAKES_KEY)).map(([job, order]) => ({ job, order }));
   }
 
-  async orderWakes(jobs: readonly string[]): Promise<void> {
-    if (jobs.length > 0) await this.redis.sadd(TASK_WAKES_KEY, ...jobs);
-  }
-
-  async dropWakes(jobs: readonly string[]): Promise<void> {
-    if (jobs.length > 0) await this.redis.srem(TASK_WAKES_KEY, ...jobs);
+  /** It was woken. Had it time to wait for something else, of which it was ordered woken again, that stays. */
+  async dropWake({ job, order }: WakeOrder): Promise<void> {
+    await this.redis.eval(DROP_WAKE, 1, TASK_WAKES_KEY, job, order);
   }
 
   /** Puts on record that somebody wishes it cancelled: whoever looks after it does that. `already`: somebody wished it before · `over`: it is not on record. */

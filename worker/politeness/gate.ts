@@ -46,7 +46,7 @@ export class Gate {
     if (entry === null) return NOTHING;
     const { limits, places, standing } = this.parts;
     const { topdir } = entry;
-    const hangs = standing.holds(topdir, (job.data as { basepathId?: string }).basepathId ?? '');
+    const hangs = standing.holds(topdir, basepathOf(job));
     if (hangs !== null) return this.#park(job, token, entry, hangs, LOOK_AGAIN_MS);
     const waitMs = this.#waitsMs(entry);
     if (waitMs > 0) return this.#park(job, token, entry, 'window', waitMs);
@@ -103,15 +103,28 @@ export class Gate {
     return waitsForWindowMs(entry, limits.get('windows.fulls', { topdir }), timeZone, now().getTime());
   }
 
-  async #park(job: Job, token: string | undefined, { topdir }: Entry, reason: ParkReason, ms: number): Promise<never> {
+  async #park(job: Job, token: string | undefined, entry: Entry, reason: ParkReason, ms: number): Promise<never> {
     const { limits, places, queues, metrics, logger } = this.parts;
+    const { topdir } = entry;
     const jobId = String(job.id);
     await job.moveToDelayed(Date.now() + ms, token); // by the clock of the queue, which wakes it
     metrics.jobParked(reason);
     logger.debug({ jobId, topdir, reason, ms }, 'job parked');
-    if (reason !== 'concurrency') await queues.redis.zadd(parkedKey(reason, topdir), String(job.priority), jobId);
-    else await this.#wake(await places.park(topdir, limits.get('concurrency', { topdir }), jobId, job.priority));
+    if (reason !== 'concurrency') {
+      await queues.redis.zadd(parkedKey(reason, topdir), String(job.priority), jobId);
+      // What kept it may have ended since that was asked: whoever woke what was parked did not find it.
+      if (!this.#isKept(job, entry, reason)) await this.#wakeOne(parkedKey(reason, topdir), jobId);
+    } else await this.#wake(await places.park(topdir, limits.get('concurrency', { topdir }), jobId, job.priority));
     throw new DelayedError(`parked: ${reason}`);
+  }
+
+  #isKept(job: Job, entry: Entry, reason: Exclude<ParkReason, 'concurrency'>): boolean {
+    return reason === 'window' ? this.#waitsMs(entry) > 0 : this.parts.standing.holds(entry.topdir, basepathOf(job)) === reason;
+  }
+
+  async #wakeOne(key: string, jobId: string): Promise<void> {
+    await this.parts.queues.redis.zrem(key, jobId);
+    await this.#wake([jobId]);
   }
 
   async #leave(topdir: string, jobId: string, heldPlace: boolean): Promise<void> {
@@ -148,4 +161,8 @@ export class Gate {
       await job?.promote().catch(() => undefined);
     }
   }
+}
+
+function basepathOf(job: Job): string {
+  return (job.data as { basepathId?: string }).basepathId ?? '';
 }

@@ -11,7 +11,7 @@ export async function notingHang<T>({ config, standing }: Pick<WorkerContext, 'c
   const { topdir, basepathId } = run.job.data as { topdir?: string; basepathId?: string };
   try {
     const result = await work();
-    if (run.job.name === 'shard' && basepathId !== undefined) await standing.noteRead(basepathId);
+    if (run.job.name === 'shard' && basepathId !== undefined) await standing.noteRead(basepathId, run.job.attemptsStarted > 1);
     return result;
   } catch (thrown) {
     const isTold = isHung(toBwError(thrown));

@@ -82,8 +82,9 @@ export class HostStanding {
     }
   }
 
-  /** It was read through here: whatever it was suspected of is over. */
-  async noteRead(basepathId: string): Promise<void> {
+  /** It was read through here: whatever it was suspected of is over. `isAgain`: the job was begun before, perhaps on a host where it hung a moment ago. */
+  async noteRead(basepathId: string, isAgain: boolean): Promise<void> {
+    if (isAgain) await this.refresh();
     const own = [...this.#hangs, ...this.#past].filter((hang) => hang.basepathId === basepathId);
     if (own.length === 0) return;
     await this.#store.forget(own);

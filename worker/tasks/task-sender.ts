@@ -161,8 +161,7 @@ export class TaskSender {
     if (wanted.length < all.length) {
       const kept = new Set(wanted.map(({ object }) => object));
       const dropped = all.filter(({ object }) => !kept.has(object));
-      await this.#store.orderWakes([...new Set(dropped.map(({ job }) => job))]);
-      await this.#outbox.drop(lts, host, dropped.map(({ object }) => object));
+      await this.#outbox.drop(lts, host, dropped.map(({ object }) => object), dropped.map(({ job }) => job));
       await this.#wake();
     }
     return wanted;
@@ -198,11 +197,11 @@ export class TaskSender {
   /** One that is not delayed (any more) came back by itself, or was removed. One that runs may just be going to wait: it is woken again until it does not. */
   async #wake(): Promise<void> {
     for (const each of await this.#store.wakes()) {
-      const [queue = '', jobId = ''] = each.split(' ');
+      const [queue = '', jobId = ''] = each.job.split(' ');
       const job = queue === '' ? undefined : await this.context.queues.named(queue).getJob(jobId);
       const isRunning = (await job?.isActive()) === true;
       await job?.promote().catch(() => undefined);
-      if (!isRunning) await this.#store.dropWakes([each]);
+      if (!isRunning) await this.#store.dropWake(each);
     }
   }
 }

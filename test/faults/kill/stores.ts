@@ -19,7 +19,7 @@ export const STORES = {
   },
   ItemStore: { file: 'shared/runs/item-store.ts', writes: ['add', 'takeOver', 'commit', 'remove'], reads: ['get', 'all'] },
   BundlePool: { file: 'shared/bundle/bundle-pool.ts', writes: ['add', 'begin', 'note', 'end', 'remove', 'leaveOut'], reads: ['read', 'plan', 'leftOut'] },
-  TaskStore: { file: 'shared/tasks/task-store.ts', writes: ['open', 'want', 'hold', 'note', 'noteOutcome', 'close', 'orderWakes', 'dropWakes', 'wishCancel', 'release'], reads: ['leases', 'wakes', 'all', 'read', 'items', 'outcomes'] },
+  TaskStore: { file: 'shared/tasks/task-store.ts', writes: ['open', 'want', 'hold', 'note', 'noteOutcome', 'close', 'dropWake', 'wishCancel', 'release'], reads: ['leases', 'wakes', 'all', 'read', 'items', 'outcomes'] },
   Outbox: { file: 'shared/tasks/outbox.ts', writes: ['put', 'drop', 'noteSentFile', 'forgetSentFiles', 'takeErrors'], reads: ['all', 'count', 'pending', 'inTasks', 'sentFiles'] },
   Catalog: {
     file: 'shared/catalog/catalog.ts',

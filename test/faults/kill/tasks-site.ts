@@ -68,7 +68,7 @@ export function serviceProblems(tasks: readonly TaskRecord[], lost: readonly str
 
 /** Keys of tasks that are settled, or were never begun: nothing of them stays. */
 export async function taskKeysLeft({ worker: { context: { queues: { redis } } } }: TestSite): Promise<string[]> {
-  const found = await Promise.all(['tasks', 'task:*', 'outbox:*', 'in-task:*', 'task-errors:*', 'task-wakes:*'].map((pattern) => redis.keys(`${PREFIX}:${pattern}`)));
+  const found = await Promise.all(['tasks', 'task:*', 'outbox:*', 'in-task:*', 'task-errors:*', 'task-wake-orders'].map((pattern) => redis.keys(`${PREFIX}:${pattern}`)));
   return found.flat();
 }
 

@@ -70,12 +70,21 @@ it('a basepath that hangs on two hosts is parked until it is released or a day i
   await first.refresh();
   expect(first.holds('/u', 'alice')).toBeNull();
   await first.noteHang('/u', 'alice');
-  await first.noteRead('alice');
+  await first.noteRead('alice', false);
   await first.noteHang('/u', 'alice');
   await second?.noteHang('/u', 'alice');
   clock.ms += 24 * 60 * MINUTE;
   await second?.refresh();
   expect([second?.holds('/u', 'alice'), await store.read()]).toEqual([null, { hangs: [], past: [], parked: [] }]);
+});
+
+it('a hang that this host has not heard of yet is over, too, when it reads through what hung there', async () => {
+  const { standings: [first, second], store } = await cluster(2);
+  await first.noteHang('/u', 'alice');
+  await second?.noteRead('alice', false); // one that was begun here first: nothing of it hung anywhere
+  expect((await store.read()).hangs).toHaveLength(1);
+  await second?.noteRead('alice', true);
+  expect(await store.read()).toMatchObject({ hangs: [], past: [] });
 });
 
 it.each([['another host', 1, 2], ['the same host', 0, 3]])('a basepath that hangs again on %s, when the one before is long over, is parked all the same', async (_, then, times) => {

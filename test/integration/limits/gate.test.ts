@@ -1,8 +1,9 @@
-import { Worker, type Job } from 'bullmq';
+import { Job, Worker } from 'bullmq';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Config } from '../../../shared/config/config.js';
 import { countParked, LEASE_MS, Places } from '../../../shared/limits/places.js';
 import { removeLimit, writeLimit } from '../../../shared/limits/limit-store.js';
+import { parseWindow } from '../../../shared/limits/windows.js';
 import type { LimitKey } from '../../../shared/limits/keys.js';
 import { createLogger } from '../../../shared/logging/index.js';
 import { createMetrics } from '../../../shared/metrics/index.js';
@@ -84,6 +85,26 @@ describe('what hangs', () => {
     expect((await queues.backup.getJob('h-1'))?.attemptsMade).toBe(0);
     const text = await metrics.render();
     expect([sampleOf(text, 'bw_jobs_parked_total', { reason: 'incident' }), sampleOf(text, 'bw_jobs_parked_total', { reason: 'hung' })]).toEqual([1, 2]);
+  });
+});
+
+describe('what is over between the question and the record', () => {
+  it.each(['hung', 'window'] as const)('(%s) keeps nothing asleep', async (reason) => {
+    const fulls = reason === 'window' ? [parseWindow('22:00-23:00') ?? expect.unreachable()] : null;
+    const { queues, gate, clock, hung, running, add } = await bench({ windows: { fulls } });
+    if (reason === 'hung') hung.set('alice', 'hung');
+    const { moveToDelayed } = Job.prototype;
+    const parked = vi.spyOn(Job.prototype, 'moveToDelayed').mockImplementationOnce(async function (this: Job, ...args) {
+      await moveToDelayed.apply(this, args);
+      hung.clear();
+      clock.ms = NOON + 10.5 * 3_600_000;
+      await gate.standingChanged();
+      await gate.limitsChanged();
+    });
+    await add('a', { basepathId: 'alice' });
+    await expect.poll(() => [...running.keys()]).toEqual(['a']);
+    expect(parked).toHaveBeenCalledTimes(1);
+    expect((await queues.backup.getJob('a'))?.attemptsMade).toBe(0);
   });
 });
 

@@ -34,8 +34,11 @@ export async function transferJob(context: WorkerContext, run: JobRun): Promise<
   }
   const isOver = async (): Promise<boolean> => !(await isWaitedFor(context, data, await inTasks(context, data)));
   if (!(await isOver())) await waitForTasks(run, isOver);
+  const isLate = await isTooLate(context, data, String(run.job.id));
+  // A task may have ended without some of them after they were handed over, and before the look: the next try is told why.
+  if (!isLate && !(await isEnough(context, data))) await waitForTasks(run, () => Promise.resolve(true));
   await dropFromOutbox(context, data);
-  if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
+  if (isLate) return { sent: 0 };
   const left = await context.items.get(data.backupId, data.objects);
   const bytes = [...left.values()].reduce((sum, item) => sum + item.bytes, 0);
   if (bytes >= RELEASE_BYTES || context.staging.account.isTight) await orderRelease(context, data, [...left.keys()]);
