@@ -4,7 +4,7 @@ import type { BwError } from '../errors/bw-error.js';
 import { bringBackJournal, bringBackRemoved } from './bring-back.js';
 import { chainOf } from './chain.js';
 import { addCopyRecord, readCopyRecords, type CopyRecord } from './copies.js';
-import { realDisk, type Disk } from './disk.js';
+import { isTemporaryName, realDisk, type Disk } from './disk.js';
 import { ensureDir } from './durable.js';
 import { catalogLayout, isCopyRecordName, isStoredName, MANIFEST_FILE, TOMBSTONES, type Layout } from './layout.js';
 import { findBackup, findRemoved, listBackups, listBasepathIds, namesIn, readBuried, readManifest, tombstoneIn, type BackupIds, type ListedBackup } from './listing.js';
@@ -218,7 +218,7 @@ export class Catalog {
     return join(dir, stored.name);
   }
 
-  /** Reads every file of a backup and compares size and hash; also names what lies there without belonging to it. Empty = sound. */
+  /** Reads every file of a backup and compares size and hash; also names what lies there without belonging to it, but for what somebody is writing, or died writing (sweepUnsealed). Empty = sound. */
   async checkBackup(manifest: Manifest): Promise<FileProblem[]> {
     const problems: FileProblem[] = [];
     const names = new Set<string>([MANIFEST_FILE, ...TOMBSTONES]);
@@ -228,7 +228,7 @@ export class Catalog {
       if (problem !== null) problems.push(problem);
     }
     const dir = this.layout.backup(manifest.basepathId, manifest.backupId);
-    const unnamed = (await namesIn(dir)).filter((name) => !names.has(name) && !isCopyRecordName(name)).sort();
+    const unnamed = (await namesIn(dir)).filter((name) => !names.has(name) && !isCopyRecordName(name) && !isTemporaryName(name)).sort();
     return [...problems, ...unnamed.map((name) => ({ name, problem: 'unnamed' as const, detail: join(dir, name) }))];
   }
 }

@@ -1,7 +1,8 @@
 import { chmod, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openCatalog, type Catalog, type ListedBackup, type Manifest } from '../../../../shared/catalog/index.js';
+import { temporaryName } from '../../../../shared/catalog/disk.js';
 import { workspace } from '../../../helpers/workspace.js';
 import { BASEPATH, backupIdOf, sampleManifest, sampleRequest, treeOf, type SampleOptions } from './sample-backup.js';
 
@@ -147,6 +148,16 @@ describe('checkBackup', () => {
     await chmod(catalogue, 0o600);
     await writeFile(catalogue, bytes);
     expect((await catalog.checkBackup(manifest)).map(({ problem }) => problem)).toEqual(['missing', 'size', 'hash', 'unnamed']);
+  });
+
+  it('names nothing that somebody is writing just now, or was when a machine went down: sweeps take that', async () => {
+    const { catalog, sealed } = await openSite();
+    const manifest = await sealed({ capturedDay: 1 });
+    const dir = dirname(catalog.file(manifest, manifest.index));
+    await writeFile(join(dir, temporaryName('copies.1.json')), '{');
+    expect(await catalog.checkBackup(manifest)).toEqual([]);
+    await writeFile(join(dir, '.something.tmp'), '');
+    expect(await catalog.checkBackup(manifest)).toMatchObject([{ name: '.something.tmp', problem: 'unnamed' }]);
   });
 
   it('never gives a path outside the backup', async () => {
