@@ -4,6 +4,7 @@ import { chmod } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { sendSignal } from '../../../shared/process/active-children.js';
 import { createLimiter } from '../../../shared/transfer/bandwidth.js';
 import { createGridftpBackend } from '../../../shared/transfer/gridftp/gridftp-backend.js';
 import { sampleBytes, sampleItem } from '../../conformance/sample-items.js';
@@ -19,8 +20,9 @@ it('npm run gridftp-server serves a directory that the backend can use', async (
   const port = await freePort();
   const child = spawn('sh', ['deploy/gridftp-server.sh', join(above, 'far'), String(port)], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   onTestFinished(async () => {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
-    await once(child, 'exit');
+    const exited = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null;
+    if (child.pid !== undefined) sendSignal(-child.pid, 'SIGKILL');
+    await exited;
   });
   const [line] = await once(createInterface({ input: child.stdout }), 'line') as [string];
   expect(line).toBe(`gridftp-server: ftp://127.0.0.1:${port}${above}/far (Ctrl-C ends it)`);

@@ -93,9 +93,9 @@ describe('what is over between the question and the record', () => {
     const fulls = reason === 'window' ? [parseWindow('22:00-23:00') ?? expect.unreachable()] : null;
     const { queues, gate, clock, hung, running, add } = await bench({ windows: { fulls } });
     if (reason === 'hung') hung.set('alice', 'hung');
-    const { moveToDelayed } = Job.prototype;
+    const { moveToDelayed } = Object.getOwnPropertyDescriptors(Job.prototype);
     const parked = vi.spyOn(Job.prototype, 'moveToDelayed').mockImplementationOnce(async function (this: Job, ...args) {
-      await moveToDelayed.apply(this, args);
+      await (moveToDelayed.value as Job['moveToDelayed']).apply(this, args);
       hung.clear();
       clock.ms = NOON + 10.5 * 3_600_000;
       await gate.standingChanged();

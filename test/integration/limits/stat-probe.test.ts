@@ -5,6 +5,10 @@ import { bytePath } from '../../../shared/paths/byte-path.js';
 import { samplePaths, statProbe } from '../../../worker/politeness/stat-probe.js';
 import { workspace } from '../../helpers/workspace.js';
 
+const TIMEOUT_MS = 10_000;
+/** What does not answer takes the timeout; starting stat may take seconds on a busy machine. */
+const ANSWERED_MS = 9_000;
+
 it('asks about what a directory holds, whatever its names are, and about itself when it holds nothing', async () => {
   const dir = await workspace();
   const root = bytePath.fromText(dir);
@@ -14,10 +18,10 @@ it('asks about what a directory holds, whatever its names are, and about itself 
   const paths = await samplePaths(root);
   expect([...paths].sort()).toEqual([bytePath.of(`${root}/sub`), bytePath.of(`${root}/\xff\n`)]);
   for (const turn of [0, 1]) {
-    const ms = await statProbe(paths, turn, 10_000);
+    const ms = await statProbe(paths, turn, TIMEOUT_MS);
     expect(ms).toBeGreaterThanOrEqual(0);
-    expect(ms).toBeLessThan(1_000);
+    expect(ms).toBeLessThan(ANSWERED_MS);
   }
-  expect(await statProbe([bytePath.of(`${root}/gone`)], 0, 10_000)).toBeLessThan(1_000);
+  expect(await statProbe([bytePath.of(`${root}/gone`)], 0, TIMEOUT_MS)).toBeLessThan(ANSWERED_MS);
   expect(await samplePaths(bytePath.of(`${root}/gone`))).toEqual([bytePath.of(`${root}/gone`)]);
 });

@@ -2,25 +2,35 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { sendSignal } from '../../../shared/process/active-children.js';
 import { activeChildren, continueStrays, findStrays, killAll, startGuarded, tailFile } from '../../../shared/process/index.js';
 import { workspace } from '../../helpers/workspace.js';
+import { until as untilGiven } from '../bad-input/until.js';
 import { compileProcess } from './compiled-process.js';
 
-/** Counts TERMs; ends on the first after a moment, in which a second would be seen. */
-const COUNTER = 'trap "echo term" TERM; echo ready; for i in 1 2 3 4 5 6 7 8 9; do sleep 0.05 & wait $!; done; echo end; exit 4';
+/** Counts TERMs; ends a moment after the first, in which a second would be seen. Until then it lives, however late that comes. */
+const COUNTER = 'trap "echo term; t=1" TERM; echo ready; while [ -z "$t" ]; do sleep 0.02 & wait $!; done; for i in 1 2 3 4 5 6 7 8 9; do sleep 0.05 & wait $!; done; echo end; exit 4';
 const FOREVER = 'trap "echo term; exit 7" TERM; echo ready; while :; do sleep 0.02; done';
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+function until(condition: () => boolean | Promise<boolean>): Promise<true> {
+  return untilGiven(String(condition), async () => ((await condition()) ? true : null));
 }
 const stateOf = async (pid: number): Promise<string> => /^State:\s+(\S)/m.exec(await readFile(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '';
 const said = (file: string, word: string) => async () => (await readFile(file, 'utf8')).includes(word);
 
+/** A failed test leaves nothing running: neither what is stopped nor what nobody asked to end. */
+async function killStrays(dir: string): Promise<void> {
+  for (const { pid } of await findStrays(dir)) sendSignal(pid, 'SIGKILL');
+}
+
+/** The script has its directory as $1. */
 async function start(script: string) {
   const dir = await workspace();
   const logFile = join(dir, 'log');
-  const child = await startGuarded({ program: 'sh', args: ['-c', script] }, { logFile, stagingDir: dir });
+  const child = await startGuarded({ program: 'sh', args: ['-c', script, 'sh', dir] }, { logFile, stagingDir: dir });
+  onTestFinished(() => killStrays(dir));
   await until(said(logFile, 'ready'));
   return { child, logFile, dir };
 }
@@ -39,7 +49,6 @@ describe('startGuarded', () => {
 
   it('sends another TERM only when told so, and gives up what does not end, which is still found', async () => {
     const { child, logFile, dir } = await start('trap "echo term" TERM; echo ready; while :; do sleep 0.02; done');
-    onTestFinished(() => { child.kill(); });
     const terms = async (): Promise<number> => (await readFile(logFile, 'utf8')).split('term').length - 1;
     child.terminate();
     await until(async () => (await terms()) === 1);
@@ -53,7 +62,9 @@ describe('startGuarded', () => {
   });
 
   it('reports the program itself: pid, signal, time, memory, private log', async () => {
-    const { child, logFile } = await start('echo $$ >&2; echo ready; sleep 0.2; kill -SEGV $$');
+    const { child, logFile, dir } = await start('echo $$ >&2; echo ready; until [ -e "$1/go" ]; do sleep 0.02; done; kill -SEGV $$');
+    await sleep(200); // its life; its memory is first read after 5 ms
+    await writeFile(join(dir, 'go'), '');
     const exit = await child.exited;
     expect(exit).toMatchObject({ code: null, signal: 'SIGSEGV', terminatedByUs: false });
     expect(exit.wallMs).toBeGreaterThan(190);
@@ -106,6 +117,7 @@ describe('when this process is killed', () => {
       ${body}
       setInterval(() => undefined, 1000);`);
     const worker = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => killStrays(dir));
     onTestFinished(() => void worker.kill('SIGKILL'));
     const pid = Number(await new Promise((resolve) => worker.stdout.once('data', (chunk: Buffer) => { resolve(chunk.toString()); })));
     return { worker, dir, pid };
@@ -138,8 +150,8 @@ describe('when this process is killed', () => {
     expect(await continueStrays(dir)).toEqual([]);
     const guardian = Number(/^PPid:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/status`, 'latin1'))?.[1]);
     const children = (await readFile(`/proc/${guardian}/task/${guardian}/children`, 'latin1')).trim().split(' ').map(Number);
-    for (const watcher of children.filter((child) => child !== pid)) process.kill(watcher, 'SIGKILL');
-    process.kill(guardian, 'SIGKILL');
+    for (const watcher of children.filter((child) => child !== pid)) sendSignal(watcher, 'SIGKILL');
+    sendSignal(guardian, 'SIGKILL');
     await until(async () => (await findStrays(dir))[0]?.guarded === false);
     expect(await findStrays(`${dir}x`)).toEqual([]);
     expect(await continueStrays(dir)).toEqual([pid]);
@@ -150,9 +162,12 @@ describe('when this process is killed', () => {
 
 describe('tailFile', () => {
   it('yields what is there, what comes, and all of it at the end', async () => {
-    const { child, logFile } = await start('echo ready; sleep 0.05; echo more; sleep 0.05; echo last');
+    const { child, logFile, dir } = await start('echo ready; until [ -e "$1/more" ]; do sleep 0.02; done; echo more; sleep 0.05; echo last');
     const parts: string[] = [];
-    for await (const chunk of tailFile(logFile, child.exited, 10)) parts.push(chunk.toString());
+    for await (const chunk of tailFile(logFile, child.exited, 10)) {
+      parts.push(chunk.toString());
+      await writeFile(join(dir, 'more'), '');
+    }
     expect(parts.length).toBeGreaterThan(1);
     expect(parts.join('')).toBe('ready\nmore\nlast\n');
   });

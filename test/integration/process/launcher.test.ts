@@ -3,17 +3,34 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { sendSignal } from '../../../shared/process/active-children.js';
+import { findStrays } from '../../../shared/process/index.js';
 import type * as Process from '../../../shared/process/index.js';
+import { withinMs } from '../../../shared/signals/within-ms.js';
 import { workspace } from '../../helpers/workspace.js';
+import { until as untilGiven } from '../bad-input/until.js';
 import { compileProcess } from './compiled-process.js';
+
+/** Counts TERMs; ends a moment after the first, in which a second would be seen. Until then it lives, however late that comes. */
+const COUNTER = 'trap "echo term; t=1" TERM; echo ready; while [ -z "$t" ]; do sleep 0.02 & wait $!; done; for i in 1 2 3 4 5 6; do sleep 0.05 & wait $!; done; echo end';
 
 /** shared/process as it runs in production: compiled, so that the launcher's program is there. */
 async function withLauncher(): Promise<{ p: typeof Process; dir: string }> {
   const dir = await workspace();
   const p = (await import(/* @vite-ignore */ await compileProcess(dir))) as typeof Process;
   p.useLauncher();
-  onTestFinished(() => { for (const pid of launchers(process.pid)) process.kill(pid, 'SIGKILL'); });
+  onTestFinished(() => killStrays(dir));
+  onTestFinished(killLaunchers);
   return { p, dir };
+}
+
+function killLaunchers(): void {
+  for (const pid of launchers(process.pid)) sendSignal(pid, 'SIGKILL');
+}
+
+/** A failed test leaves nothing running: neither what is stopped nor what nobody asked to end. */
+async function killStrays(dir: string): Promise<void> {
+  for (const { pid } of await findStrays(dir)) sendSignal(pid, 'SIGKILL');
 }
 
 function launchers(parent: number): number[] {
@@ -39,7 +56,7 @@ describe('with a launcher', () => {
     const { p } = await withLauncher();
     await expect(p.run({ program: 'sh', args: ['-c', 'echo why >&2; exit 2'] })).rejects.toMatchObject({ code: 'PROGRAM_FAILED', detail: 'why' });
     await expect(p.run({ program: 'sleep', args: ['60'] }, { timeoutMs: 20 })).rejects.toThrow(code('PROGRAM_TIMEOUT'));
-    await expect(p.run({ program: 'sleep', args: ['60'] }, { signal: AbortSignal.timeout(20) })).rejects.toThrow(code('PROGRAM_ABORTED'));
+    await expect(withinMs(20, undefined, (signal) => p.run({ program: 'sleep', args: ['60'] }, { signal }))).rejects.toThrow(code('PROGRAM_ABORTED'));
     await expect(p.run({ program: 'echo', args: ['too much'] }, { maxOutputBytes: 3 })).rejects.toThrow(code('PROGRAM_OUTPUT_TOO_LARGE'));
     await expect(p.run({ program: 'ls', args: [], cwd: '/no/such/dir' })).rejects.toThrow(code('PROGRAM_START_FAILED'));
     expect(p.activeChildren()).toEqual([]);
@@ -76,8 +93,8 @@ describe('with a launcher', () => {
     const logFile = join(dir, 'log');
     const guarded = await p.startGuarded({ program: 'sh', args: ['-c', 'trap "echo term; exit 7" TERM; echo ready; while :; do sleep 0.02; done'] }, { logFile, stagingDir: dir });
     await until(async () => (await readFile(logFile, 'utf8')).includes('ready'));
-    const running = p.run({ program: 'sleep', args: ['1'] });
-    for (const pid of launchers(process.pid)) process.kill(pid, 'SIGKILL');
+    const running = p.run({ program: 'sleep', args: ['60'] });
+    killLaunchers();
     await expect(running).rejects.toMatchObject({ code: 'PROGRAM_START_FAILED', retry: 'retry' });
     await expect(guarded.exited).rejects.toMatchObject({ code: 'PROGRAM_START_FAILED' });
     await until(async () => !existsSync(`/proc/${guarded.pid}`) && (await readFile(logFile, 'utf8')) === 'ready\nterm\n');
@@ -91,6 +108,7 @@ describe('when a process with a launcher ends', () => {
     const script = join(dir, 'worker.mjs');
     await writeFile(script, `import * as p from ${JSON.stringify(await compileProcess(dir))}; const dir = ${JSON.stringify(dir)}; p.useLauncher(); ${body}`);
     const worker = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => killStrays(dir));
     onTestFinished(() => void worker.kill('SIGKILL'));
     const line = await new Promise<string>((resolve) => worker.stdout.once('data', (chunk: Buffer) => { resolve(chunk.toString()); }));
     return { worker, dir, pids: line.trim().split(' ').map(Number) };
@@ -98,8 +116,7 @@ describe('when a process with a launcher ends', () => {
 
   it('by SIGKILL, plain programs die, a guarded one gets exactly one TERM, and the launcher goes', async () => {
     const { worker, dir, pids } = await startWorker(`
-      const script = 'trap "echo term" TERM; echo ready; for i in 1 2 3 4 5 6; do sleep 0.05 & wait $!; done; echo end';
-      const child = await p.startGuarded({ program: 'sh', args: ['-c', script] }, { logFile: dir + '/log', stagingDir: dir });
+      const child = await p.startGuarded({ program: 'sh', args: ['-c', ${JSON.stringify(COUNTER)}] }, { logFile: dir + '/log', stagingDir: dir });
       p.run({ program: 'sh', args: ['-c', 'echo $$ $PPID >' + dir + '/plain; exec sleep 60'] }).catch(() => undefined);
       console.log(child.pid);
       setInterval(() => undefined, 1000);`);
@@ -116,8 +133,8 @@ describe('when a process with a launcher ends', () => {
   });
 });
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+function until(condition: () => boolean | Promise<boolean>): Promise<true> {
+  return untilGiven(String(condition), async () => ((await condition()) ? true : null));
 }
 
 function childrenOf(pid: number): number[] {

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { activeChildren, hasProgram, run } from '../../../shared/process/index.js';
+import { withinMs } from '../../../shared/signals/within-ms.js';
 import { workspace } from '../../helpers/workspace.js';
 
 const code = (expected: string) => expect.objectContaining({ code: expected }) as Error;
@@ -39,7 +40,7 @@ describe('run', () => {
     await expect(run({ program: 'no-such-program', args: [] })).rejects.toThrow(code('PROGRAM_NOT_FOUND'));
     await expect(run({ program: 'sh', args: ['-c', 'echo why >&2; exit 2'] })).rejects.toMatchObject({ code: 'PROGRAM_FAILED', detail: 'why' });
     await expect(run({ program: 'sleep', args: ['60'] }, { timeoutMs: 20 })).rejects.toThrow(code('PROGRAM_TIMEOUT'));
-    await expect(run({ program: 'sleep', args: ['60'] }, { signal: AbortSignal.timeout(20) })).rejects.toThrow(code('PROGRAM_ABORTED'));
+    await expect(withinMs(20, undefined, (signal) => run({ program: 'sleep', args: ['60'] }, { signal }))).rejects.toThrow(code('PROGRAM_ABORTED'));
     await expect(run({ program: 'sleep', args: ['60'] }, { signal: AbortSignal.abort() })).rejects.toThrow(code('PROGRAM_ABORTED'));
     await expect(run({ program: 'echo', args: ['too much'] }, { maxOutputBytes: 3 })).rejects.toThrow(code('PROGRAM_OUTPUT_TOO_LARGE'));
     await expect(run({ program: 'ls', args: [], cwd: '/no/such/dir' })).rejects.toThrow(code('PROGRAM_START_FAILED'));

@@ -78,17 +78,20 @@ describe('hooks of a topdir', () => {
   it('nobody enqueues or closes while a before hook runs, also in another process', async () => {
     const site = await snapshotSite('while ! test -e "$BW_TOPDIR/../go"; do sleep 0.05; done; cp -a "$BW_TOPDIR" "$BW_READ_FROM"');
     await write(site, { 'alice/file': 'live', 'bob/file': 'live' });
-    await site.worker.context.queues.backup.pause(); // what is enqueued stays in flight
-    const order: string[] = [];
+    const { queues } = site.worker.context;
+    await queues.backup.pause(); // what is enqueued stays in flight
+    const inFlight = (): Promise<number> => queues.backup.count();
     const [topdir] = site.config.topdirs;
     if (topdir === undefined) return expect.unreachable();
-    const round = site.producer.tick().then(() => order.push('round'));
+    const round = site.producer.tick();
     await expect.poll(() => site.hookLog()).toHaveLength(1);
-    const closing = site.producer.closeGates().then((closed) => order.push(`closed ${closed.length}`));
-    const command = throughGate(site.worker.context.queues, { topdir, basepathIds: ['x'], now: new Date() }, () => Promise.resolve(order.push('command')));
+    // Both come after all that the round enqueues, which it does when its hook has ended.
+    const closing = site.producer.closeGates().then(async (closed) => [closed, await inFlight()]);
+    const command = throughGate(queues, { topdir, basepathIds: ['x'], now: new Date() }, inFlight);
+    expect(await inFlight()).toBe(0);
     await writeFile(join(site.dir, 'go'), '');
-    await Promise.all([round, closing, command]);
-    expect(order[0]).toBe('round');
+    expect(await Promise.all([closing, command])).toEqual([[[], 2], 2]);
+    expect((await round)[0]).toMatchObject({ error: null, enqueued: [{}, {}] });
     expect(await site.hookLog()).not.toContain(`after ${site.topdir}`);
     await rm(join(site.dir, 'go'));
   });

@@ -143,7 +143,8 @@ describe('plan', () => {
     const records = registry.presentIn(topdir.path);
     expect(records).toHaveLength(2);
     expect((await dead.of(topdir, records)).basepaths).toEqual((await live.of(topdir, records)).basepaths);
-    expect([await live.slots(), await dead.slots()]).toEqual([8, null]);
+    await expect.poll(() => live.slots()).toBe(8); // connections of a worker that has just begun get their names late
+    expect(await dead.slots()).toBeNull();
   });
 });
 

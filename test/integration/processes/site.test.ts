@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { backupsOutput, statusOutput } from '../../../producer/cli/outputs.js';
+import { resolveProgram } from '../../../shared/process/index.js';
 import { until } from '../bad-input/until.js';
 import { runCli, untilNothingRunsIn } from '../cli/cli-process.js';
 import { compiledProduct } from '../../faults/compiled-product.js';
@@ -21,6 +23,30 @@ async function get(daemon: Daemon, path: string, headers: Record<string, string>
   return { status: answer.status, body: await answer.text() };
 }
 
+/** A dar that archives data only when both workers have begun: with fewer slots than shards, neither makes all because the other is ready later. */
+async function holdUntilBothBegan(site: ProcessSite): Promise<void> {
+  const bin = site.at('held-bin');
+  await mkdir(bin);
+  const path = process.env['PATH'] ?? '';
+  const began = (host: string): string => `'${site.at(`began-${host}`)}'`;
+  const script = `#!/bin/sh
+case " $* " in
+  *skeleton*) ;;
+  *" -c "*)
+    case "$*" in
+      */staging-here/*) : > ${began('here')} ;;
+      */staging-there/*) : > ${began('there')} ;;
+    esac
+    PATH='${path}'
+    until [ -e ${began('here')} ] && [ -e ${began('there')} ]; do sleep 0.02; done ;;
+esac
+exec ${resolveProgram('dar')} "$@"
+`;
+  await writeFile(join(bin, 'dar'), script, { mode: 0o755 });
+  vi.stubEnv('PATH', `${bin}:${path}`);
+  onTestFinished(() => { vi.unstubAllEnvs(); });
+}
+
 async function endsWith(daemon: Daemon, code: number): Promise<void> {
   const asked = performance.now();
   daemon.child.kill('SIGTERM');
@@ -29,10 +55,11 @@ async function endsWith(daemon: Daemon, code: number): Promise<void> {
 }
 
 describe('a producer and two workers as processes', () => {
-  it('keep every secret in its file', () => secretsStayInTheirFiles(product), 120_000);
+  it('keep every secret in its file', () => secretsStayInTheirFiles(product));
 
   it('save what is there and what appears, answer over HTTP, and end cleanly', async () => {
-    const site = await processSite({ shards: { maxFiles: 1 } });
+    const site = await processSite({ shards: { maxFiles: 1 }, worker: { slots: 2 } });
+    await holdUntilBothBegan(site);
     await site.write(Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`alice/d${i}/file`, `content ${i}`])));
     const [producer, here, there] = await Promise.all([startProducer(product, site), startWorker(product, site, 'here'), startWorker(product, site, 'there')]);
     await until('alice is sealed', async () => ((await sealedPaths(site)).includes(site.at('top/alice')) ? true : null));

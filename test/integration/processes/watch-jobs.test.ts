@@ -37,9 +37,12 @@ describe('watching jobs', () => {
       await worker.close();
       connection.disconnect();
     });
-    const watching = watch(['a.1', 'b.1', 'gone.1'], {});
+    await queues.backup.pause(); // they are there at the first look, and end after it
     await queues.backup.add('good', {}, { jobId: 'a.1' });
     await queues.backup.add('bad', {}, { jobId: 'b.1', attempts: 1 });
+    const watching = watch(['a.1', 'b.1', 'gone.1'], {});
+    await expect.poll(() => ended.map(({ jobId }) => jobId)).toEqual(['gone.1']);
+    await queues.backup.resume();
     await watching;
     expect(ended.sort((a, b) => a.jobId.localeCompare(b.jobId))).toEqual([
       { jobId: 'a.1', state: 'completed', reason: null, returnValue: 7 },

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { drainCleanup } from '../../../bin/drain-cleanup.js';
 import { TIMING } from '../../../shared/queues/options.js';
@@ -11,6 +12,8 @@ import { testSite } from '../../helpers/site.js';
 const BASEPATHS = 15;
 /** Measured 54 with all that follows, of which BullMQ takes 20 (add, take and end two jobs, one of them twice) and whoever watches them 6. */
 const ROUND_TRIPS = 65;
+/** How long is looked at what comes when nothing is done. */
+const IDLE_MS = 5_000;
 
 it(`a backup of a few files takes at most ${ROUND_TRIPS} round trips to Redis, and no job but its own two`, async () => {
   const site = await testSite({ timing: TIMING }); // what looks around regularly comes as seldom as in production
@@ -21,11 +24,21 @@ it(`a backup of a few files takes at most ${ROUND_TRIPS} round trips to Redis, a
   let roundTrips = 0;
   // What a script calls is no round trip of its own.
   const leave = await monitor(site.worker.context.queues.redis.options.path ?? '', (source) => { if (source !== 'lua') roundTrips += 1; });
+  const during = async (work: () => Promise<unknown>): Promise<{ count: number; ms: number }> => {
+    const [before, from] = [roundTrips, performance.now()];
+    await work();
+    return { count: roundTrips - before, ms: performance.now() - from };
+  };
   const { queues } = site.worker.context;
-  expect(await site.backUp()).toHaveLength(BASEPATHS);
-  await drainCleanup(queues, 'here');
+  const busy = await during(async () => {
+    expect(await site.backUp()).toHaveLength(BASEPATHS);
+    await drainCleanup(queues, 'here');
+  });
+  const idle = await during(() => sleep(IDLE_MS));
   leave();
-  expect(roundTrips / BASEPATHS).toBeLessThanOrEqual(ROUND_TRIPS);
+  // Without what comes anyway, nine a second: a slow machine is given more of it.
+  const ofBackups = busy.count - (idle.count / idle.ms) * busy.ms;
+  expect(ofBackups / BASEPATHS).toBeLessThanOrEqual(ROUND_TRIPS);
   const done = await Promise.all([queues.backup, queues.transfer('here'), queues.cleanup, queues.cleanupOf('here')].map((queue) => queue.getCompletedCount()));
   expect(done).toEqual([2 * BASEPATHS, 0, 0, 0]);
   expect(await site.manifests()).toHaveLength(BASEPATHS);

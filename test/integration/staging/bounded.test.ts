@@ -33,8 +33,10 @@ describe('backups that are ten times as large as the budget they share', () => {
     await transfers.resume();
     expect((await backingUp).map(({ state, reason }) => `${state} ${reason ?? ''}`)).toEqual(Array(4).fill('completed '));
     // What dars write until somebody looks comes on top: far less than a slice in real life, many slices here, on a busy machine. 15 MiB were staged in all.
-    const lateMs = 50 + (2 * late.max) / 1_000_000;
-    expect(await peak()).toBeLessThanOrEqual(BUDGET + lateMs * SPEED);
+    // Late is who is called late, or who takes long to look: many calls, each of which waits for a thread.
+    const { bytes: most, lookMs } = await peak();
+    const lateMs = 50 + 2 * Math.max(late.max / 1_000_000, lookMs);
+    expect(most).toBeLessThanOrEqual(BUDGET + lateMs * SPEED);
     expect((await account.state()).pausedMs).toBeGreaterThan(0);
     await expectSwept(site);
     const manifest = (await site.manifests()).find(({ basepathId }) => basepathId.startsWith('bob'));
@@ -47,12 +49,16 @@ describe('backups that are ten times as large as the budget they share', () => {
 
   it('give their slots to others when they wait too long, and go on from there', async () => {
     const site = await testSite(small({ slots: 1, maxPause: '100ms' }));
-    await writeRandom(site, 'alice', 6);
+    await writeRandom(site, 'alice', 20); // dar takes seconds: it is stopped before its end, also where we stand still for a moment
     const transfers = site.worker.context.queues.transfer('here');
     await transfers.pause();
     const backingUp = site.backUp();
-    const { backup } = site.worker.context.queues;
-    await until('the slot is free', async () => ((await backup.getJobs(['delayed', 'prioritized', 'waiting'])).some(({ name, attemptsStarted }) => name === 'shard' && attemptsStarted > 1) ? true : null));
+    const { queues, runs } = site.worker.context;
+    // Of a dar that is stopped at the edge of a slice nothing may be left: then the shard begins again, and has to wait again.
+    await until('the slot is free, and something is kept', async () => {
+      const [shard] = (await queues.backup.getJobs(['delayed', 'prioritized', 'waiting'])).filter(({ name, attemptsStarted }) => name === 'shard' && attemptsStarted > 1);
+      return shard === undefined ? null : runs.keptPart((shard.data as { backupId: string }).backupId, 1);
+    });
     await transfers.resume();
     expect(await backingUp).toMatchObject([{ state: 'completed', reason: null }]);
     const [manifest] = await site.manifests();
