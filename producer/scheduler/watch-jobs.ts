@@ -42,11 +42,14 @@ export async function watchJobs(
   onEnded: (ended: Ended) => void,
   options: WatchOptions = {},
 ): Promise<void> {
+  const open = new Set(jobIds);
   const hints = new Hints(options.signal);
-  const events = openEvents(connection, hints, await lastEvent(queues.redis));
+  // Of other jobs so many may end that the time to look at all of ours never comes.
+  const onEvent = (jobId: string): void => { if (open.has(jobId)) hints.add(jobId); };
+  const events = openEvents(connection, onEvent, await lastEvent(queues.redis));
   try {
     await events.heard(options);
-    await lookUntilEnded(queues, new Set(jobIds), hints, onEnded, options);
+    await lookUntilEnded(queues, open, hints, onEnded, options);
   } finally {
     hints.dispose();
     await events.close();
@@ -65,7 +68,7 @@ async function lastEvent(redis: Redis): Promise<string> {
   return newest === null ? '$' : (newest[0]?.[0] ?? '0-0');
 }
 
-function openEvents(connection: Redis, hints: Hints, lastEventId: string): Events {
+function openEvents(connection: Redis, onEvent: (jobId: string) => void, lastEventId: string): Events {
   let over = false;
   // BullMQ duplicates what it is given, and leaves a duplicate that never got ready trying for ever: this ends it.
   const retryStrategy = (times: number): number | null => (over ? null : (connection.options.retryStrategy?.(times) ?? null));
@@ -73,8 +76,7 @@ function openEvents(connection: Redis, hints: Hints, lastEventId: string): Event
   const events = new QueueEvents(QUEUES.backup, { connection: own, prefix: PREFIX, lastEventId });
   const ready = events.waitUntilReady().catch(() => undefined);
   events.on('error', () => undefined); // the look-ups say it, and go on
-  events.on('completed', ({ jobId }) => { hints.add(jobId); });
-  events.on('failed', ({ jobId }) => { hints.add(jobId); });
+  for (const ended of ['completed', 'failed', 'removed'] as const) events.on(ended, ({ jobId }: { jobId: string }) => { onEvent(jobId); });
   return {
     heard: async ({ signal, lookUpMs = LOOK_UP_MS }) => {
       await withinMs(lookUpMs, signal, async (enough) => {

@@ -4,9 +4,9 @@ import type { QueueSet } from '../queues/queue-set.js';
 /** Seals within this time share one renewal of the kit's list of backups, ms. */
 const COLLECT_MS = 60_000;
 
-/** Orders the restore kits renewed soon; one order is held at a time. */
+/** Orders the restore kits renewed soon; one order is held at a time, and one more while it is carried out: that has read its lists already. */
 export async function orderKitRefresh(queues: QueueSet): Promise<void> {
-  const options = { priority: CLEANUP_PRIORITY, delay: COLLECT_MS, deduplication: { id: 'refresh-kit' } };
+  const options = { priority: CLEANUP_PRIORITY, delay: COLLECT_MS, deduplication: { id: 'refresh-kit', keepLastIfActive: true } };
   await queues.cleanup.add('refresh-kit', {}, options);
 }
 

@@ -40,7 +40,7 @@ it('bundles the small slices of many backups, which are restored from there', as
   expect(objects.filter((object) => object.startsWith('alice'))).toEqual([]); // nor is any file of ours an object of its own
   expect(manifests.flatMap(storedFiles).every((file) => Object.keys(file.locations).length === 0)).toBe(true);
   const left = async () => [await site.worker.context.queues.redis.keys('{bw}:bundle:*'), (await readdir(join(site.dir, 'staging', 'here', 'bundles'), { recursive: true })).filter((name) => name.endsWith('.tar'))];
-  await vi.waitFor(async () => { expect(await left()).toEqual([[], []]); });
+  await vi.waitFor(async () => { expect(await left()).toEqual([[], []]); }, { timeout: 60_000 });
   expect(await site.worker.context.queues.transfer('here').getFailedCount()).toBe(0);
   for (const manifest of manifests) {
     const target = join(site.dir, 'restore', manifest.basepathId);
@@ -79,7 +79,7 @@ it('is restored by stock tar, dar and a shell, whose list says in which tar obje
   await vi.waitFor(async () => {
     await hurryKitRefresh(queues);
     expect(await readFile(join(lts, 'restore-kit', 'bundles.tsv'), 'utf8')).toMatch(new RegExp(`^${directory}\tmeta/`, 'm'));
-  }, { timeout: 10_000, interval: 100 });
+  }, { timeout: 60_000, interval: 100 });
   const target = join(site.dir, 'restore', 'by-shell');
   const { stdout } = await run({ program: 'sh', args: [join(lts, 'restore-kit', 'bw-restore.sh'), directory, target] });
   expect(stdout.toString()).toContain(`restored to ${target}`);

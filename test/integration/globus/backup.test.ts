@@ -5,7 +5,8 @@ import { createBackends } from '../../../shared/transfer/create-backend.js';
 import { sampleBytes } from '../../conformance/sample-items.js';
 import { restoreDifferences, sealed } from '../../helpers/chain.js';
 import { CLIENT, simulatedGlobus, type SimulatedGlobus } from '../../helpers/globus-simulator.js';
-import { testSite } from '../../helpers/site.js';
+import { testSite, type TestSite } from '../../helpers/site.js';
+import { explained } from '../tasks/explained.js';
 
 it('full, incremental and restore through Globus (simulated): slices of a backup go together, a flipped bit is sent again, nothing else lies there', async () => {
   const services: SimulatedGlobus[] = [];
@@ -24,6 +25,10 @@ it('full, incremental and restore through Globus (simulated): slices of a backup
   });
   const [service] = services;
   if (service === undefined) throw new Error('no service');
+  await explained(site, service, thereAndBack(site, service));
+});
+
+async function thereAndBack(site: TestSite, service: SimulatedGlobus): Promise<void> {
   const alice = join(site.topdir, 'alice');
   await mkdir(join(alice, 'sub'), { recursive: true });
   for (const [name, seed] of [['kept', 1], ['changed', 2]] as const) await writeFile(join(alice, 'sub', name), sampleBytes(50_000, seed));
@@ -40,4 +45,4 @@ it('full, incremental and restore through Globus (simulated): slices of a backup
   expect(there.filter((entry) => entry.isFile())).toHaveLength(named.length);
   expect(named.filter((object) => object.endsWith('.dar')).length).toBeGreaterThan(1);
   await rm(join(service.archive.dir, 'bw'), { recursive: true });
-}, 60_000);
+}

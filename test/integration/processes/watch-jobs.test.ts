@@ -62,6 +62,30 @@ describe('watching jobs', () => {
     expect(await (await queues.backup.getJob('a.1'))?.getState()).toBe('waiting');
   });
 
+  it('hears at once that a job was removed', async () => {
+    const { queues, ended, watch } = await watched();
+    const job = await queues.backup.add('never', {}, { jobId: 'a.1' });
+    const watching = watch(['a.1', 'gone.1'], { lookUpMs: 200_000 });
+    await expect.poll(() => ended).toHaveLength(1); // it has looked, and listens
+    await job.remove();
+    await watching;
+    expect(ended).toMatchObject([{ jobId: 'gone.1' }, { jobId: 'a.1', state: 'failed', reason: expect.stringContaining('JOB_GONE') as string }]);
+  });
+
+  it('looks at its own jobs, however many others end meanwhile', async () => {
+    const { queues, ended, watch } = await watched();
+    await queues.backup.add('never', {}, { jobId: 'a.1' });
+    const watching = watch(['a.1', 'gone.1'], { lookUpMs: 200 });
+    await expect.poll(() => ended).toHaveLength(1);
+    await queues.redis.del(queues.backup.toKey('a.1')); // as one whose event is not in the stream any more
+    for (let i = 0; ended.length < 2; i++) {
+      await queues.redis.xadd(queues.backup.toKey('events'), '*', 'event', 'completed', 'jobId', `other.${i}`, 'returnvalue', 'null');
+      await new Promise((resolve) => { setTimeout(resolve, 20); });
+    }
+    await watching;
+    expect(ended[1]).toMatchObject({ jobId: 'a.1', state: 'failed' });
+  });
+
   it('says once that Redis is away, and gives up after the time it was given', async () => {
     const { server, queues, ended, watch } = await watched();
     await queues.backup.add('never', {}, { jobId: 'a.1' });

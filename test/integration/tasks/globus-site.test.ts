@@ -7,9 +7,10 @@ import { enqueueBackup } from '../../../producer/scheduler/enqueue.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { CLIENT, simulatedGlobus, type SimulatedGlobus } from '../../helpers/globus-simulator.js';
 import { restore } from '../../helpers/restore.js';
-import { testSite } from '../../helpers/site.js';
+import { testSite, type TestSite } from '../../helpers/site.js';
 import { orderCopy } from '../../../shared/copies/order.js';
 import { until, untilNone } from '../bad-input/until.js';
+import { explained } from './explained.js';
 import { liveTasks } from './task-site.js';
 
 const SOURCE = { id: '0b5e0c8e-0000-4000-8000-0000000050ce', dir: '/' };
@@ -35,6 +36,10 @@ async function globusSite() {
 
 it('full, incremental and restore through Globus: slices of several backups in one task, all proven, staging given back', async () => {
   const { site, globus } = await globusSite();
+  await explained(site, globus, thereAndBack(site, globus));
+});
+
+async function thereAndBack(site: TestSite, globus: SimulatedGlobus): Promise<void> {
   const users = ['alice', 'bob', 'carol'];
   for (const user of users) {
     await mkdir(join(site.topdir, user));
@@ -71,4 +76,4 @@ it('full, incremental and restore through Globus: slices of several backups in o
   for (const object of lost) await access(object);
   // A restore has ended before the job that gives its staging back.
   await untilNone('staging given back', async () => (await readdir(join(site.dir, 'staging', 'here'))).filter((name) => !['files', 'bundles'].includes(name)));
-}, 60_000);
+}

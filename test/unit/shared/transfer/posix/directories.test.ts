@@ -9,7 +9,7 @@ vi.mock('../../../../../shared/transfer/posix/raw-fs.js', () => ({
   syncFile: () => new Promise<void>((resolve, reject) => { syncs.push({ end: (error) => { if (error === undefined) resolve(); else reject(error); } }); }),
 }));
 
-const begun = (count: number): Promise<void> => vi.waitFor(() => { expect(syncs).toHaveLength(count); }, { interval: 1 });
+const begun = (count: number): Promise<void> => vi.waitFor(() => { expect(syncs).toHaveLength(count); }, { timeout: 20_000, interval: 1 });
 
 beforeEach(() => { syncs.length = 0; });
 
