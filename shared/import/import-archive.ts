@@ -16,6 +16,7 @@ import { BW_BKUP_VERSION } from '../version.js';
 import { IMPORTED_KEY } from './entry-record.js';
 import { findSlices, placeIn, type FoundSlice } from './find-slices.js';
 import { importIndex, type ImportedIndex } from './import-index.js';
+import { keepingWork } from './keep-work.js';
 
 export interface ImportRequest {
   readonly config: Config;
@@ -54,7 +55,7 @@ export async function importArchive(request: ImportRequest): Promise<Manifest> {
   try {
     const { index, encrypted } = await indexOf(request, work.path);
     const name = request.copy ? `${request.basepath.basepathId}.${backupId}.imported` : basename(base);
-    const stored = place === null ? await copySlices(request, slices, backupId, name) : slices.map((slice) => sliceOf(slice, name, { [place.lts]: wholeObject(place.objectOf(slice), slice.bytes) }));
+    const stored = place === null ? await keepingWork(work.path, () => copySlices(request, slices, backupId, name)) : slices.map((slice) => sliceOf(slice, name, { [place.lts]: wholeObject(place.objectOf(slice), slice.bytes) }));
     const manifest = manifestOf({ request, backupId, capturedAt, index, slices: stored, name, encrypted });
     await seal(request, manifest, work.path);
     return manifest;

@@ -14,17 +14,17 @@ const PIECE = 1_000;
 
 /** So that what failed for good is tried again at the events for that, and not at every round. */
 export async function rememberFailure(redis: Redis, basepathId: string, level: Manifest['level'], atMs: number): Promise<void> {
-  const known = await failuresOf(redis, basepathId);
-  await redis.hset(FAILURES_KEY, basepathId, JSON.stringify(level === 'full' ? { ...known, full: atMs } : { ...known, other: atMs }));
+  await change(redis, basepathId, (known) => (level === 'full' ? { ...known, full: atMs } : { ...known, other: atMs }));
 }
 
 /** A full that sealed settles all failures before it, another backup those of its kind. `settle`: called before they are forgotten, when there are any. */
 export async function settleFailures(redis: Redis, basepathId: string, level: Manifest['level'], settle: () => Promise<unknown>): Promise<void> {
-  const known = await failuresOf(redis, basepathId);
-  if (known === NONE) return;
+  const before = await failuresOf(redis, basepathId);
+  if (before === NONE) return;
   await settle();
-  if (level === 'full' || known.full === null) await redis.hdel(FAILURES_KEY, basepathId);
-  else await redis.hset(FAILURES_KEY, basepathId, JSON.stringify({ ...known, other: null }));
+  // One that came meanwhile is not settled.
+  const left = (known: Failures, kind: keyof Failures): number | null => (known[kind] === before[kind] ? null : known[kind]);
+  await change(redis, basepathId, (known) => ({ full: level === 'full' ? left(known, 'full') : known.full, other: left(known, 'other') }));
 }
 
 /** What the journal says: failures that nothing of their kind sealed since has settled (pure). Records oldest first. */
@@ -48,16 +48,31 @@ export async function replaceFailures(redis: Redis, failures: ReadonlyMap<string
   await pipeline.exec();
 }
 
-/** KEYS: failures. Nothing when another change came between. ARGV: basepath, before, after ('' = none). */
+/** KEYS: failures. 0, and nothing, when another change came between. ARGV: basepath, before, after ('' = none). */
 const REPLACE = `
 if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
-if ARGV[3] == '' then return redis.call('HDEL', KEYS[1], ARGV[1]) end
-return redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])`;
+if ARGV[3] == '' then redis.call('HDEL', KEYS[1], ARGV[1]) else redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
+return 1`;
 
 /** Puts what the journal says of one basepath in the place of what was remembered. */
 export async function replaceFailure(redis: Redis, basepathId: string, from: Failures | null, to: Failures | null): Promise<void> {
+  await replace(redis, basepathId, from, to);
+}
+
+/** False when another change came between. */
+async function replace(redis: Redis, basepathId: string, from: Failures | null, to: Failures | null): Promise<boolean> {
   const text = (failures: Failures | null): string => (failures === null ? '' : JSON.stringify(failures));
-  await redis.eval(REPLACE, 1, FAILURES_KEY, basepathId, text(from), text(to));
+  return (await redis.eval(REPLACE, 1, FAILURES_KEY, basepathId, text(from), text(to))) === 1;
+}
+
+/** `to`: pure, called again when another change came between. */
+async function change(redis: Redis, basepathId: string, to: (known: Failures) => Failures): Promise<void> {
+  for (;;) {
+    const known = await failuresOf(redis, basepathId);
+    const next = to(known);
+    const isNothing = next.full === null && next.other === null;
+    if (await replace(redis, basepathId, known === NONE ? null : known, isNothing ? null : next)) return;
+  }
 }
 
 /** Of many basepaths, a thousand per round trip; those without failure are left out. */

@@ -1,3 +1,4 @@
+import type { Job } from 'bullmq';
 import { CLEANUP_PRIORITY } from '../queues/priorities.js';
 import type { QueueSet } from '../queues/queue-set.js';
 
@@ -10,7 +11,21 @@ export async function orderKitRefresh(queues: QueueSet): Promise<void> {
   await queues.cleanup.add('refresh-kit', {}, options);
 }
 
-/** For a process that is about to end: what was to be collected is done now. */
-export async function hurryKitRefresh(queues: QueueSet): Promise<void> {
-  for (const job of await queues.cleanup.getDelayed()) if (job.name === 'refresh-kit') await job.promote();
+/** For a process that is about to end: what was to be collected is done now. Returns the ids of what waited; those in `but` go on waiting. */
+export async function hurryKitRefresh(queues: QueueSet, but: ReadonlySet<string> = new Set()): Promise<string[]> {
+  const hurried: string[] = [];
+  for (const job of await queues.cleanup.getDelayed()) {
+    const id = String(job.id);
+    if (job.name !== 'refresh-kit' || but.has(id)) continue;
+    await hurry(job);
+    hurried.push(id);
+  }
+  return hurried;
+}
+
+/** One whose time came in this moment is taken by itself. */
+async function hurry(job: Job): Promise<void> {
+  await job.promote().catch(async (thrown: unknown) => {
+    if (await job.isDelayed()) throw thrown;
+  });
 }

@@ -11,7 +11,7 @@ export async function orderMetadataBundles(queues: QueueSet, maxWaitMs: number):
   await queues.cleanup.add('bundle-metadata', data, { priority: CLEANUP_PRIORITY, delay: Math.min(LOOK_MS, maxWaitMs), deduplication: { id: 'bundle-metadata', keepLastIfActive: true } });
 }
 
-/** Orders catalog and journal brought to every LTS. */
+/** Orders catalog and journal brought to every LTS that has had them last a day ago or longer. */
 export async function orderSnapshot(queues: QueueSet): Promise<void> {
   await queues.erasing.add('snapshot', data, { priority: CLEANUP_PRIORITY, deduplication: { id: 'snapshot' } });
 }

@@ -25,7 +25,7 @@ const runSchema = z.object({
   /** Planned totals. */
   records: z.number().int().nonnegative(),
   bytes: z.string(),
-  /** The backup that must not be removed while this runs: the parent of a backup, what a restore restores or a copy is made of. */
+  /** The backup that must not be removed while this runs: the parent of a backup, what a restore restores, a copy is made of or a verification looks at. */
   needs: z.ulid().optional(),
   /** What a backup that failed left is kept until then; absent: nothing is. */
   keptUntil: z.string().optional(),

@@ -50,6 +50,7 @@ export const NOT_REACHED: Readonly<Record<string, string>> = {
   'worker/jobs/verify/verify-objects.ts RunStore.reportPart': TOLD,
   'worker/jobs/transfer/bundle-slices.ts BundlePool.leaveOut': UNSOUND,
   'worker/jobs/transfer/bundle-slices.ts Job.promote': 'wakes another job, which looks by itself too: depends on whether one waits',
+  'worker/jobs/transfer/transfer-job.ts Job.promote': 'only where another job closes a bundle between two commands of a job that waits for it',
   'worker/processor/run-job.ts Job.moveToDelayed': STOP,
   'worker/tasks/hand-over.ts Job.promote': 'only where a task ends between two commands of a job that waits for it: one command more, and the sender wakes that job too',
   'worker/tasks/task-sender.ts TaskStore.release': 'at the clean end of a worker: what is not released is free when its time is up',

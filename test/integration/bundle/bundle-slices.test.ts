@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Job } from 'bullmq';
 import { expect, it, vi } from 'vitest';
 import { BundlePool } from '../../../shared/bundle/bundle-pool.js';
 import { storedFiles } from '../../../shared/catalog/index.js';
@@ -65,6 +66,28 @@ it('makes another one where the tar was spoiled before it was sent; no backup fa
   for (const manifest of await site.manifests()) {
     expect(await restore(site, manifest, { target: join(site.dir, 'restore', manifest.basepathId) })).toMatchObject({ state: 'completed', returnValue: { outcome: 'clean' } });
   }
+});
+
+it('wakes a job that was about to wait for a bundle when another one closed it', async () => {
+  const site = await testSite({ prepare: (dir) => Promise.resolve({ lts: [{ name: 'lts', dir: join(dir, 'lts'), minObject: '1MiB', maxWait: '10m' }] }) });
+  const write = async (name: string): Promise<void> => {
+    await mkdir(join(site.topdir, name));
+    await writeFile(join(site.topdir, name, 'letter'), `from ${name}`.repeat(100));
+  };
+  await write('alice');
+  const { moveToDelayed } = Object.getOwnPropertyDescriptors(Job.prototype);
+  const waits = vi.spyOn(Job.prototype, 'moveToDelayed').mockImplementation(async function (this: Job, ...args) {
+    if (this.name === 'send' && waits.mock.calls.length === 1) {
+      // Bob comes, and staging is tight: the bundle is closed, with what is Alice's.
+      vi.spyOn(site.worker.context.staging.account, 'isTight', 'get').mockReturnValue(true);
+      await write('bob');
+      expect(await site.backUp()).toMatchObject([{ state: 'completed', reason: null }]);
+    }
+    return (moveToDelayed.value as Job['moveToDelayed']).apply(this, args);
+  });
+  const [report] = await site.producer.tick();
+  expect(await site.waitFor(report?.enqueued.map(({ jobId }) => jobId) ?? [])).toMatchObject([{ state: 'completed', reason: null }]);
+  expect(waits.mock.contexts.filter((job) => (job as Job).name === 'send')).toHaveLength(1);
 });
 
 it('is restored by stock tar, dar and a shell, whose list says in which tar objects', async (context) => {

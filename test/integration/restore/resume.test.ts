@@ -1,4 +1,4 @@
-import { appendFile, copyFile, mkdir, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { access, appendFile, copyFile, mkdir, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { describe, expect, it } from 'vitest';
@@ -6,10 +6,13 @@ import { restoreRequest } from '../../../producer/cli/restore-request.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { compareTrees } from '../../../shared/compare/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
-import { run } from '../../../shared/process/index.js';
+import { resolveProgram, run } from '../../../shared/process/index.js';
 import type { RestoreJob } from '../../../shared/queues/job-data.js';
+import { sweepStaging } from '../../../worker/start-context.js';
+import { fakeProgram } from '../../helpers/fake-program.js';
 import { restore } from '../../helpers/restore.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
+import { until } from '../bad-input/until.js';
 
 interface Interrupted {
   readonly site: TestSite;
@@ -59,7 +62,27 @@ async function ctimes(target: string): Promise<Map<string, bigint>> {
   return times;
 }
 
+/** A find that lists a tree only when it is told to. */
+async function heldFind(dir: string): Promise<{ begun: string; go: string }> {
+  const [begun, go] = [join(dir, 'find-begun'), join(dir, 'find-go')];
+  await fakeProgram('find', `case "$*" in *-noleaf*) : > '${begun}'; until [ -e '${go}' ]; do sleep 0.02; done ;; esac\nexec '${resolveProgram('find')}' "$@"`);
+  return { begun, go };
+}
+
 describe('a restore that goes on with an earlier one', () => {
+  it('has nothing that sweeps of staging take while it looks at a target that takes long to list', async () => {
+    const made = await interrupted();
+    await made.mend();
+    const { begun, go } = await heldFind(made.site.dir);
+    const resuming = resume(made);
+    await until('the target is listed', () => access(begun).then(() => true as const, () => null));
+    expect(await sweepStaging(made.site.worker.context)).toBe(0);
+    await writeFile(go, '');
+    expect(await resuming).toMatchObject({ state: 'completed', reason: null, returnValue: { outcome: 'clean', problems: [] } });
+    const [job] = (await made.site.worker.context.queues.backup.getCompleted()).filter(({ name }) => name === 'restore');
+    expect(job?.attemptsMade).toBe(1);
+  });
+
   it('does what is missing or not right, leaves the rest alone, and ends as if it had not been interrupted', async () => {
     const made = await interrupted();
     const { source, target } = made;

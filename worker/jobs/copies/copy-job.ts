@@ -2,6 +2,7 @@ import { ulid } from 'ulid';
 import { copyRecord, type CopyRecord, type Manifest, type ObjectLocation } from '../../../shared/catalog/index.js';
 import { partsOf, type Part } from '../../../shared/copies/copy-state.js';
 import { copyJobSchema, parseJob, type CopyJob } from '../../../shared/queues/job-data.js';
+import { orderKitRefresh } from '../../../shared/runs/order-kit.js';
 import type { TransferBackend } from '../../../shared/transfer/backend.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
@@ -44,7 +45,10 @@ export async function copyJob(context: WorkerContext, run: JobRun): Promise<Copy
     // After it is on record that the backup is needed: whoever removes one looks at that behind its tombstone.
     if (await context.catalog.isRemoved(data.basepathId, data.backupId)) return { state: 'gone', objects: 0, bytes: 0 };
     const manifest = await context.catalog.readManifest(data.basepathId, data.backupId);
-    return await makeCopy({ context, manifest, target, copyId, run }, data.repair);
+    const made = await makeCopy({ context, manifest, target, copyId, run }, data.repair);
+    // What an earlier start had made when it died is not seen as made here.
+    if (made.objects > 0 || run.job.attemptsStarted > 1) await orderKitRefresh(context.queues);
+    return made;
   } finally {
     await context.staging.removeBackup(copyId);
     await context.runs.end(copyId, { phase: 'done', endedAt: context.now().toISOString() });

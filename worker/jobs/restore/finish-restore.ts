@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { Manifest } from '../../../shared/catalog/manifest.js';
 import { archiveKey, extract } from '../../../shared/dar/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
@@ -15,10 +16,14 @@ import type { OpenRestore } from './open-restore.js';
 import { attributeProblems } from './problems.js';
 import { racySinceOf } from './racy-since.js';
 import { removeUnwanted } from './remove-unwanted.js';
-import { mergeInPlace } from './merge-in-place.js';
+import { mergeInPlace, removeMerged } from './merge-in-place.js';
 import { setDirectories } from './set-directories.js';
 import { currentTarget } from './target.js';
 import { verifyRestored, type Verified } from './verify-restored.js';
+
+/** `isMerged`: the tree that was merged into another goes. Noted before it does, because nothing can be looked at in one that is partly gone. */
+const notedSchema = restoreResultSchema.extend({ isMerged: z.boolean().default(false) });
+type Noted = z.infer<typeof notedSchema>;
 
 /**
  * When all files are there: what came along without being wanted, default ACLs and metadata of directories, merging into an existing
@@ -34,15 +39,17 @@ export async function finishRestore(context: WorkerContext, run: JobRun, restore
   const verified = await verify(context, run, restore, target.extractTo);
   problems.push(...verified.problems);
   if (job.paths.length === 0) problems.push(...(await applyMetadataArchive(context, run, restore, target.extractTo)));
-  if (target.mergeInto !== null) problems.push(...(await mergeInPlace(target.extractTo, target.mergeInto, job.conflict)));
+  const unmerged = target.mergeInto === null ? [] : await mergeInPlace(target.extractTo, target.mergeInto, job.conflict);
+  problems.push(...unmerged);
   const unlisted = verified.problemCount - verified.problems.length;
-  const result = summarise(restore, restored, problems, unlisted);
-  await context.runs.noteResult(job.restoreId, JSON.stringify(result));
-  return endRestore(context, job, result);
+  const noted: Noted = { ...summarise(restore, restored, problems, unlisted), isMerged: target.mergeInto !== null && unmerged.length === 0 };
+  await context.runs.noteResult(job.restoreId, JSON.stringify(noted));
+  return endRestore(context, job, noted);
 }
 
 /** Puts the end on record, and gives back what it held. Repeating it has no further effect. */
-async function endRestore(context: WorkerContext, job: RestoreJob, result: RestoreResult): Promise<RestoreResult> {
+async function endRestore(context: WorkerContext, job: RestoreJob, { isMerged, ...result }: Noted): Promise<RestoreResult> {
+  if (isMerged) await removeMerged((await currentTarget(context, job)).extractTo);
   await record(context, job, result);
   await context.catalog.removeWork(job.restoreId);
   await orderStagingSweeps(context.queues, context.runs, { id: job.restoreId, basepathId: job.basepathId });
@@ -52,7 +59,7 @@ async function endRestore(context: WorkerContext, job: RestoreJob, result: Resto
 /** The start that finished it died before its job was completed: its work may be gone, and what it merged is no more where it was extracted. Null: it is not finished. */
 export async function finishedBefore(context: WorkerContext, job: RestoreJob): Promise<RestoreResult | null> {
   const noted = await context.runs.result(job.restoreId);
-  return noted === null ? null : endRestore(context, job, restoreResultSchema.parse(JSON.parse(noted)));
+  return noted === null ? null : endRestore(context, job, notedSchema.parse(JSON.parse(noted)));
 }
 
 async function childResults(run: JobRun): Promise<ArchiveRestored[]> {

@@ -94,7 +94,7 @@ async function firstStart(context: WorkerContext, data: RestoreJob, work: string
   const target = await prepareTarget(context, data, signal);
   const { chain, layers } = await openChain(context, data);
   await openDirectories({ layers, chain, paths: data.paths.map(fromPathJson), target: target.extractTo, signal });
-  const tempDir = await context.staging.createStart(data.restoreId, 'resume');
+  const { path: tempDir } = context.catalog.workDir(data.restoreId, work); // not in staging: of what has no run on record, sweeps leave nothing there
   const { records } = await scan({ root: bytePath.fromText(target.extractTo), exclude: [], tempDir, allowEmpty: true, signal });
   const [racySince, attributes, owners] = [racySinceOf(chain), withAttributes(chain), process.getuid?.() === 0];
   const there: Earlier = { records, canStay: (want, have) => canStay(want, have, { owners, racySince: racySince(want), attributes: attributes.has(`${want.heldBy} ${want.archive}`) }) };

@@ -1,4 +1,4 @@
-import { rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { BundlePool, type BundlePlan, type PoolPart } from '../../../shared/bundle/bundle-pool.js';
@@ -16,6 +16,7 @@ import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { handOver } from '../../tasks/hand-over.js';
 import { inTurn } from './in-turn.js';
+import { ownName, removeForgotten, removeTar } from './staged-tars.js';
 
 /** A waiting job looks again after this at least, ms: whoever closes a bundle wakes those that wait for it, and may die before. */
 const LOOK_AGAIN_MS = 300_000;
@@ -87,9 +88,12 @@ function isWaiting(item: StoredItem | undefined, host: string, lts: string): ite
 async function closeBundles(bundling: Bundling): Promise<void> {
   const { context, limits, pool, run } = bundling;
   const { plans } = await pool.read();
-  // While none is begun, a tar that lies there is of one that Redis has lost.
-  if (plans.length === 0) await rm(join(context.staging.root, STAGED_BUNDLES, bundling.backend.name), { recursive: true, force: true });
-  for (const plan of plans) await finishBundle(bundling, plan);
+  const nowMs = context.now().getTime();
+  await removeForgotten(join(context.staging.root, STAGED_BUNDLES, bundling.backend.name), new Set(plans.map(tarName)), nowMs);
+  for (const { object } of plans) {
+    const plan = await pool.plan(object); // another process of this host may have gone on with it
+    if (plan !== null) await finishBundle(bundling, plan);
+  }
   for (;;) {
     run.signal.throwIfAborted();
     const counting = await dropOthers(bundling, (await pool.read()).waiting);
@@ -134,19 +138,23 @@ async function filesOf(context: WorkerContext, lts: string, parts: readonly Pool
 async function finishBundle(bundling: Bundling, plan: BundlePlan): Promise<void> {
   const { context, backend, pool } = bundling;
   const dir = await context.staging.createDirectory(join(STAGED_BUNDLES, backend.name));
-  const file = join(dir, `${bundleId(plan.object)}.tar`);
+  const file = join(dir, tarName(plan));
   const made = plan.made ?? (await makeTar(bundling, plan, file));
   if (made === null) return;
-  if (!plan.sent && !(await sendTar(bundling, { ...plan, made }, { object: plan.object, file, ...made }))) return;
+  if (!plan.sent && !(await sendTar(bundling, plan, { object: plan.object, file, ...made }))) return;
   await commitParts(bundling, plan);
   await pool.end(plan);
-  await rm(file, { force: true });
+  await removeTar(file);
   await wakeOthers(bundling, plan);
+}
+
+function tarName({ object }: Pick<BundlePlan, 'object'>): string {
+  return `${bundleId(object)}.tar`;
 }
 
 /** False: it is not there yet, or never will be, and its slices go into another one; so they do when this throws BUNDLE_SPOILED. */
 async function sendTar(bundling: Bundling, plan: BundlePlan, item: TransferItem): Promise<boolean> {
-  const { context, backend, run } = bundling;
+  const { context, backend, pool, run } = bundling;
   // The staging it lay in is gone: then only what has arrived counts.
   const isThere = await stat(item.file).then(() => true, () => false);
   if (!isThere) {
@@ -160,35 +168,57 @@ async function sendTar(bundling: Bundling, plan: BundlePlan, item: TransferItem)
       await handOver(context, run, { lts: backend.name, backupId: bundleId(plan.object), kind: 'bundle', items: [item] });
       return false;
     }
-    const [result] = await sendItems({ backend, items: [item], key: bundleId(plan.object), resume: true, signal: run.signal });
+    // Only of an earlier start something is left there: what has come since is of another process, which is sending it.
+    const [result] = await sendItems({ backend, items: [item], key: bundleId(plan.object), resume: plan.made !== null, signal: run.signal });
     if (result?.error !== undefined) throw result.error;
     return true;
   } catch (thrown) {
     const error = toBwError(thrown);
     if (!HOPELESS.includes(error.code)) throw thrown;
+    if ((await pool.plan(plan.object)) === null) return false; // another process is through with it, and has removed the tar
     await giveUp(bundling, plan, item.file);
     throw spoiled(plan, error);
   }
 }
 
-/** Null when a part is not sound: it is left out, and the others wait for the next bundle. */
-async function makeTar(bundling: Bundling, plan: BundlePlan, file: string): Promise<NonNullable<BundlePlan['made']> | null> {
+/** Null when a part is not sound: it is left out, and the others wait for the next bundle; or when another process has ended it. */
+async function makeTar(bundling: Bundling, plan: BundlePlan, file: string): Promise<BundlePlan['made']> {
   const { context, backend, pool, run } = bundling;
   const files = await filesOf(context, backend.name, plan.parts);
   const layout = layOutBundle(plan.object, plan.parts.map((part) => ({ ...part, name: part.object, part })));
+  const own = ownName(file);
   try {
-    const made = await writeBundle(layout, file, ({ part }) => files.get(part) ?? '', run.signal);
-    await pool.note({ ...plan, made });
-    return made;
+    const made = await writeBundle(layout, own, ({ part }) => files.get(part) ?? '', run.signal);
+    return await giveName(pool, plan, { own, file, made });
   } catch (thrown) {
     if (!(thrown instanceof PartNotSound)) throw thrown;
-    run.logger.warn({ object: plan.object, why: thrown.message }, 'a slice that is not sound was left out of a bundle');
-    const part = plan.parts.find(({ object }) => object === thrown.part.name);
-    if (part !== undefined && files.has(part)) await pool.leaveOut(part);
-    await giveUp(bundling, plan, file, part);
-    if (part !== undefined) await wakeOthers(bundling, { parts: [part] });
+    const now = await pool.plan(plan.object);
+    if (now === null || now.made !== null) return now?.made ?? null; // of a bundle that is sent, slices leave staging
+    await leaveOut(bundling, plan, file, thrown);
     return null;
+  } finally {
+    await rm(own, { force: true });
   }
+}
+
+/** The same parts give the same tar, whoever makes it: the first one counts. */
+async function giveName(pool: BundlePool, plan: BundlePlan, { own, file, made }: { readonly own: string; readonly file: string; readonly made: NonNullable<BundlePlan['made']> }): Promise<BundlePlan['made']> {
+  const now = await pool.plan(plan.object);
+  if (now === null || now.made !== null) return now?.made ?? null;
+  await rename(own, file);
+  if (await pool.note({ ...plan, made })) return made;
+  await removeTar(file);
+  return null;
+}
+
+async function leaveOut(bundling: Bundling, plan: BundlePlan, file: string, notSound: PartNotSound): Promise<void> {
+  const { context, backend, pool, run } = bundling;
+  run.logger.warn({ object: plan.object, why: notSound.message }, 'a slice that is not sound was left out of a bundle');
+  const part = plan.parts.find(({ object }) => object === notSound.part.name);
+  const files = await filesOf(context, backend.name, part === undefined ? [] : [part]);
+  if (part !== undefined && files.has(part)) await pool.leaveOut(part);
+  await giveUp(bundling, plan, file, part);
+  if (part !== undefined) await wakeOthers(bundling, { parts: [part] });
 }
 
 /** Of the tar, and not of the slices in it, which may be of other backups: what comes again makes another one of those. */
@@ -205,7 +235,7 @@ function spoiled({ object }: BundlePlan, cause: BwError): BwError {
 /** What was in it waits for another one, but for `without`. */
 async function giveUp({ pool }: Bundling, plan: BundlePlan, file: string, without?: PoolPart): Promise<void> {
   await pool.end(plan, plan.parts.filter((part) => part !== without));
-  await rm(file, { force: true });
+  await removeTar(file);
 }
 
 async function commitParts({ context, backend }: Bundling, plan: BundlePlan): Promise<void> {

@@ -27,11 +27,8 @@ export async function transferJob(context: WorkerContext, run: JobRun): Promise<
   const isInTasks = async (): Promise<boolean> => (await inTasks(context, data)).length > 0;
   if ((await isInTasks()) && (await hasEnded(context, data))) await waitForTasks(run, async () => !(await isInTasks())); // what a task still brings is swept after it
   if (await isTooLate(context, data, String(run.job.id))) return { sent: 0 };
-  const waitUntilMs = await sendToAll(context, data, run);
-  if (waitUntilMs !== null) {
-    await run.job.moveToDelayed(waitUntilMs, run.token);
-    throw new DelayedError('waits for a bundle');
-  }
+  const waits = await sendToAll(context, data, run);
+  if (waits.size > 0) await waitForBundles(context, data, run, waits);
   const isOver = async (): Promise<boolean> => !(await isWaitedFor(context, data, await inTasks(context, data)));
   if (!(await isOver())) await waitForTasks(run, isOver);
   const isLate = await isTooLate(context, data, String(run.job.id));
@@ -64,9 +61,9 @@ async function hasEnded({ runs }: WorkerContext, { backupId }: TransferJob): Pro
 
 /**
  * One LTS that is out keeps nothing from the others, and nobody when enough others have it. Throws the first error, or OUTAGE. Returns when to come again for slices that
- * wait for a bundle; null: for none. An asynchronous LTS comes last, and only where it is needed: its tasks may take hours, and its copy can be made up later.
+ * wait for a bundle, by LTS. An asynchronous LTS comes last, and only where it is needed: its tasks may take hours, and its copy can be made up later.
  */
-async function sendToAll(context: WorkerContext, data: TransferJob, run: JobRun): Promise<number | null> {
+async function sendToAll(context: WorkerContext, data: TransferJob, run: JobRun): Promise<ReadonlyMap<string, number>> {
   const configured = context.backends.map(({ name }) => name);
   const goal = goalOf((await ownItems(context, data))[0]?.[1] ?? {}, configured);
   const open: TransferBackend[] = [];
@@ -88,7 +85,15 @@ async function sendToAll(context: WorkerContext, data: TransferJob, run: JobRun)
     onMissed: (backend, error) => context.breakers.note(run.job, backend.name, error),
     signal: run.signal,
   });
-  return waits.size === 0 ? null : Math.min(...waits.values());
+  return waits;
+}
+
+/** Puts the job aside until a bundle is due. Whoever closed the last of them while this job still ran could not wake it. Always throws DelayedError. */
+async function waitForBundles(context: WorkerContext, data: TransferJob, { job, token }: JobRun, waits: ReadonlyMap<string, number>): Promise<never> {
+  await job.moveToDelayed(Math.min(...waits.values()), token);
+  const open = await Promise.all(inOrder(context.backends, [...waits.keys()]).map((backend) => openItems(context, backend, data)));
+  if (open.every((items) => items.length === 0)) await job.promote().catch(() => undefined); // it was woken in this moment
+  throw new DelayedError('waits for a bundle');
 }
 
 /** Whether as many LTS as its backup needs to seal have each, counting those where it will be. */

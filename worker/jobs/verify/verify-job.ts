@@ -5,14 +5,15 @@ import { parseJob, verifyJobSchema, type VerifyJob } from '../../../shared/queue
 import { METHOD_OF, verifyResultSchema, type VerifyResult } from '../../../shared/verify/result.js';
 import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
-import { Findings, noting } from './findings.js';
+import { Findings } from './findings.js';
+import { openChain } from './open-chain.js';
 import { restoreDrill } from './restore-drill.js';
 import type { Verification } from './verification.js';
 import { checkArchives, checkHashes, checkPresence } from './verify-objects.js';
 
 /**
  * Looks whether a backup, with its chain, is what was sealed, as deep as the job says, and puts what it found on record. Damage is a result. A restart
- * begins anew. Throws VERIFY_NO_ROOM, VERIFY_NOTHING_READABLE, and what keeps it from looking.
+ * begins anew. While it runs the backup is not removed; of one that was removed before nothing goes on record. Throws VERIFY_NO_ROOM, VERIFY_NOTHING_READABLE, and what keeps it from looking.
  */
 export async function verifyJob(context: WorkerContext, run: JobRun): Promise<VerifyResult> {
   const job = parseJob(verifyJobSchema, run.job.data, run.job.id);
@@ -20,7 +21,8 @@ export async function verifyJob(context: WorkerContext, run: JobRun): Promise<Ve
   if (finished !== null) return end(context, job, verifyResultSchema.parse(JSON.parse(finished))); // that start died before its job was completed
   await begin(context, job, String(run.job.id));
   const findings = new Findings();
-  const chain = (await noting(findings, job.backupId, async () => context.catalog.chain(await context.catalog.readManifest(job.basepathId, job.backupId)))) ?? [];
+  const chain = await openChain(context, job, findings);
+  if (chain === 'gone') return gone(context, run, job);
   try {
     if (chain.length > 0) await verify(verificationOf(context, run, job, chain, findings));
   } finally {
@@ -29,6 +31,14 @@ export async function verifyJob(context: WorkerContext, run: JobRun): Promise<Ve
   const result = resultOf(job, chain.length, findings);
   await record(context, result);
   for (const problem of findings.problems) run.logger.error({ code: 'VERIFY_DAMAGED', problem }, 'verification found damage');
+  await context.runs.noteResult(job.verifyId, JSON.stringify(result));
+  return end(context, job, result);
+}
+
+/** Neither sound nor damaged: nothing goes on record, and the next round of the producer chooses anew. */
+async function gone(context: WorkerContext, run: JobRun, job: VerifyJob): Promise<VerifyResult> {
+  const result: VerifyResult = { ...resultOf(job, 0, new Findings()), outcome: 'gone' };
+  run.logger.info({ backupId: job.backupId, basepathId: job.basepathId }, 'not verified: the backup was removed meanwhile');
   await context.runs.noteResult(job.verifyId, JSON.stringify(result));
   return end(context, job, result);
 }
@@ -50,14 +60,14 @@ async function verify(verification: Verification): Promise<void> {
   if (job.level === 'restore') await restoreDrill(verification);
 }
 
-/** On record before anything is staged, so that nobody takes it for rubbish. */
+/** On record before anything is staged, so that nobody takes it for rubbish, and before anything is read, so that nobody removes that. */
 async function begin(context: WorkerContext, job: VerifyJob, jobId: string): Promise<void> {
-  const { verifyId, basepathId } = job;
+  const { verifyId, basepathId, backupId: needs } = job;
   await context.staging.removeBackup(verifyId);
   await context.catalog.removeWork(verifyId);
   const nothing = { shards: 0, step: 0, records: 0, bytes: '0', error: null, outcome: null, endedAt: null, work: null };
   const startedAt = context.now().toISOString();
-  await context.runs.create({ ...nothing, id: verifyId, kind: 'verify', basepathId, path: basepathId, level: 'verify', jobId, phase: 'saving', startedAt });
+  await context.runs.create({ ...nothing, id: verifyId, kind: 'verify', basepathId, path: basepathId, level: 'verify', jobId, phase: 'saving', startedAt, needs });
   await context.runs.addHost(verifyId, context.config.host);
 }
 
@@ -70,7 +80,9 @@ function verificationOf(context: WorkerContext, { signal }: JobRun, job: VerifyJ
   return { context, job, chain, layers, findings, readable, reading: { ...context, backends: readable }, isTape, signal };
 }
 
-function resultOf(job: VerifyJob, backups: number, findings: Findings): VerifyResult {
+type Looked = VerifyResult & { readonly outcome: 'sound' | 'damaged' };
+
+function resultOf(job: VerifyJob, backups: number, findings: Findings): Looked {
   const { verifyId, basepathId, backupId, level, samplePercent, seed } = job;
   const { objects, readObjects, readBytes, recalledObjects, recalledBytes, files, filesLikeSource, problemCount } = findings;
   const outcome = problemCount === 0 ? 'sound' : 'damaged';
@@ -78,7 +90,7 @@ function resultOf(job: VerifyJob, backups: number, findings: Findings): VerifyRe
   return { verifyId, basepathId, backupId, level, outcome, samplePercent, seed, ...counts, problems: [...findings.problems], problemCount };
 }
 
-async function record(context: WorkerContext, result: VerifyResult): Promise<void> {
+async function record(context: WorkerContext, result: Looked): Promise<void> {
   const { backupId, basepathId, level, outcome, samplePercent, seed, recalledObjects, problems } = result;
   const [first] = problems;
   const error = first === undefined ? null : { code: 'VERIFY_DAMAGED', message: `${first.where}: ${first.problem}${result.problemCount > 1 ? ` (and ${result.problemCount - 1} more)` : ''}` };
