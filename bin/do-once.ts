@@ -1,7 +1,6 @@
 import type { z } from 'zod';
 import { formatError, toBwError } from '../shared/errors/bw-error.js';
 import { workerConnection } from '../shared/redis/connect.js';
-import { hurryKitRefresh } from '../shared/runs/order-kit.js';
 import { finishForOthers, waitForOthers } from '../producer/cli/finish-for-others.js';
 import type { standaloneOutput } from '../producer/cli/outputs.js';
 import { showProgress } from '../producer/cli/show-progress.js';
@@ -11,7 +10,7 @@ import type { Producer } from '../producer/producer.js';
 import type { ClosedGate } from '../producer/scheduler/hook-gate.js';
 import type { TopdirReport } from '../producer/scheduler/tick.js';
 import { watchJobs, type Ended } from '../producer/scheduler/watch-jobs.js';
-import { drainCleanup } from './drain-cleanup.js';
+import { drainCleanupAndKits } from './drain-cleanup.js';
 import type { LocalService } from '../producer/cli/session.js';
 import type { LocalWorker } from './start-local.js';
 
@@ -39,8 +38,7 @@ export async function doOnce(parts: OnceParts): Promise<Output> {
     await waitForOthers(own);
     await parts.local.settled();
     await prune(parts);
-    await hurryKitRefresh(context.queues);
-    await drainCleanup(context.queues, parts.site.config.host, parts.stop.signal);
+    await drainCleanupAndKits(context.queues, parts.site.config.host, parts.stop.signal);
     gates = await parts.producer.closeGates();
     await finishForOthers(own, parts.local.door);
   }

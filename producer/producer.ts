@@ -92,7 +92,8 @@ export async function openProducer(parts: ProducerParts): Promise<Producer> {
     const reports = await tick(tickParts, eventsOf);
     if (signal.aborted) return reports;
     for (const report of reports) {
-      await times.came(report.topdir, report.events, report.gate !== null && report.held > 0, startedMs);
+      if (report.error === null) await times.came(report.topdir, report.events, report.gate !== null && report.held > 0, startedMs);
+      else times.failed(report.topdir, report.events, now());
       logReport(logger, report);
     }
     return reports;

@@ -116,7 +116,7 @@ export async function enqueueNow(session: Session, basepath: NamedBasepath, opti
     reason: `asked for by an operator: ${reason}`,
     acceptSource: options.acceptSource === true,
   };
-  const gate = { topdir, basepathIds: [basepathId], now: new Date(), signal };
+  const gate = { topdir, basepathIds: [basepathId], signal };
   return throughGate(session.queues, gate, async () => ({ level, ...(await enqueueBackup(session.queues, request, Date.now())) }));
 }
 

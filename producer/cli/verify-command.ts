@@ -29,7 +29,7 @@ type Ordered = Awaited<ReturnType<typeof enqueueVerify>>;
 
 const POLL_MS = 200;
 
-/** `bw-bkup verify [BASEPATH|BACKUP]`: whether sealed backups are what was sealed. As jobs in the cleanup queue; exit 1 when one found damage. */
+/** `bw-bkup verify [BASEPATH|BACKUP]`: whether sealed backups are what was sealed. As jobs in the cleanup queue; exit 1 when one found damage, 4 when all were removed meanwhile. */
 export async function verifyCommand(name: string | undefined, options: VerifyOptions, startLocal: StartLocal): Promise<number> {
   const samplePercent = percentOf(options.sample ?? '100%');
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
@@ -119,7 +119,8 @@ function printPeople({ verifications }: Output): void {
   for (const row of verifications) {
     if (row.state === 'enqueued') print(`${row.basepathId}: verification ${row.verifyId} of ${row.backupId} is enqueued. Its result will be in: bw-bkup status`);
     if (row.state === 'failed') print(`${row.basepathId}: ${row.backupId} could not be verified: ${row.error ?? 'unknown'}`);
-    if (row.state === 'done') printResult(row);
+    if (row.outcome === 'gone') print(`${row.basepathId}: ${row.backupId} was removed before it could be verified.`);
+    else if (row.state === 'done') printResult(row);
   }
 }
 
@@ -136,6 +137,7 @@ function printResult(row: Row): void {
 function exitCode(rows: readonly Row[]): ExitCode {
   if (rows.some(({ outcome }) => outcome === 'damaged')) return EXIT.failed;
   const failed = rows.find(({ state }) => state === 'failed');
-  return failed === undefined ? EXIT.ok : jobExitCode(failed.error);
+  if (failed !== undefined) return jobExitCode(failed.error);
+  return rows.every(({ outcome }) => outcome === 'gone') ? EXIT.nothingMatched : EXIT.ok;
 }
 

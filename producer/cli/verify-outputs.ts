@@ -8,7 +8,7 @@ export const verifyOutput = z.strictObject({
     verifyResultSchema.extend({
       /** enqueued unless --wait. */
       state: z.enum(['enqueued', 'done', 'failed']),
-      outcome: z.enum(['sound', 'damaged']).nullable(),
+      outcome: z.enum(['sound', 'damaged', 'gone']).nullable(),
       error: z.string().nullable(),
     }),
   ),

@@ -5,6 +5,7 @@ import { toBwError } from '../../shared/errors/bw-error.js';
 import { readJournal } from '../../shared/journal/index.js';
 import { PREFIX, QUEUES, RUNS_KEY, runKey } from '../../shared/queues/names.js';
 import { failRun, finishFailed, parseFailedReason } from '../../shared/runs/fail-run.js';
+import { orderKitRefresh } from '../../shared/runs/order-kit.js';
 import { orderSweeps } from '../../shared/runs/order-sweeps.js';
 import { sealedRecords, settleSealed } from '../../shared/runs/record-sealed.js';
 import { rootReason } from '../../shared/runs/root-reason.js';
@@ -126,6 +127,7 @@ export class RunArea implements Area<RunFacts, RunAct> {
     if (!(await this.#isTold(run, ['sealed']))) await parts.journal.appendAll(sealedRecords(manifest));
     await settleSealed(parts, manifest, (error) => { parts.logger.warn({ err: error }, 'manifest not usable'); });
     await orderSweeps(parts.queues, parts.runs, { backupId: run.id, basepathId: run.basepathId });
+    await orderKitRefresh(parts.queues);
   }
 
   /** Whether the journal has such a record of it. */

@@ -6,6 +6,8 @@ import { ALL_EVENTS } from './tick.js';
 
 /** Incrementals that wait for fulls to start are looked at this often, ms. */
 export const GATED_AGAIN_MS = 60_000;
+/** Events of a topdir that failed (a program, Redis, a hook) come again after this, ms: a hiccup costs no day. */
+export const RETRY_EVENTS_MS = 300_000;
 /** A clock that was set, or a Redis that was wiped, is noticed after this, ms. */
 const LONGEST_WAIT_MS = 3_600_000;
 
@@ -13,6 +15,8 @@ const LONGEST_WAIT_MS = 3_600_000;
 export class EventTimes {
   /** `KIND TOPDIR` -> ms since the epoch. */
   readonly #again = new Map<string, number>();
+  /** What has not come yet, and not before this. */
+  readonly #notBefore = new Map<string, number>();
 
   constructor(
     private readonly redis: Redis,
@@ -30,7 +34,13 @@ export class EventTimes {
     const again = fieldOf('incrementals', topdir);
     if (gated) this.#again.set(again, nowMs + GATED_AGAIN_MS);
     else if (kinds.includes('incrementals')) this.#again.delete(again);
+    for (const kind of kinds) this.#notBefore.delete(fieldOf(kind, topdir));
     if (kinds.length > 0) await this.redis.hset(EVENTS_KEY, Object.fromEntries(kinds.map((kind) => [fieldOf(kind, topdir), String(nowMs)])));
+  }
+
+  /** Notes that these were tried in vain: they come again, sooner than the next ones. */
+  failed(topdir: string, kinds: readonly EventKind[], nowMs: number): void {
+    for (const kind of kinds) this.#notBefore.set(fieldOf(kind, topdir), nowMs + RETRY_EVENTS_MS);
   }
 
   /** Until the next one, ms; 0 when it is time already. */
@@ -43,8 +53,8 @@ export class EventTimes {
   #next(topdir: TopdirConfig, kind: EventKind, last: Readonly<Record<string, string>>): number {
     const field = fieldOf(kind, topdir.path);
     const came = last[field];
-    if (came === undefined) return -Infinity;
-    return Math.min(nextEvent(kind, topdir.schedule, Number(came)), this.#again.get(field) ?? Infinity);
+    const next = came === undefined ? -Infinity : Math.min(nextEvent(kind, topdir.schedule, Number(came)), this.#again.get(field) ?? Infinity);
+    return Math.max(next, this.#notBefore.get(field) ?? -Infinity);
   }
 
   async #last(): Promise<Record<string, string>> {

@@ -19,8 +19,14 @@ export async function runHook(topdir: TopdirConfig, when: 'before' | 'after', si
   });
 }
 
+/** A hook that was cut off (a stop, its time is up) could not clean up after itself; one that ended with an exit code, or never began, has nothing to clean up. */
+export function failedByItself(thrown: unknown): boolean {
+  const cause = thrown instanceof BwError ? thrown.cause : undefined;
+  return cause instanceof BwError && ['PROGRAM_FAILED', 'PROGRAM_NOT_FOUND', 'ARGUMENT_INVALID'].includes(cause.code);
+}
+
 function hookFailed(topdir: TopdirConfig, when: 'before' | 'after', cause: unknown): BwError {
-  const consequence = when === 'before' ? 'nothing was enqueued' : 'it is tried again';
+  const consequence = when === 'before' ? 'nothing was enqueued' : 'it is tried again, and nothing more is enqueued until it succeeds';
   return new BwError('HOOK_FAILED', {
     message: `the ${when} hook of the topdir failed; ${consequence}`,
     subject: topdir.path,

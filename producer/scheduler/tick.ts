@@ -133,7 +133,7 @@ type Due = { readonly basepathId: string } & Extract<Verdict, { act: 'enqueue' }
 async function enqueueDue(parts: TickParts, topdir: TopdirConfig, { basepaths }: TopdirDecision): Promise<EnqueuedBackup[]> {
   const due = basepaths.flatMap(({ basepathId, full, other }) => [full, other].flatMap((each): Due[] => (each.act === 'enqueue' ? [{ basepathId, ...each }] : [])));
   if (due.length === 0) return [];
-  const gate = { topdir, basepathIds: [...new Set(due.map(({ basepathId }) => basepathId))], now: new Date(parts.now()), signal: parts.signal };
+  const gate = { topdir, basepathIds: [...new Set(due.map(({ basepathId }) => basepathId))], signal: parts.signal };
   return throughGate(parts.queues, gate, async () => {
     const enqueued: EnqueuedBackup[] = [];
     for (const each of due) enqueued.push({ basepathId: each.basepathId, level: each.level, reason: each.reason, ...(await enqueueOne(parts, topdir, each)) });

@@ -10,6 +10,6 @@ export * from './manifest.js';
 export type { SealRequest, SealResult } from './seal.js';
 export { checkStoredFile, type FileProblem } from './stored-file.js';
 export type { SweepOptions, SweepReport } from './sweep.js';
-export { Graveyard, type Burial, type BuryRequest, type Claims, type RemovedBackup, type Tombstone } from './tombstone.js';
+export { Graveyard, type Burial, type BuryRequest, type Claims, type EraseChecks, type RemovedBackup, type Tombstone } from './tombstone.js';
 export type { WorkDir, WorkEntry } from './work-area.js';
 export { summarise } from './status.js';

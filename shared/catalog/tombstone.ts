@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { BwError } from '../errors/bw-error.js';
-import { errnoOf, exists, temporaryName, type Disk } from './disk.js';
+import { errnoOf, exists, isTemporaryName, temporaryName, type Disk } from './disk.js';
 import { linkExclusive } from './durable.js';
 import { ERASED_FILE, isBackupId, MANIFEST_FILE, REMOVED_FILE, type Layout } from './layout.js';
 import { isSealed, listBasepathIds, namesIn, readManifest, tombstoneIn } from './listing.js';
@@ -36,6 +36,12 @@ export interface BuryRequest {
 /** Backups that running work needs, asked for after the tombstones are there: id -> why. */
 export type Claims = () => Promise<ReadonlyMap<string, string>>;
 
+export interface EraseChecks {
+  readonly claims: Claims;
+  /** Whether an operator holds it. Asked for after the mark is there that `isVanishing` looks for. */
+  readonly isHeld: () => Promise<boolean>;
+}
+
 export interface Burial {
   readonly basepathId: string;
   readonly buried: readonly string[];
@@ -59,6 +65,9 @@ export async function* listRemoved(layout: Layout, basepathId?: string): AsyncGe
  *
  *     sealed --bury--> removed.json --beginErase--> erased.json --finishErase--> nothing
  *       ^--------undelete----'
+ *
+ * A hold does not touch tombstones: beginErase puts a mark of its own beside removed.json, then reads holds, then goes on or takes its mark away; whoever
+ * holds puts the hold on record first, then looks for marks.
  */
 export class Graveyard {
   constructor(
@@ -126,18 +135,43 @@ export class Graveyard {
 
   /**
    * The step after which there is no way back. 'needed': something needs it after all (a crash cut a bury off before it looked), and it has been brought
-   * back. 'gone': it was undeleted, or erased by another. Repeated after a crash it is 'erasing' again.
+   * back. 'held': an operator holds it; it stays removed. 'gone': it was undeleted, or erased by another. Repeated after a crash it is 'erasing' again, or,
+   * where that came before the step, judged anew.
    */
-  async beginErase(basepathId: string, backupId: string, claims: Claims): Promise<'erasing' | 'needed' | 'gone'> {
+  async beginErase(basepathId: string, backupId: string, checks: EraseChecks): Promise<'erasing' | 'needed' | 'held' | 'gone'> {
     const dir = this.layout.backup(basepathId, backupId);
     const name = await tombstoneIn(dir);
     if (name === null) return 'gone';
     if (name === ERASED_FILE) return 'erasing';
+    // Of this start alone: another one that takes its own away says nothing about this one.
+    const mark = join(dir, temporaryName(ERASED_FILE));
+    await this.disk.writeNew(mark, Buffer.alloc(0));
+    try {
+      return await this.eraseUnlessWanted(basepathId, backupId, checks);
+    } finally {
+      await this.disk.unlink(mark); // after the rename: who looks for marks looks for the second name next
+    }
+  }
+
+  private async eraseUnlessWanted(basepathId: string, backupId: string, { claims, isHeld }: EraseChecks): Promise<'erasing' | 'needed' | 'held' | 'gone'> {
     if ((await this.neededOf(basepathId, [backupId], await claims())).size > 0) {
       await this.takeBack(basepathId, backupId);
       return 'needed';
     }
-    return (await this.renamed(dir)) ? 'erasing' : 'gone';
+    if (await isHeld()) return 'held';
+    return (await this.renamed(this.layout.backup(basepathId, backupId))) ? 'erasing' : 'gone';
+  }
+
+  /**
+   * Whether a backup is erased, is being erased, or may be without a look at a hold that is put on record only now. False: whoever erases it looks for holds
+   * later than this call. A mark that a crash left makes it true for a removed backup until it is undeleted.
+   */
+  async isVanishing(basepathId: string, backupId: string): Promise<boolean> {
+    const dir = this.layout.backup(basepathId, backupId);
+    const isMarked = (await marksIn(dir)).length > 0; // before the tombstone: a mark goes when the tombstone has its second name
+    const name = await tombstoneIn(dir);
+    if (name === null) return !(await exists(join(dir, MANIFEST_FILE)));
+    return name === ERASED_FILE || isMarked;
   }
 
   /** Removes what the catalog holds of a backup that is being erased, its tombstone last. Call it when LTS holds nothing of it any more. */
@@ -165,6 +199,7 @@ export class Graveyard {
     const dir = this.layout.backup(basepathId, backupId);
     if (!(await exists(join(dir, REMOVED_FILE)))) return false;
     await this.disk.unlink(join(dir, REMOVED_FILE));
+    for (const mark of await marksIn(dir)) await this.disk.unlink(join(dir, mark)); // whoever set it finds no tombstone to go on with
     await this.disk.syncDir(dir).catch((thrown: unknown) => {
       if (errnoOf(thrown) !== 'ENOENT') throw thrown; // erased to the end in this moment
     });
@@ -238,6 +273,11 @@ export class Graveyard {
       throw thrown;
     }
   }
+}
+
+/** Of starts that are about to erase a removed backup, or died there. */
+async function marksIn(dir: string): Promise<string[]> {
+  return (await namesIn(dir)).filter((name) => isTemporaryName(name) && name.startsWith(`.${ERASED_FILE}.`));
 }
 
 const parentSchema = z.object({ parent: z.ulid().nullable() });

@@ -194,7 +194,7 @@ export const topdirSchema = {
   sentinel: { doc: 'File below the topdir whose absence means "not mounted"; none = not checked.', format: 'relativePath', default: null, nullable: true },
   hooks: {
     before: { doc: 'Program run before the scan, such as one that makes a snapshot.', format: 'command', default: null, nullable: true },
-    after: { doc: 'Program run after the last backup that read from it.', format: 'command', default: null, nullable: true },
+    after: { doc: 'Program run after the last backup that read from it, and after a before hook that was cut off, when there may be nothing to remove.', format: 'command', default: null, nullable: true },
   },
 } as const satisfies Section;
 

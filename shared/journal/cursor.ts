@@ -15,20 +15,37 @@ export interface CursorOptions {
 const CHUNK_BYTES = 64 << 10;
 const NEWLINE = 0x0a;
 
+/** How far a file was read: the end of a line. */
+export interface CursorPlace {
+  readonly bytes: number;
+  readonly lines: number;
+}
+
 /** Reads one file of the journal record by record, in the order written, with one chunk in memory. */
 export class Cursor {
   private file: FileHandle | null = null;
   private rest: Buffer = Buffer.alloc(0);
   private records: JournalRecord[] = [];
   private at = 0;
-  private line = 0;
+  private line: number;
+  /** Where the next chunk begins. */
+  private position: number;
   private skipping = false;
 
   constructor(
     private readonly dir: string,
     readonly name: string,
     private readonly options: CursorOptions,
-  ) {}
+    from: CursorPlace = { bytes: 0, lines: 0 },
+  ) {
+    this.line = from.lines;
+    this.position = from.bytes;
+  }
+
+  /** Behind the last whole line that was read. */
+  get place(): CursorPlace {
+    return { bytes: this.position - this.rest.length, lines: this.line };
+  }
 
   /** The record `next` moved to. */
   get current(): JournalRecord {
@@ -68,11 +85,12 @@ export class Cursor {
 
   private async readChunk(file: FileHandle): Promise<boolean> {
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES);
+    const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, this.position);
     if (bytesRead === 0) {
       if (this.rest.length > 0 || this.skipping) this.report('torn', 'the last line has no end');
       return false;
     }
+    this.position += bytesRead;
     this.split(Buffer.concat([this.rest, chunk.subarray(0, bytesRead)]));
     return true;
   }

@@ -95,6 +95,8 @@ export function preemptionKey(jobId: string, start: number): string {
   return `${PREFIX}:preempted:${jobId}:${start}`;
 }
 
+/** There while bundles need not be looked through again. */
+export const BUNDLES_SWEPT_KEY = `${PREFIX}:bundles-swept`;
 /** Last basepath that the reconciler has looked at: its next round begins behind it. */
 export const RECONCILE_AT_KEY = `${PREFIX}:reconcile-at`;
 /** What the last round of the reconciler found (JSON). */

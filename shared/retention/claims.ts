@@ -7,6 +7,8 @@ const MOST_WAITING = 1000;
 
 /**
  * Backups that running work needs, and restores and consolidations that wait: id -> why. Their ancestors are not named: what is needed keeps its chain.
+ * Not what verifications wait for: they come behind all other work, thousands at once, and would keep all of it for days; nothing is lost when one finds its
+ * backup gone.
  * To be asked for after tombstones were given (worker/jobs/claim-backup.ts does the opposite).
  */
 export async function readClaims(runs: RunStore, queues: QueueSet): Promise<Map<string, string>> {

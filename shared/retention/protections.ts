@@ -1,4 +1,4 @@
-import { readJournal, type JournalProblem, type RecordOf } from '../journal/index.js';
+import { JournalTail, readJournal, type JournalProblem, type RecordOf } from '../journal/index.js';
 
 const KINDS = ['held', 'released', 'accepted', 'undeleted'] as const;
 
@@ -30,6 +30,22 @@ export class Protections {
     const [map, id] = backupId === null ? [this.basepaths, basepathId] : [this.backups, backupId];
     if (kind === 'held') map.set(id, reason);
     else map.delete(id);
+  }
+}
+
+/** Protections for who asks again and again: after the first time only what the journal has got since is read. */
+export class ProtectionsReader {
+  readonly #tail: JournalTail<(typeof KINDS)[number]>;
+
+  constructor(dir: string, onProblem: (problem: JournalProblem) => void) {
+    this.#tail = new JournalTail(dir, { kinds: KINDS, onProblem });
+  }
+
+  /** With all that was on record when this was called. */
+  async read(): Promise<Protections> {
+    const protections = new Protections();
+    for (const record of await this.#tail.read()) protections.apply(record);
+    return protections;
   }
 }
 

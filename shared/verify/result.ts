@@ -12,7 +12,8 @@ export const verifyResultSchema = z.strictObject({
   basepathId: z.string(),
   backupId: z.string(),
   level: z.enum(VERIFY_LEVELS),
-  outcome: z.enum(['sound', 'damaged']),
+  /** gone: it was removed before anybody looked. */
+  outcome: z.enum(['sound', 'damaged', 'gone']),
   /** Share of slices, archives or files looked into, percent, and what chose them. */
   samplePercent: z.number().positive().max(100),
   seed: z.string(),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ulid } from 'ulid';
 import { z } from 'zod';
-import { drainCleanup } from '../../bin/drain-cleanup.js';
+import { drainCleanupAndKits } from '../../bin/drain-cleanup.js';
 import { startLocalWorker, type LocalWorker } from '../../bin/start-local.js';
 import { enqueueBackup } from '../../producer/scheduler/enqueue.js';
 import { scanTopdir } from '../../producer/scheduler/tick.js';
@@ -19,7 +19,6 @@ import { JOB_VERSION, type RestoreJob } from '../../shared/queues/job-data.js';
 import { priorityOf } from '../../shared/queues/priorities.js';
 import { workerConnection } from '../../shared/redis/connect.js';
 import { startEmbeddedRedis } from '../../shared/redis/embedded.js';
-import { hurryKitRefresh } from '../../shared/runs/order-kit.js';
 import { restoreResultSchema } from '../../shared/runs/restore-result.js';
 import { profiled } from './cpu-profile.js';
 import { cpuSince, cpuTime, type CpuTime } from './cpu-time.js';
@@ -217,8 +216,7 @@ export class BenchSite {
   /** Lets cleanup finish, so that it does not run into the next measurement, and gives memory back. */
   async #tidy(manifests: readonly Manifest[]): Promise<void> {
     const { queues } = this.#running.context;
-    await hurryKitRefresh(queues);
-    await drainCleanup(queues, this.config.host);
+    await drainCleanupAndKits(queues, this.config.host);
     const homes = [join(this.config.catalog.dir, 'backups'), ...this.config.lts.map((lts) => lts.dir)];
     for (const { basepathId, backupId } of manifests) {
       for (const home of homes) await rm(join(home, basepathId, backupId), { recursive: true, force: true });

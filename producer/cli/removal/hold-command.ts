@@ -1,5 +1,6 @@
 import { BwError } from '../../../shared/errors/bw-error.js';
 import { EXIT } from '../../../shared/errors/exit-codes.js';
+import { buriedChain } from '../../../shared/retention/held-with.js';
 import { readProtections } from '../../../shared/retention/protections.js';
 import { resolveBasepath } from '../find-basepath.js';
 import { plural, print, printJson } from '../print.js';
@@ -17,21 +18,34 @@ interface Held {
   readonly backupId: string | null;
 }
 
-/** `bw-bkup hold BASEPATH|BACKUP --reason TEXT`: no removal, and no erasure of what is removed, until `release`. */
+/** What a hold covers of what has, or had, a tombstone. */
+interface Buried {
+  /** Will not be erased while it is held. */
+  readonly removed: string[];
+  /** Is erased, or being erased, or perhaps. */
+  readonly erasing: string[];
+}
+
+/** `bw-bkup hold BASEPATH|BACKUP --reason TEXT`: no removal, and no erasure of what is removed, until `release`. Throws HOLD_TOO_LATE; exit 1 where it is too late for some of a basepath. */
 export async function holdCommand(name: string, options: HoldOptions): Promise<number> {
   if (options.reason === undefined || options.reason.trim() === '') throw usage('a hold needs a reason', 'Say why and for whom: bw-bkup hold BASEPATH --reason "audit 2026, until the end of March"');
   const reason = options.reason.trim();
   const site = await openSite(options, { directories: 'skip', component: 'cli' });
   const what = await find(site, name);
+  await refuseErased(site, what);
   await record(site, [{ kind: 'held', ...what, reason, ...byOperator() }]);
-  // After it is on record: a prune that saw no hold has given its tombstones before.
-  const removed = await removedOf(site, what);
-  if (options.json === true) printJson(holdOutput, { v: 1, ...what, held: true, reason, removed });
-  else {
-    print(`Held: ${what.backupId === null ? `all backups of ${what.basepathId}` : `backup ${what.backupId} and what it needs`}.`);
-    if (removed.length > 0) print(`${plural(removed.length, 'backup')} of these had been removed and will not be erased; to bring one back: bw-bkup undelete ${removed[0] ?? 'BACKUP'}`);
-  }
-  return EXIT.ok;
+  // After it is on record: a prune that saw no hold has given its tombstones before, and the eraser that saw none has left its mark.
+  const buried = await buriedOf(site, what);
+  if (what.backupId !== null && buried.erasing.length > 0) throw tooLate(what.backupId, buried.erasing);
+  if (options.json === true) printJson(holdOutput, { v: 1, ...what, held: true, reason, ...buried });
+  else printHeld(what, buried);
+  return buried.erasing.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+function printHeld({ basepathId, backupId }: Held, { removed, erasing }: Buried): void {
+  print(`Held: ${backupId === null ? `all backups of ${basepathId}` : `backup ${backupId} and what it needs`}.`);
+  if (removed.length > 0) print(`${plural(removed.length, 'backup')} of these had been removed and will not be erased; to bring one back: bw-bkup undelete ${removed[0] ?? 'BACKUP'}`);
+  if (erasing.length > 0) print(`TOO LATE for ${plural(erasing.length, 'backup')} whose erasure has begun: ${erasing.join(', ')}. What bw-bkup undelete can still bring back is held.`);
 }
 
 /** `bw-bkup release BASEPATH|BACKUP`: ends a hold. Throws NOT_HELD. */
@@ -42,7 +56,7 @@ export async function releaseCommand(name: string, options: HoldOptions): Promis
   const reason = what.backupId === null ? protections.basepaths.get(what.basepathId) : protections.backups.get(what.backupId);
   if (reason === undefined) throw notHeld(name);
   await record(site, [{ kind: 'released', ...what, reason: options.reason ?? '', ...byOperator() }]);
-  if (options.json === true) printJson(holdOutput, { v: 1, ...what, held: false, reason, removed: await removedOf(site, what) });
+  if (options.json === true) printJson(holdOutput, { v: 1, ...what, held: false, reason, ...(await buriedOf(site, what)) });
   else print(`Released: ${what.backupId === null ? `all backups of ${what.basepathId}` : `backup ${what.backupId}`} (held for: ${reason}).`);
   return EXIT.ok;
 }
@@ -67,13 +81,37 @@ async function orNull<T>(found: Promise<T>): Promise<T | null> {
   }
 }
 
-/** Those with a tombstone among what a hold covers. */
-async function removedOf(site: Site, { basepathId, backupId }: Held): Promise<string[]> {
-  const removed: string[] = [];
-  for await (const each of site.catalog.listRemoved({ basepathId })) {
-    if (each.state === 'removed' && (backupId === null || each.backupId === backupId)) removed.push(each.backupId);
+/** A hold on nothing would stay on record, where no `release` finds it. */
+async function refuseErased({ catalog }: Site, { basepathId, backupId }: Held): Promise<void> {
+  if (backupId !== null && (await catalog.graves.stateOf(basepathId, backupId))?.state === 'erasing') throw tooLate(backupId, [backupId]);
+}
+
+/** Those with a tombstone among what a hold covers, or that were erased since they were found. */
+async function buriedOf(site: Site, { basepathId, backupId }: Held): Promise<Buried> {
+  const buried: Buried = { removed: [], erasing: [] };
+  const { graves } = site.catalog;
+  if (backupId !== null) {
+    const isRemoved = (await graves.stateOf(basepathId, backupId))?.state === 'removed';
+    // What a living one needs has no tombstone.
+    const needed = isRemoved ? await buriedChain(site.catalog, basepathId, backupId).catch(() => [backupId]) : [backupId];
+    for (const id of needed) if (await graves.isVanishing(basepathId, id)) buried.erasing.push(id);
+    if (isRemoved && !buried.erasing.includes(backupId)) buried.removed.push(backupId);
+    return buried;
   }
-  return removed;
+  for await (const each of site.catalog.listRemoved({ basepathId })) {
+    buried[(await graves.isVanishing(basepathId, each.backupId)) ? 'erasing' : 'removed'].push(each.backupId);
+  }
+  return buried;
+}
+
+function tooLate(backupId: string, erasing: readonly string[]): BwError {
+  return new BwError('HOLD_TOO_LATE', {
+    message: 'the erasure of this backup, or of one that it needs, has begun: a hold may not save it any more',
+    subject: `backup ${backupId}`,
+    detail: `being erased: ${erasing.join(', ')}`,
+    retry: 'permanent',
+    hint: `See whether \`bw-bkup undelete ${backupId}\` can still bring it back; hold it then.`,
+  });
 }
 
 function notHeld(name: string): BwError {

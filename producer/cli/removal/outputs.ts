@@ -50,6 +50,8 @@ export const holdOutput = z.strictObject({
   reason: z.string().nullable(),
   /** Backups it covers that have a tombstone: held means not erased, `undelete` brings them back. */
   removed: z.array(z.string()),
+  /** Those for which a hold came too late, or perhaps too late: erased, or about to be. */
+  erasing: z.array(z.string()),
 });
 
 export const renameOutput = z.strictObject({ v: z.literal(1), basepathId: z.string(), from: pathJsonSchema, path: pathJsonSchema, retiredId: z.string() });

@@ -1,4 +1,4 @@
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ulid } from 'ulid';
 import { expect } from 'vitest';
@@ -39,6 +39,7 @@ export async function doBundling(site: TestSite, rounds: Rounds, repeat: (work: 
   await repeat(async () => {
     await orderSnapshot(queues);
     await untilDone(site, 'snapshot');
+    await oldSnapshots(site);
   });
   await repeat((time) => sweptBundle(site, time));
   await repeat(rounds.whole);
@@ -50,6 +51,17 @@ async function untilDone({ worker: { context: { queues } } }: TestSite, name: st
     return open.some((job) => job.name === name) ? null : true;
   }, PATIENCE_MS);
   await drainCleanup(queues, KILLED_HOST);
+}
+
+/** As if years had passed: the next order makes another one. In place, since a worker appends to these files. */
+async function oldSnapshots({ catalog: { journalDir } }: TestSite): Promise<void> {
+  for (const entry of await readdir(journalDir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const file = await open(path, 'r+');
+    for (const { index } of (await readFile(path, 'latin1')).matchAll(/(?<="kind":"snapshot-stored",.*"startedAt":")\d{4}/g)) await file.write('2001', index);
+    await file.close();
+  }
 }
 
 /** One that a crash left long ago goes; those of today's backups stay, which the frame restores. */

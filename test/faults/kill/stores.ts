@@ -26,7 +26,7 @@ export const STORES = {
     writes: ['createWork', 'removeWork', 'seal', 'addCopyRecord', 'sweepUnsealed', 'sweepBackup', 'bringBackRemoved', 'bringBackJournal'],
     reads: ['assertThere', 'workChanges', 'workDir', 'listWork', 'readManifest', 'manifestBytes', 'copyRecords', 'listBackups', 'listBasepathIds', 'findBackup', 'findRemoved', 'listRemoved', 'isRemoved', 'readBuried', 'backupsOf', 'chain', 'newestSealed', 'file', 'checkBackup'],
   },
-  Graveyard: { file: 'shared/catalog/tombstone.ts', writes: ['bury', 'buryAll', 'undelete', 'beginErase', 'finishErase'], reads: ['stateOf'] },
+  Graveyard: { file: 'shared/catalog/tombstone.ts', writes: ['bury', 'buryAll', 'undelete', 'beginErase', 'finishErase'], reads: ['stateOf', 'isVanishing'] },
   Journal: { file: 'shared/journal/journal.ts', writes: ['append', 'appendAll'], reads: ['close'] },
   Staging: { file: 'worker/staging/staging.ts', writes: ['createStart', 'removeStarts', 'removeStart', 'abandonStart', 'removeBackup'], reads: ['backupDir', 'createDirectory', 'shareFiles', 'startsOn', 'dirOf', 'reserve', 'backups', 'holdStrays', 'isHeld', 'releaseStrays'] },
   TransferBackend: {

@@ -3,12 +3,12 @@ import { access, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { expect } from 'vitest';
-import { drainCleanup } from '../../../bin/drain-cleanup.js';
+import { drainCleanupAndKits } from '../../../bin/drain-cleanup.js';
 import { cancelRun } from '../../../producer/preemption/cancel.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { orderCopy } from '../../../shared/copies/order.js';
 import { DrainedHosts } from '../../../shared/orders/drained-hosts.js';
-import { hurryKitRefresh, orderKitRefresh } from '../../../shared/runs/order-kit.js';
+import { orderKitRefresh } from '../../../shared/runs/order-kit.js';
 import { Outbox } from '../../../shared/tasks/outbox.js';
 import type { Ended } from '../../../producer/scheduler/watch-jobs.js';
 import { isFinished } from '../../globus-simulator/records.js';
@@ -137,8 +137,7 @@ async function drainedMeanwhile(site: TestSite, service: GlobusSimulator, name: 
 
 async function kitRefreshed({ worker: { context: { queues } } }: TestSite): Promise<void> {
   await orderKitRefresh(queues);
-  await hurryKitRefresh(queues);
-  await drainCleanup(queues, KILLED_HOST);
+  await drainCleanupAndKits(queues, KILLED_HOST);
 }
 
 /** Its index and what no manifest names are gone from long-term storage, and are there again, made of the catalog's: files that no collection shows. */

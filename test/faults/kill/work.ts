@@ -3,9 +3,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { expect } from 'vitest';
-import { drainCleanup } from '../../../bin/drain-cleanup.js';
+import { drainCleanup, drainCleanupAndKits } from '../../../bin/drain-cleanup.js';
 import { enqueueVerify } from '../../../producer/scheduler/enqueue-verify.js';
-import { hurryKitRefresh } from '../../../shared/runs/order-kit.js';
 import { checkStoredFile, type Manifest } from '../../../shared/catalog/index.js';
 import { orderCopy } from '../../../shared/copies/order.js';
 import { backUpLevel } from '../../helpers/chain.js';
@@ -55,8 +54,7 @@ async function letGo(site: TestSite): Promise<void> {
   await backUp(site, 'alice', 'full');
   await until('retention has let something go', async () => ((await site.producer.prune()).erasing > 0 ? true : null));
   await drainCleanup(queues, KILLED_HOST);
-  await hurryKitRefresh(queues);
-  await drainCleanup(queues, KILLED_HOST);
+  await drainCleanupAndKits(queues, KILLED_HOST);
 }
 
 /** Its index is gone from long-term storage, and is there again, under its own name, made of the catalog's. */

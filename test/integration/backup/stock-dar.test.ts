@@ -6,8 +6,7 @@ import { compareTrees } from '../../../shared/compare/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
 import { fromPathJson } from '../../../shared/paths/path-json.js';
 import { run } from '../../../shared/process/index.js';
-import { hurryKitRefresh } from '../../../shared/runs/order-kit.js';
-import { drainCleanup } from '../../../bin/drain-cleanup.js';
+import { drainCleanupAndKits } from '../../../bin/drain-cleanup.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
 
 /** What a rescue system has: nothing of ours, no node. */
@@ -33,8 +32,7 @@ describe('a backup restored with the kit in LTS: dar and a shell, nothing of our
     await mkdir(join(site.topdir, 'empty'), { mode: 0o750 });
     const ended = await site.backUp();
     expect(ended.filter(({ state }) => state !== 'completed')).toEqual([]);
-    await hurryKitRefresh(site.worker.context.queues);
-    await drainCleanup(site.worker.context.queues, 'here');
+    await drainCleanupAndKits(site.worker.context.queues, 'here');
     await restoreWithKit(site, join(site.dir, 'lts'));
   });
 
@@ -59,8 +57,7 @@ describe('a backup restored with the kit in LTS: dar and a shell, nothing of our
     const [manifest] = await site.manifests();
     expect(manifest?.archives.map(({ keyId }) => keyId)).toEqual(['k1', 'k1']);
     expect(Number(manifest?.counts.archiveBytes)).toBeLessThan(200_000); // 2.6 MB of text; encryption pads each archive to some 50 kB
-    await hurryKitRefresh(site.worker.context.queues);
-    await drainCleanup(site.worker.context.queues, 'here');
+    await drainCleanupAndKits(site.worker.context.queues, 'here');
     await restoreWithKit(site, join(site.dir, 'lts2'), { BW_KEY_FILE: join(site.dir, 'key') });
   });
 });

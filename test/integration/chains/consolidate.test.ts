@@ -3,9 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { drainCleanup } from '../../../bin/drain-cleanup.js';
+import { drainCleanupAndKits } from '../../../bin/drain-cleanup.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
-import { hurryKitRefresh } from '../../../shared/runs/order-kit.js';
 import { backUpLevel, keepCopy, replayDifferences, restoreDifferences, sealed } from '../../helpers/chain.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
 
@@ -16,8 +15,7 @@ async function consolidated(site: TestSite, of: Manifest): Promise<Manifest> {
 }
 
 async function expectPoint(site: TestSite, manifest: Manifest, expected: string): Promise<void> {
-  await hurryKitRefresh(site.worker.context.queues);
-  await drainCleanup(site.worker.context.queues, 'here');
+  await drainCleanupAndKits(site.worker.context.queues, 'here');
   expect(await restoreDifferences(site, manifest, expected)).toEqual([]);
   expect(await replayDifferences(site, manifest, expected)).toEqual([]);
 }

@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { run } from '../../../shared/process/index.js';
-import { drainCleanup } from '../../../bin/drain-cleanup.js';
-import { hurryKitRefresh } from '../../../shared/runs/order-kit.js';
+import { drainCleanupAndKits } from '../../../bin/drain-cleanup.js';
 import { backUpLevel, keepCopy, objectsOf, replayDifferences, restoreDifferences, sealed } from '../../helpers/chain.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
 
@@ -25,8 +24,7 @@ async function point(site: TestSite, name: string, level: Manifest['level'], poi
 }
 
 async function expectAll(site: TestSite, points: readonly Point[]): Promise<void> {
-  await hurryKitRefresh(site.worker.context.queues);
-  await drainCleanup(site.worker.context.queues, 'here');
+  await drainCleanupAndKits(site.worker.context.queues, 'here');
   for (const [i, { manifest, copy }] of points.entries()) {
     expect({ point: i, by: 'bw-bkup', differences: await restoreDifferences(site, manifest, copy) }).toEqual({ point: i, by: 'bw-bkup', differences: [] });
     expect({ point: i, by: 'dar', differences: await replayDifferences(site, manifest, copy) }).toEqual({ point: i, by: 'dar', differences: [] });

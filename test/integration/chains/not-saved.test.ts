@@ -3,13 +3,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import type { Manifest } from '../../../shared/catalog/index.js';
-import { drainCleanup } from '../../../bin/drain-cleanup.js';
+import { drainCleanupAndKits } from '../../../bin/drain-cleanup.js';
 import { readStateRecords } from '../../../shared/index/state.js';
 import { recordPath } from '../../../shared/index/record.js';
 import type { Difference } from '../../../shared/compare/index.js';
 import { bytePath, showPath } from '../../../shared/paths/byte-path.js';
 import { resolveProgram } from '../../../shared/process/launch.js';
-import { hurryKitRefresh } from '../../../shared/runs/order-kit.js';
 import { restoreResultSchema } from '../../../shared/runs/restore-result.js';
 import { differences, keepCopy, replayDifferences, restoreDifferences, sealed } from '../../helpers/chain.js';
 import { restore } from '../../helpers/restore.js';
@@ -30,8 +29,7 @@ async function start(settings: Readonly<Record<string, unknown>> = {}): Promise<
 }
 
 async function refreshKit(site: TestSite): Promise<void> {
-  await hurryKitRefresh(site.worker.context.queues);
-  await drainCleanup(site.worker.context.queues, 'here');
+  await drainCleanupAndKits(site.worker.context.queues, 'here');
 }
 
 /** Without the basepath directory, whose own metadata is saved before or after it is changed. */

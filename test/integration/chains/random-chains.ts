@@ -2,12 +2,11 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { drainCleanup } from '../../../bin/drain-cleanup.js';
+import { drainCleanupAndKits } from '../../../bin/drain-cleanup.js';
 import type { LocalWorker } from '../../../bin/start-local.js';
 import type { Manifest } from '../../../shared/catalog/index.js';
 import { mapLimited } from '../../../shared/catalog/map-limited.js';
 import type { Difference } from '../../../shared/compare/index.js';
-import { hurryKitRefresh } from '../../../shared/runs/order-kit.js';
 import { backUpLevel, differences, keepCopy, replay, restoreWhole, sealed } from '../../helpers/chain.js';
 import { testSite, type TestSite } from '../../helpers/site.js';
 import { Random, RandomTree } from './random-tree.js';
@@ -62,8 +61,7 @@ async function chainsOf(first: number, count: number): Promise<void> {
     [, other] = await Promise.all([points, restart(site, other)]);
   }
   await mapLimited(chains.filter((_, i) => i % 3 === 0), 4, (chain) => consolidate(site, chain));
-  await hurryKitRefresh(site.worker.context.queues);
-  for (const host of ['here', 'other']) await drainCleanup(site.worker.context.queues, host);
+  for (const host of ['here', 'other']) await drainCleanupAndKits(site.worker.context.queues, host);
   const points = chains.flatMap((chain) => chain.points);
   expect(points.length).toBeGreaterThan(2 * count);
   expect(await check(site, points)).toEqual([]);

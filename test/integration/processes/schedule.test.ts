@@ -9,7 +9,7 @@ import { rememberFailure } from '../../../shared/runs/failures.js';
 import { enqueueBackup } from '../../../producer/scheduler/enqueue.js';
 import { inFlightOf } from '../../../producer/scheduler/in-flight.js';
 import type { TopdirReport } from '../../../producer/scheduler/tick.js';
-import { EventTimes, GATED_AGAIN_MS } from '../../../producer/scheduler/event-times.js';
+import { EventTimes, RETRY_EVENTS_MS, GATED_AGAIN_MS } from '../../../producer/scheduler/event-times.js';
 import { startProducerHttp } from '../../../producer/http.js';
 import { createMetrics } from '../../../shared/metrics/index.js';
 import { QueueSet } from '../../../shared/queues/queue-set.js';
@@ -18,6 +18,8 @@ import { proposeId, readBasepaths } from '../../../shared/basepaths/index.js';
 import { laneAt } from '../../../shared/queues/priorities.js';
 import { createLogger } from '../../../shared/logging/index.js';
 import { bytePath } from '../../../shared/paths/byte-path.js';
+import { resolveProgram } from '../../../shared/process/index.js';
+import { fakeProgram } from '../../helpers/fake-program.js';
 import { testSite, type SiteOptions, type TestSite } from '../../helpers/site.js';
 import { sampleFacts } from '../../unit/producer/policy/samples.js';
 
@@ -233,6 +235,31 @@ describe('event times', () => {
     expect((await restarted.due(later)).get(path)).toHaveLength(5);
     await restarted.came(path, ['scan', 'fulls', 'incrementals', 'failed', 'pastDue'], false, later);
     expect((await restarted.due(later)).get(path)).toEqual([]);
+  });
+
+  it('that failed come again soon, and not at once', async () => {
+    const { site, now } = await clocked(['alice'], { noWorker: true });
+    const [topdir] = site.config.topdirs;
+    const path = topdir?.path ?? '';
+    const times = new EventTimes(site.worker.context.queues.redis, site.config.topdirs);
+    const start = now();
+    times.failed(path, ['scan', 'fulls', 'incrementals', 'failed', 'pastDue'], start); // for the first time, too
+    expect((await times.due(start)).get(path)).toEqual([]);
+    expect(await times.wait(start)).toBe(RETRY_EVENTS_MS);
+    expect((await times.due(start + RETRY_EVENTS_MS)).get(path)).toHaveLength(5);
+    await times.came(path, ['scan', 'fulls', 'incrementals', 'failed', 'pastDue'], false, start + RETRY_EVENTS_MS);
+    expect((await times.due(start + RETRY_EVENTS_MS)).get(path)).toEqual([]);
+  });
+
+  it('of a topdir that cannot be listed now come when it can', async () => {
+    const { site, later } = await clocked(['alice']);
+    await fakeProgram('find', `[ -e '${site.dir}/mended' ] || exit 3; exec '${resolveProgram('find')}' "$@"`);
+    const events = (): Promise<TopdirReport[]> => site.producer.events();
+    expect((await events())[0]?.error).toMatchObject({ retry: 'retry' });
+    await writeFile(join(site.dir, 'mended'), '');
+    expect(await events()).toEqual([]);
+    later(RETRY_EVENTS_MS / DAY_MS);
+    expect(enqueued(await events())).toEqual([expect.stringMatching(/^full alice: /)]);
   });
 
   it('look again soon at incrementals that a gate holds back', async () => {

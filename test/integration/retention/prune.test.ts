@@ -93,7 +93,7 @@ describe('prune', () => {
     const { graves } = site.catalog;
     const claims = (): Promise<Map<string, string>> => readClaims(site.worker.context.runs, site.worker.context.queues);
     // The eraser died after the manifest and one object were gone from LTS.
-    expect(await graves.beginErase('alice', second.backupId, claims)).toBe('erasing');
+    expect(await graves.beginErase('alice', second.backupId, { claims, isHeld: () => Promise.resolve(false) })).toBe('erasing');
     const [backend] = site.worker.context.backends;
     const slice = second.archives[0]?.slices[0]?.locations['lts']?.object ?? '';
     await backend?.remove([`alice/${second.backupId}/manifest.json`, slice]);

@@ -16,7 +16,7 @@ import type { WorkerContext } from '../../context.js';
 import type { JobRun } from '../../processor/run-job.js';
 import { handOver } from '../../tasks/hand-over.js';
 import { inTurn } from './in-turn.js';
-import { ownName, removeForgotten, removeTar } from './staged-tars.js';
+import { ownName, removeForgotten, removeTar, stagedIn } from './staged-tars.js';
 
 /** A waiting job looks again after this at least, ms: whoever closes a bundle wakes those that wait for it, and may die before. */
 const LOOK_AGAIN_MS = 300_000;
@@ -87,9 +87,9 @@ function isWaiting(item: StoredItem | undefined, host: string, lts: string): ite
 /** Those that are begun, whoever began them; then all that are due. */
 async function closeBundles(bundling: Bundling): Promise<void> {
   const { context, limits, pool, run } = bundling;
+  const staged = await stagedIn(join(context.staging.root, STAGED_BUNDLES, bundling.backend.name));
   const { plans } = await pool.read();
-  const nowMs = context.now().getTime();
-  await removeForgotten(join(context.staging.root, STAGED_BUNDLES, bundling.backend.name), new Set(plans.map(tarName)), nowMs);
+  await removeForgotten(staged, plans.map(tarName));
   for (const { object } of plans) {
     const plan = await pool.plan(object); // another process of this host may have gone on with it
     if (plan !== null) await finishBundle(bundling, plan);

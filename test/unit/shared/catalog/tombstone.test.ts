@@ -8,6 +8,7 @@ import { BASEPATH, backupIdOf, sampleRequest, type SampleOptions } from './sampl
 
 const TOMBSTONE = { removedAt: '2026-02-01T00:00:00.000Z', eraseAfter: '2026-02-08T00:00:00.000Z', reason: 'a test' };
 const NOBODY = (): Promise<Map<string, string>> => Promise.resolve(new Map<string, string>());
+const UNWANTED = { claims: NOBODY, isHeld: () => Promise.resolve(false) };
 const MORE_STEPS_THAN_ANY = 60;
 const [FULL, CHILD, GRANDCHILD] = [backupIdOf(0), backupIdOf(1), backupIdOf(2)] as const;
 
@@ -151,7 +152,7 @@ describe('seal and bury exclude each other', () => {
 
 describe('undelete and erase exclude each other', () => {
   const erase = async (catalog: Catalog, backupId: string): Promise<string> => {
-    const begun = await catalog.graves.beginErase(BASEPATH, backupId, NOBODY);
+    const begun = await catalog.graves.beginErase(BASEPATH, backupId, UNWANTED);
     if (begun === 'erasing') await catalog.graves.finishErase(BASEPATH, backupId);
     return begun;
   };
@@ -175,7 +176,7 @@ describe('undelete and erase exclude each other', () => {
       outcomes.add(`${String(mine)} ${Array.isArray(other) ? 'back' : (other as { code: string }).code}`);
       await expectNobodyStranded(s.catalog);
     });
-    expect([...outcomes].sort()).toEqual(['erasing UNDELETE_ERASED', 'gone back']);
+    expect([...outcomes].sort()).toEqual(['erasing UNDELETE_ERASED', 'gone back', 'needed back']);
   });
 
   it('erases nothing that a living backup needs: it comes back', async () => {
@@ -188,7 +189,7 @@ describe('undelete and erase exclude each other', () => {
     expect(await living(s.catalog)).toEqual([FULL, CHILD]);
   });
 
-  it.each(Array.from({ length: 12 }, (_, i) => i + 1))('an erasure cut off at step %i leaves no backup, and is finished by who comes next', async (at) => {
+  it.each(Array.from({ length: 14 }, (_, i) => i + 1))('an erasure cut off at step %i leaves no backup, and is finished by who comes next', async (at) => {
     const s = await site();
     await s.seal(full);
     await bury(s.catalog, [FULL]);
@@ -204,7 +205,71 @@ describe('undelete and erase exclude each other', () => {
     const s = await site();
     await s.seal(full);
     await bury(s.catalog, [FULL]);
-    await s.catalog.graves.beginErase(BASEPATH, FULL, NOBODY);
+    await s.catalog.graves.beginErase(BASEPATH, FULL, UNWANTED);
     await expect(s.seal(full)).rejects.toMatchObject({ code: 'SEAL_REMOVED' });
+  });
+});
+
+describe('an erasure and a hold', () => {
+  const prepare = async (s: Site): Promise<void> => {
+    await s.seal(full);
+    await bury(s.catalog, [FULL]);
+  };
+
+  it('of a held one: it stays removed, nothing of the start is left, and it can be brought back', async () => {
+    const s = await site();
+    await prepare(s);
+    const seen: boolean[] = [];
+    const isHeld = async (): Promise<boolean> => seen.push(await s.catalog.graves.isVanishing(BASEPATH, FULL)) > 0;
+    const before = await readdir(join(s.root, 'backups', BASEPATH, FULL));
+    expect(await s.catalog.graves.beginErase(BASEPATH, FULL, { claims: NOBODY, isHeld })).toBe('held');
+    expect(seen).toEqual([true]);
+    expect(await readdir(join(s.root, 'backups', BASEPATH, FULL))).toEqual(before);
+    expect(await s.catalog.graves.isVanishing(BASEPATH, FULL)).toBe(false);
+    expect(await s.catalog.graves.undelete(BASEPATH, FULL)).toEqual([FULL]);
+  });
+
+  it('with the hold before any step of the erasure: one that promises something is seen', async () => {
+    const outcomes = new Set<string>();
+    for (let at = 1; at < MORE_STEPS_THAN_ANY; at += 1) {
+      const s = await site();
+      await prepare(s);
+      const hold = { onRecord: false, promised: false };
+      const { disk, reached } = interrupted(at + 3, async () => {
+        hold.onRecord = true;
+        hold.promised = !(await s.catalog.graves.isVanishing(BASEPATH, FULL));
+      });
+      const { graves } = await openCatalog(s.root, { disk });
+      const begun = await graves.beginErase(BASEPATH, FULL, { claims: NOBODY, isHeld: () => Promise.resolve(hold.onRecord) });
+      if (begun === 'erasing') await graves.finishErase(BASEPATH, FULL);
+      if (!reached()) break;
+      outcomes.add(`${begun} ${hold.promised ? 'promised' : 'refused'}`);
+    }
+    expect([...outcomes].sort()).toEqual(['erasing refused', 'held promised']);
+  });
+
+  it.each(Array.from({ length: 5 }, (_, i) => i + 1))('cut off at step %i: a hold is judged right, and undelete takes what was left', async (at) => {
+    const s = await site();
+    await prepare(s);
+    const faulty = faultyDisk(at + 3, 'crash');
+    const { graves } = await openCatalog(s.root, { disk: faulty.disk });
+    await graves.beginErase(BASEPATH, FULL, UNWANTED).catch(() => undefined);
+    const promised = !(await s.catalog.graves.isVanishing(BASEPATH, FULL));
+    const isErased = (await s.catalog.graves.stateOf(BASEPATH, FULL))?.state === 'erasing';
+    expect(await s.catalog.graves.beginErase(BASEPATH, FULL, { claims: NOBODY, isHeld: () => Promise.resolve(true) })).toBe(isErased ? 'erasing' : 'held');
+    if (promised) expect(isErased).toBe(false);
+    if (isErased) return;
+    expect(await s.catalog.graves.undelete(BASEPATH, FULL)).toEqual([FULL]);
+    await bury(s.catalog, [FULL]);
+    expect(await s.catalog.graves.isVanishing(BASEPATH, FULL)).toBe(false);
+  });
+
+  it('of one that is erased to the end: it is too late', async () => {
+    const s = await site();
+    await prepare(s);
+    expect(await s.catalog.graves.beginErase(BASEPATH, FULL, UNWANTED)).toBe('erasing');
+    expect(await s.catalog.graves.isVanishing(BASEPATH, FULL)).toBe(true);
+    await s.catalog.graves.finishErase(BASEPATH, FULL);
+    expect(await s.catalog.graves.isVanishing(BASEPATH, FULL)).toBe(true);
   });
 });
