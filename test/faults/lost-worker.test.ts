@@ -32,7 +32,7 @@ describe.each(['running', 'stopped', 'waiting for staging'])('a worker that is k
   };
   const name = 'no process of ours remains, another worker seals, and the killed one sweeps when it comes back';
   faultTest({ fault: 'kill -9', state: `dar ${state}`, name, site: options }, async (site) => {
-    const held = await writeSlowBasepath(site);
+    const held = await writeSlowBasepath(site, state === 'waiting for staging' ? BEHIND_BUDGET : IN_THE_MIDDLE);
     const first = await startWorkerProcess(product, site, 'first', timing);
     // What the dead host has staged waits there for ever: the backup must not wait for it.
     await site.worker.context.queues.transfer('first').pause();
@@ -69,7 +69,7 @@ describe.each(['running', 'stopped', 'waiting for staging'])('a worker that is k
 describe('a worker that is suspended until its lock is lost', () => {
   const name = 'another worker seals; what the first one still does changes nothing, and is swept';
   faultTest({ fault: 'SIGSTOP until the lock is lost', state: 'dar running', name, site: { noWorker: true, timing, settings: { dar: { sliceSize: '1MiB' } } } }, async (site) => {
-    const held = await writeSlowBasepath(site);
+    const held = await writeSlowBasepath(site, IN_THE_MIDDLE);
     const zombie = await startWorkerProcess(product, site, 'zombie', { ...timing, ...SHORT_LOCKS });
     const reports = await site.producer.tick();
     const dar = await untilDarRuns(zombie.staging);
@@ -98,12 +98,15 @@ describe('a worker that is suspended until its lock is lost', () => {
   });
 });
 
-/** Six slices; dar waits before the third, when the first is complete and can be sent. */
-async function writeSlowBasepath(site: TestSite): Promise<HeldDar> {
+/** A slice before which the first is complete and can be sent; one before which all that may be used is. */
+const [IN_THE_MIDDLE, BEHIND_BUDGET] = [3, 5];
+
+/** Six slices; dar waits before one of them. */
+async function writeSlowBasepath(site: TestSite, slice: number): Promise<HeldDar> {
   const root = join(site.topdir, 'alice');
   await mkdir(root);
   for (const name of ['a', 'b']) await writeFile(join(root, name), Buffer.alloc(3 * MIB, name));
-  return holdDar(site.dir, 3);
+  return holdDar(site.dir, slice);
 }
 
 async function onlyManifest(site: TestSite): Promise<Manifest> {

@@ -110,14 +110,13 @@ describe('no hang is', () => {
   const held = 'a dar that waits for room in staging';
   faultTest({ fault: 'staging full', state: 'dar stopped for longer than the timeout', name: held, site: { ...hungSite('1s', { shards: { maxFiles: 100 } }), prepare: (dir) => Promise.resolve({ staging: { dir: join(dir, 'staging'), budget: 2_800_000 } }) } }, async (site) => {
     await writeBasepath(site, 0);
-    const heldDar = await holdDar(site.dir, 3);
+    const heldDar = await holdDar(site.dir, 5); // behind the budget
     const { queues } = site.worker.context;
     await queues.transfer('second').pause();
     const worker = await site.addWorker('second');
     const jobs = await enqueue(site);
-    await until('dar is stopped for lack of room', async () => ((await worker.context.staging.account.state()).pausedMs > 0 ? true : null));
-    await heldDar.release();
     await until('dar waited for longer than the timeout', async () => ((await worker.context.staging.account.state()).pausedMs > 2_500 ? true : null));
+    await heldDar.release();
     await queues.transfer('second').resume();
     expect(await site.waitFor(jobs)).toMatchObject([{ state: 'completed', reason: null }]);
     expect(await worker.metrics.render()).not.toMatch(/^bw_hangs_total\{/m);

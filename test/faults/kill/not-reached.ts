@@ -36,7 +36,6 @@ export const NOT_REACHED: Readonly<Record<string, string>> = {
   'worker/jobs/restore/recall.ts Job.moveToDelayed': 'of an archive that lies on tape (test/integration/restore/recall.test.ts): one command, which either was or was not when the worker dies',
   'worker/jobs/restore/remove-unwanted.ts Staging.createStart': 'in the directory of the restore in staging, which is swept as a whole; only where a list brings more than was asked for',
   'worker/jobs/restore/report-progress.ts RunStore.reportPart': TOLD,
-  'worker/jobs/restore/restore-job.ts Staging.createStart': 'only of a restore that goes on with another one: in its directory in staging, which is swept as a whole',
   'worker/jobs/shard/abandon-starts.ts Job.removeChildDependency': GIVEN_UP,
   'worker/jobs/shard/abandon-starts.ts Staging.abandonStart': GIVEN_UP,
   'worker/jobs/shard/adopt-starts.ts ItemStore.takeOver': ADOPT,

@@ -54,7 +54,7 @@ for i in ${Array.from({ length: times }, (_, i) => i).join(' ')}; do
     break
   fi
 done
-exec ${resolveProgram('nice')} -n 19 ${real} "$@"
+exec ${resolveProgram('nice')} -n 5 ${real} "$@"
 `;
   await writeFile(join(bin, 'dar'), script, { mode: 0o755 });
   vi.stubEnv('PATH', `${bin}:${process.env['PATH'] ?? ''}`);
