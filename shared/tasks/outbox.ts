@@ -68,7 +68,7 @@ export class Outbox {
     if (objects.length === 0) return;
     const order = ulid();
     const both = this.redis.multi().hdel(outboxKey(lts, host), ...objects);
-    for (const job of wake) both.hset(TASK_WAKES_KEY, job, order);
+    for (const job of new Set(wake)) both.hset(TASK_WAKES_KEY, job, order);
     for (const [error] of (await both.exec()) ?? []) if (error !== null) throw error;
   }
 

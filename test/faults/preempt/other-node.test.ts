@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { WaitingWatch } from '../../../producer/preemption/watch-waiting.js';
+import { sendSignal } from '../../../shared/process/active-children.js';
 import type { SiteOptions } from '../../helpers/site.js';
 import { until } from '../../integration/bad-input/until.js';
 import { makeTree } from '../../integration/segments/make-tree.js';
@@ -36,18 +37,10 @@ faultTest({ fault: 'preemption', state: 'incrementals on every node, two produce
   for (const watch of watches) victims.push(...(await watch.look()));
   expect(victims).toHaveLength(1);
   await until('the full has the slot', async () => ((await runs.read(full?.backupId ?? '')) === null ? null : true));
-  for (const host of HOSTS) for (const { pid } of await processesOf(join(site.dir, `staging-${host}`))) goOn(pid);
+  for (const host of HOSTS) for (const { pid } of await processesOf(join(site.dir, `staging-${host}`))) sendSignal(pid, 'SIGCONT');
   const ended = await site.waitFor([...(report?.enqueued ?? []), ...(later?.enqueued ?? [])].map(({ jobId }) => jobId));
   expect(ended.map(({ state }) => state)).toEqual(['completed', 'completed', 'completed']);
   const starts = await Promise.all((report?.enqueued ?? []).map(async ({ backupId }) => (await queues.backup.getJob(`shard.${backupId}.1`))?.attemptsStarted));
   expect(starts.sort()).toEqual([1, 2]);
   return { sealed: { alice: 2, carol: 2, bob: 1 } };
 });
-
-function goOn(pid: number): void {
-  try {
-    process.kill(pid, 'SIGCONT');
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'ESRCH') throw thrown; // it ended meanwhile
-  }
-}

@@ -1,11 +1,10 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
 import { backupsOutput, statusOutput } from '../../../producer/cli/outputs.js';
-import { resolveProgram } from '../../../shared/process/index.js';
 import { until } from '../bad-input/until.js';
 import { runCli, untilNothingRunsIn } from '../cli/cli-process.js';
 import { compiledProduct } from '../../faults/compiled-product.js';
+import { holdDars } from '../../faults/held-dars.js';
 import { secretsStayInTheirFiles } from './secrets.js';
 import { processSite, startProducer, startWorker, type Daemon, type ProcessSite } from './process-site.js';
 
@@ -23,30 +22,6 @@ async function get(daemon: Daemon, path: string, headers: Record<string, string>
   return { status: answer.status, body: await answer.text() };
 }
 
-/** A dar that archives data only when both workers have begun: with fewer slots than shards, neither makes all because the other is ready later. */
-async function holdUntilBothBegan(site: ProcessSite): Promise<void> {
-  const bin = site.at('held-bin');
-  await mkdir(bin);
-  const path = process.env['PATH'] ?? '';
-  const began = (host: string): string => `'${site.at(`began-${host}`)}'`;
-  const script = `#!/bin/sh
-case " $* " in
-  *skeleton*) ;;
-  *" -c "*)
-    case "$*" in
-      */staging-here/*) : > ${began('here')} ;;
-      */staging-there/*) : > ${began('there')} ;;
-    esac
-    PATH='${path}'
-    until [ -e ${began('here')} ] && [ -e ${began('there')} ]; do sleep 0.02; done ;;
-esac
-exec ${resolveProgram('dar')} "$@"
-`;
-  await writeFile(join(bin, 'dar'), script, { mode: 0o755 });
-  vi.stubEnv('PATH', `${bin}:${path}`);
-  onTestFinished(() => { vi.unstubAllEnvs(); });
-}
-
 async function endsWith(daemon: Daemon, code: number): Promise<void> {
   const asked = performance.now();
   daemon.child.kill('SIGTERM');
@@ -59,9 +34,12 @@ describe('a producer and two workers as processes', () => {
 
   it('save what is there and what appears, answer over HTTP, and end cleanly', async () => {
     const site = await processSite({ shards: { maxFiles: 1 }, worker: { slots: 2 } });
-    await holdUntilBothBegan(site);
+    const dars = await holdDars(site);
     await site.write(Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`alice/d${i}/file`, `content ${i}`])));
     const [producer, here, there] = await Promise.all([startProducer(product, site), startWorker(product, site, 'here'), startWorker(product, site, 'there')]);
+    // With fewer slots than shards: neither makes all of them because the other is ready later.
+    await until('both have begun a shard', async () => (new Set((await dars.started()).map((line) => line.includes('/staging-here/'))).size === 2 ? true : null));
+    await dars.go();
     await until('alice is sealed', async () => ((await sealedPaths(site)).includes(site.at('top/alice')) ? true : null));
     await site.write({ 'bob/file': 'new' });
     await until('bob is sealed', async () => ((await sealedPaths(site)).includes(site.at('top/bob')) ? true : null));

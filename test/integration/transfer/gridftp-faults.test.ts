@@ -3,6 +3,7 @@ import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { sendSignal } from '../../../shared/process/active-children.js';
 import { createLimiter } from '../../../shared/transfer/bandwidth.js';
 import { sendItems } from '../../../shared/transfer/engine.js';
 import { createGridftpBackend, type GridftpBackend } from '../../../shared/transfer/gridftp/gridftp-backend.js';
@@ -56,15 +57,6 @@ async function backendOf(more: Partial<GridftpOptions> = {}): Promise<{ backend:
 async function names(dir: string): Promise<string[]> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1)).sort();
-}
-
-/** A process that may have ended by itself. */
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'ESRCH') throw thrown;
-  }
 }
 
 describe('bytes that are spoiled on their way', () => {
@@ -178,7 +170,7 @@ describe('storage and server in trouble', () => {
     const { backend, store, dir } = await backendOf({ server: frozen.server });
     const item = await sampleItem(dir, 'a/b', sampleBytes(10));
     await backend.submit('k', [item]);
-    for (const pid of await frozen.sessions()) killIfThere(pid);
+    for (const pid of await frozen.sessions()) sendSignal(pid, 'SIGKILL'); // one that has just ended by itself is well
     // The connection that was kept is dead; whichever notices it first, nothing hangs and the next one is new.
     await backend.verify(item).catch(() => undefined);
     expect(await backend.verify(item)).toBe('match');
